@@ -1,0 +1,14 @@
+/* innodb/space_map.h: facts about tablespaces that the backup learnt and the restore needs and cannot see in the redo
+ * alone. Stored as JSON in the ARCHIVE_SPACE_MAP entry "mbe/space-map.json":
+ *
+ *   {"ghosts":[id,...], "imports":[{"id":5,"lsn":123},...]}
+ *
+ * ghosts: spaces that were created in the redo by a failed CREATE and do not exist; not restored.
+ * imports: redo of that space below lsn is void (IMPORT TABLESPACE). */
+#ifndef MBE_INNODB_SPACE_MAP_H
+#define MBE_INNODB_SPACE_MAP_H
+
+#define SPACE_MAP_PATH "mbe/space-map.json"
+#define REDO_PATH "mbe/redo"
+
+#endif
