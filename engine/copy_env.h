@@ -1,0 +1,31 @@
+/* engine/copy_env.h: what all copying of one backup shares. */
+#ifndef MBE_ENGINE_COPY_ENV_H
+#define MBE_ENGINE_COPY_ENV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "archive/writer.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "engine/datadir.h"
+#include "engine/tailer.h"
+
+enum { CORRUPT_LISTED_MAX = 1000 };
+
+struct copy_env {
+    struct archive_writer *writer;
+    struct tailer *tail;
+    const struct datadir *datadir;
+    struct log *log;
+    struct progress *progress;
+    int parallel;
+    bool allow_corrupt;
+    _Atomic uint64_t bytes_read;
+    _Atomic uint64_t pages_reread;
+    pthread_mutex_t lock; /* guards the list of corrupt pages */
+    char **corrupt;       /* "db/t.ibd: page 7 at offset 114688: checksum ..." */
+    size_t n_corrupt, cap_corrupt;
+};
+
+#endif

@@ -1,0 +1,298 @@
+/* engine/datadir.c: see datadir.h. */
+#include "engine/datadir.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+/* Extensions of files in database directories; unit: the files of one table must be of one moment. */
+static const struct {
+    const char *ext;
+    bool unit;
+} known[] = {
+    {".frm", false}, {".par", false}, {".opt", false}, {".TRG", false}, {".TRN", false}, {".isl", false},
+    {".MRG", false}, {".MYD", true},  {".MYI", true},  {".MAD", true},  {".MAI", true},  {".CSV", true},
+    {".CSM", true},  {".ARZ", true},  {".ARM", true},
+};
+
+/* Files of the datadir itself that a restored server can use. All others there are made anew by a server (logs, pid,
+ * temporary tablespace), belong to its identity, or are copied by their own rules. */
+static const char *const kept_in_root[] = {"mysql_upgrade_info", "mariadb_upgrade_info", "ib_buffer_pool"};
+
+static char *absolute(const char *root, const char *dir)
+{
+    if (!dir || !dir[0] || !strcmp(dir, ".") || !strcmp(dir, "./"))
+        return mem_strdup(root);
+    char *path = dir[0] == '/' ? mem_strdup(dir)
+                               : mem_printf("%s/%s", root, dir[0] == '.' && dir[1] == '/' ? dir + 2 : dir);
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
+        path[n - 1] = '\0';
+    return path;
+}
+
+/* "ibdata1:12M;/disk2/ibdata2:10M:autoextend" -> paths. */
+static struct err *system_files(struct datadir *d, const struct server_info *s)
+{
+    const char *spec = s->innodb_data_file_path && s->innodb_data_file_path[0] ? s->innodb_data_file_path : "ibdata1";
+    const bool absolute_names = s->innodb_data_home_dir && !s->innodb_data_home_dir[0];
+    AUTO_FREE char *home = absolute(d->root, s->innodb_data_home_dir);
+    AUTO_FREE char *copy = mem_strdup(spec);
+    size_t cap_paths = 0, cap_names = 0;
+    char *save = NULL;
+    for (char *item = strtok_r(copy, ";", &save); item; item = strtok_r(NULL, ";", &save)) {
+        char *colon = strchr(item, ':');
+        if (colon)
+            *colon = '\0';
+        mem_grow(&d->system_paths, &cap_paths, d->n_system, sizeof *d->system_paths);
+        mem_grow(&d->system_names, &cap_names, d->n_system, sizeof *d->system_names);
+        d->system_paths[d->n_system] =
+            item[0] == '/' && absolute_names ? mem_strdup(item) : absolute(home, item[0] == '/' ? item + 1 : item);
+        const char *slash = strrchr(item, '/');
+        d->system_names[d->n_system++] = mem_strdup(slash ? slash + 1 : item);
+    }
+    for (size_t i = 0; i < d->n_system; i++)
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(d->system_names[i], d->system_names[j]))
+                return err_make(REFUSED, "innodb_data_file_path %s: two data files are named %s", spec,
+                                d->system_names[i]);
+    return d->n_system ? NULL : err_make(SERVER, "innodb_data_file_path %s: no data file in it", spec);
+}
+
+struct err *datadir_resolve(struct datadir *out, const struct server_info *s, const char *root)
+{
+    *out = (struct datadir){.page_size = s->page_size};
+    char *real = realpath(root ? root : s->datadir, NULL);
+    if (!real)
+        return err_hint(err_os("%s: cannot find the datadir", root ? root : s->datadir),
+                        "mbe must run on the server's machine, as a user who may read the datadir.");
+    out->root = real;
+    out->undo_dir = absolute(real, s->innodb_undo_directory);
+    out->log_dir = absolute(real, s->innodb_log_group_home_dir);
+    out->aria_log_dir = absolute(real, s->aria_log_dir_path);
+    if (root && strcmp(real, s->datadir) && s->aria_log_dir_path && !strcmp(s->aria_log_dir_path, s->datadir)) {
+        free(out->aria_log_dir); /* the server's default, seen from where we are */
+        out->aria_log_dir = mem_strdup(real);
+    }
+    return system_files(out, s);
+}
+
+static void free_strings(char **s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(s[i]);
+    free(s);
+}
+
+void datadir_fini(struct datadir *d)
+{
+    free(d->root);
+    free(d->undo_dir);
+    free(d->log_dir);
+    free(d->aria_log_dir);
+    free_strings(d->system_paths, d->n_system);
+    free_strings(d->system_names, d->n_system);
+    *d = (struct datadir){0};
+}
+
+static void add_space(struct listing *l, struct listed_space s)
+{
+    mem_grow(&l->spaces, &l->cap_spaces, l->n_spaces, sizeof *l->spaces);
+    l->spaces[l->n_spaces++] = s;
+}
+
+static void add_file(struct listing *l, char *name)
+{
+    struct listed_file f = {.name = name, .unit_len = (uint32_t)strlen(name)};
+    const char *slash = strrchr(name, '/');
+    const char *dot = strrchr(slash ? slash : name, '.');
+    for (size_t i = 0; dot && i < sizeof known / sizeof known[0]; i++)
+        if (!strcmp(dot, known[i].ext)) {
+            f.known = true;
+            if (known[i].unit)
+                f.unit_len = (uint32_t)(dot - name);
+        }
+    mem_grow(&l->files, &l->cap_files, l->n_files, sizeof *l->files);
+    l->files[l->n_files++] = f;
+}
+
+int listed_file_compare(const struct listed_file *a, const struct listed_file *b)
+{
+    const size_t n = a->unit_len < b->unit_len ? a->unit_len : b->unit_len;
+    const int c = memcmp(a->name, b->name, n);
+    if (c)
+        return c;
+    if (a->unit_len != b->unit_len)
+        return a->unit_len < b->unit_len ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+static int by_unit(const void *a, const void *b)
+{
+    return listed_file_compare(a, b);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct listed_space *)a)->name, ((const struct listed_space *)b)->name);
+}
+
+static int by_string(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool ends_with(const char *s, const char *tail)
+{
+    const size_t n = strlen(s), m = strlen(tail);
+    return n >= m && !strcmp(s + n - m, tail);
+}
+
+/* The tablespace behind a link file; a link that vanished or is empty is stale and none. */
+static struct err *add_linked_space(struct listing *l, const char *isl_path)
+{
+    AUTO_FREE char *target = NULL;
+    size_t len;
+    struct err *e = file_read_all(&target, &len, isl_path, PATH_MAX);
+    if (e && e->os_errno == ENOENT) {
+        err_free(e);
+        return NULL;
+    }
+    TRY(e);
+    while (len && isspace((unsigned char)target[len - 1]))
+        target[--len] = '\0';
+    if (target[0] != '/' || !file_name_is_safe(target + 1))
+        return NULL;
+    add_space(l, (struct listed_space){
+                     .name = mem_strdup(target), .path = mem_strdup(target), .external = true});
+    return NULL;
+}
+
+static struct err *list_database(struct listing *l, const struct datadir *d, const char *db)
+{
+    AUTO_FREE char *dir = mem_printf("%s/%s", d->root, db);
+    DIR *h = opendir(dir);
+    if (!h && errno == ENOENT)
+        return NULL; /* dropped meanwhile */
+    if (!h)
+        return err_os("%s: cannot open directory", dir);
+    struct err *e = NULL;
+    for (const struct dirent *de; !e && (de = readdir(h));) {
+        const char *f = de->d_name;
+        if (f[0] == '.' && (!f[1] || (f[1] == '.' && !f[2])))
+            continue;
+        if (de->d_type == DT_DIR)
+            continue;
+        if (ends_with(f, ".ibd")) {
+            add_space(l, (struct listed_space){.name = mem_printf("%s/%s", db, f), .path = mem_printf("%s/%s", dir, f)});
+            continue;
+        }
+        if (!strncmp(f, "#sql", 4) || ends_with(f, ".cfg"))
+            continue; /* work files of running DDL; export metadata of FLUSH ... FOR EXPORT */
+        if (ends_with(f, ".isl")) {
+            AUTO_FREE char *isl = mem_printf("%s/%s", dir, f);
+            e = add_linked_space(l, isl);
+        }
+        add_file(l, mem_printf("%s/%s", db, f));
+    }
+    closedir(h);
+    return e;
+}
+
+static struct err *list_system(struct listing *l, const struct datadir *d)
+{
+    uint32_t first_page = 0;
+    for (size_t i = 0; i < d->n_system; i++) {
+        struct stat st;
+        if (stat(d->system_paths[i], &st))
+            return err_os("%s: cannot stat", d->system_paths[i]);
+        add_space(l, (struct listed_space){.name = mem_strdup(d->system_names[i]),
+                                           .path = mem_strdup(d->system_paths[i]),
+                                           .system = true,
+                                           .first_page = first_page});
+        first_page += (uint32_t)((uint64_t)st.st_size / d->page_size);
+    }
+    return NULL;
+}
+
+static struct err *list_undo(struct listing *l, const struct datadir *d)
+{
+    DIR *h = opendir(d->undo_dir);
+    if (!h)
+        return err_os("%s: cannot open directory", d->undo_dir);
+    for (const struct dirent *de; (de = readdir(h));) {
+        const char *f = de->d_name;
+        if (strncmp(f, "undo", 4) || strlen(f) != 7 || strspn(f + 4, "0123456789") != 3)
+            continue;
+        add_space(l, (struct listed_space){.name = mem_strdup(f), .path = mem_printf("%s/%s", d->undo_dir, f)});
+    }
+    closedir(h);
+    return NULL;
+}
+
+/* Database directories and the few files of the datadir itself. */
+static struct err *list_root(struct listing *l, const struct datadir *d)
+{
+    DIR *h = opendir(d->root);
+    if (!h)
+        return err_os("%s: cannot open directory", d->root);
+    for (const struct dirent *de; (de = readdir(h));) {
+        const char *f = de->d_name;
+        AUTO_FREE char *path = mem_printf("%s/%s", d->root, f);
+        struct stat st;
+        if (f[0] == '.' || f[0] == '#' || !strcmp(f, "lost+found") || stat(path, &st))
+            continue;
+        if (S_ISDIR(st.st_mode)) {
+            mem_grow(&l->dirs, &l->cap_dirs, l->n_dirs, sizeof *l->dirs);
+            l->dirs[l->n_dirs++] = mem_strdup(f);
+        }
+        for (size_t i = 0; i < sizeof kept_in_root / sizeof kept_in_root[0]; i++)
+            if (S_ISREG(st.st_mode) && !strcmp(f, kept_in_root[i])) {
+                add_file(l, mem_strdup(f));
+                l->files[l->n_files - 1].known = true;
+            }
+    }
+    closedir(h);
+    qsort(l->dirs, l->n_dirs, sizeof *l->dirs, by_string);
+    return NULL;
+}
+
+struct err *listing_make(struct listing *out, const struct datadir *d)
+{
+    *out = (struct listing){0};
+    struct err *e = list_system(out, d);
+    if (!e)
+        e = list_undo(out, d);
+    const size_t sorted_from = d->n_system;
+    if (!e)
+        e = list_root(out, d);
+    for (size_t i = 0; !e && i < out->n_dirs; i++)
+        e = list_database(out, d, out->dirs[i]);
+    if (out->n_spaces > sorted_from)
+        qsort(out->spaces + sorted_from, out->n_spaces - sorted_from, sizeof *out->spaces, by_name);
+    if (out->n_files)
+        qsort(out->files, out->n_files, sizeof *out->files, by_unit);
+    if (e)
+        listing_fini(out);
+    return e;
+}
+
+void listing_fini(struct listing *l)
+{
+    for (size_t i = 0; i < l->n_spaces; i++) {
+        free(l->spaces[i].name);
+        free(l->spaces[i].path);
+    }
+    for (size_t i = 0; i < l->n_files; i++)
+        free(l->files[i].name);
+    free(l->spaces);
+    free(l->files);
+    free_strings(l->dirs, l->n_dirs);
+    *l = (struct listing){0};
+}

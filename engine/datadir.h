@@ -1,0 +1,60 @@
+/* engine/datadir.h: what lies in a datadir: a listing of tablespaces and of the other engines' files. Reads directories
+ * and .isl files only; knows no server. A listing is a moment's picture: files may come and go while it is made. */
+#ifndef MBE_ENGINE_DATADIR_H
+#define MBE_ENGINE_DATADIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "server/mariadb.h"
+
+struct listed_space {
+    char *name;         /* relative to the datadir, as the server names it: "db/t.ibd", "undo001", "ibdata1" */
+    char *path;         /* where it really is */
+    bool system;        /* a file of the system tablespace */
+    bool external;      /* found through an .isl: path is outside the datadir, name is path itself without "/" */
+    uint32_t first_page;/* system only: page number of the file's first page */
+};
+
+struct listed_file {
+    char *name;         /* relative to the datadir */
+    uint32_t unit_len;  /* files of one table (.MYD + .MYI ...) share the first unit_len bytes of the name */
+    bool known;         /* extension belongs to an engine we know */
+};
+
+struct listing {
+    struct listed_space *spaces; /* system files first, then undo, then sorted by name */
+    size_t n_spaces, cap_spaces;
+    struct listed_file *files;   /* sorted by unit, then name */
+    size_t n_files, cap_files;
+    char **dirs;                 /* database directories, sorted */
+    size_t n_dirs, cap_dirs;
+};
+
+/* Where the server keeps its InnoDB files, resolved once. */
+struct datadir {
+    char *root;
+    char *undo_dir;
+    char *log_dir;       /* of ib_logfile0 */
+    char *aria_log_dir;
+    char **system_paths; /* data files of the system tablespace, in order */
+    char **system_names; /* base names, unique within the set */
+    size_t n_system;
+    uint32_t page_size;
+};
+
+/* root: --datadir, or NULL for the server's own. */
+struct err *datadir_resolve(struct datadir *out, const struct server_info *server, const char *root) MUST_CHECK;
+void datadir_fini(struct datadir *d);
+
+struct err *listing_make(struct listing *out, const struct datadir *d) MUST_CHECK;
+void listing_fini(struct listing *l);
+
+/* Sorts listed_file by unit, then name: the order of listing.files. */
+int listed_file_compare(const struct listed_file *a, const struct listed_file *b);
+
+#endif

@@ -1,0 +1,386 @@
+/* engine/plain_copy.c: see plain_copy.h. */
+#include "engine/plain_copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/signals.h"
+#include "base/workers.h"
+#include "myisam/table_file.h"
+
+struct stamp {
+    dev_t dev;
+    ino_t inode;
+    off_t size;
+    struct timespec mtime, ctime;
+    bool proves; /* old enough when taken to prove that nothing changed since */
+};
+
+enum { NO_ENTRY = UINT32_MAX };
+
+struct plain_file {
+    struct listed_file listed; /* owns name */
+    struct stamp stamp;
+    uint32_t entry, external_entry; /* in the archive, or NO_ENTRY */
+    bool is_view, unclosed, online_aria, copied;
+};
+
+void plain_set_init(struct plain_set *s, struct copy_env *env)
+{
+    *s = (struct plain_set){.env = env};
+}
+
+static void file_drop(struct copy_env *env, struct plain_file *f)
+{
+    if (f->entry != NO_ENTRY)
+        archive_entry_drop(env->writer, f->entry);
+    if (f->external_entry != NO_ENTRY)
+        archive_entry_drop(env->writer, f->external_entry);
+    f->entry = f->external_entry = NO_ENTRY;
+}
+
+void plain_set_fini(struct plain_set *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        free(s->files[i].listed.name);
+    free(s->files);
+    *s = (struct plain_set){0};
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool same_stamp(const struct stamp *a, const struct stamp *b)
+{
+    return a->dev == b->dev && a->inode == b->inode && a->size == b->size && same_time(a->mtime, b->mtime) &&
+           same_time(a->ctime, b->ctime);
+}
+
+static bool older_than_a_second(struct timespec t, struct timespec now)
+{
+    return now.tv_sec > t.tv_sec + 1 || (now.tv_sec == t.tv_sec + 1 && now.tv_nsec >= t.tv_nsec);
+}
+
+/* *present false: vanished. */
+static struct err *stamp_take(struct stamp *out, const char *path, struct stat *st, bool *present)
+{
+    struct timespec now;
+    *present = stat(path, st) == 0;
+    if (!*present)
+        return errno == ENOENT ? NULL : err_os("%s: cannot stat", path);
+    clock_gettime(CLOCK_REALTIME, &now);
+    *out = (struct stamp){.dev = st->st_dev,
+                          .inode = st->st_ino,
+                          .size = st->st_size,
+                          .mtime = st->st_mtim,
+                          .ctime = st->st_ctim,
+                          .proves = older_than_a_second(st->st_mtim, now) && older_than_a_second(st->st_ctim, now)};
+    return NULL;
+}
+
+/* Content of an open file into an archive entry; its first bytes into `head`. */
+static struct err *copy_content(struct copy_env *env, int fd, const char *path, uint32_t entry, uint8_t *head,
+                                size_t *head_len, uint64_t *size)
+{
+    AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
+    *size = 0;
+    for (;;) {
+        size_t got;
+        TRY(signals_check());
+        TRY(file_pread(fd, buf, ARCHIVE_PIECE_MAX, *size, &got, path));
+        if (!got)
+            return NULL;
+        if (!*size) {
+            *head_len = got < TABLE_FILE_HEAD ? got : TABLE_FILE_HEAD;
+            memcpy(head, buf, *head_len);
+        }
+        TRY(archive_write(env->writer, entry, *size, buf, got));
+        atomic_fetch_add(&env->bytes_read, got);
+        progress_add(env->progress, got);
+        *size += got;
+        if (got < ARCHIVE_PIECE_MAX)
+            return NULL;
+    }
+}
+
+static struct err *copy_as(struct copy_env *env, const char *path, struct archive_attr *attr, uint32_t *entry,
+                           uint8_t *head, size_t *head_len, bool *present)
+{
+    AUTO_FD int fd = -1;
+    struct err *e = file_open(&fd, path, O_RDONLY, 0);
+    *present = true;
+    if (e && e->os_errno == ENOENT) {
+        err_free(e);
+        *present = false;
+        return NULL;
+    }
+    TRY(e);
+    TRY(archive_entry_add(env->writer, attr, entry));
+    *head_len = 0;
+    TRY(copy_content(env, fd, path, *entry, head, head_len, &attr->size));
+    return archive_entry_set(env->writer, *entry, attr);
+}
+
+/* A data or index file that is a link to another directory (DATA DIRECTORY): the link, and what it points to. */
+static struct err *copy_link(struct copy_env *env, struct plain_file *f, const char *path, struct archive_attr *attr,
+                             uint8_t *head, size_t *head_len, bool *present)
+{
+    char target[PATH_MAX];
+    if (!realpath(path, target)) {
+        *present = errno != ENOENT;
+        return *present ? err_os("%s: cannot resolve the link", path) : NULL;
+    }
+    AUTO_FREE char *external = mem_printf("external%s", target);
+    attr->kind = ARCHIVE_EXTERNAL;
+    attr->path = external;
+    attr->link_target = target;
+    TRY(copy_as(env, target, attr, &f->external_entry, head, head_len, present));
+    if (!*present)
+        return NULL;
+    const struct archive_attr link = {
+        .kind = ARCHIVE_SYMLINK, .path = f->listed.name, .link_target = target, .mode = 0777, .mtime = attr->mtime};
+    return archive_entry_add(env->writer, &link, &f->entry);
+}
+
+static struct err *copy_file(struct copy_env *env, struct plain_file *f, bool *present)
+{
+    AUTO_FREE char *path = mem_printf("%s/%s", env->datadir->root, f->listed.name);
+    uint8_t head[TABLE_FILE_HEAD];
+    size_t head_len = 0;
+    struct stat st, link;
+    file_drop(env, f);
+    TRY(stamp_take(&f->stamp, path, &st, present));
+    if (!*present)
+        return NULL;
+    if (lstat(path, &link)) {
+        *present = false;
+        return errno == ENOENT ? NULL : err_os("%s: cannot stat", path);
+    }
+    struct archive_attr attr = {
+        .kind = ARCHIVE_PLAIN, .path = f->listed.name, .mode = st.st_mode & 07777, .mtime = st.st_mtime};
+    if (S_ISLNK(link.st_mode))
+        TRY(copy_link(env, f, path, &attr, head, &head_len, present));
+    else if (S_ISREG(st.st_mode))
+        TRY(copy_as(env, path, &attr, &f->entry, head, &head_len, present));
+    else
+        *present = false; /* sockets and the like */
+    if (!*present)
+        return NULL;
+    f->copied = true;
+    f->is_view = table_file_is_view(head, head_len);
+    f->online_aria = table_file_is_online_aria(f->listed.name, head, head_len);
+    f->unclosed = table_file_is_unclosed(f->listed.name, head, head_len);
+    return NULL;
+}
+
+/* Files [from, to) of one table, tested and copied together. */
+struct unit {
+    size_t from, to;
+};
+
+struct sync_queue {
+    struct plain_set *set;
+    enum plain_trust trust;
+    struct unit *units;
+    size_t n_units;
+    _Atomic size_t next;
+    _Atomic uint64_t bytes;
+    _Atomic size_t files;
+    bool *vanished; /* per file; each written by one worker */
+};
+
+static bool still_moves(const struct plain_file *f)
+{
+    const char *dot = strrchr(f->listed.name, '.');
+    return !strncmp(f->listed.name, "mysql/", 6) ||
+           (dot && (!strcmp(dot, ".MAI") || !strcmp(dot, ".MAD")));
+}
+
+/* Whether the file's copy may be stale; a vanished one is marked. */
+static struct err *file_changed(struct sync_queue *q, size_t i, bool *changed)
+{
+    struct plain_file *f = &q->set->files[i];
+    AUTO_FREE char *path = mem_printf("%s/%s", q->set->env->datadir->root, f->listed.name);
+    struct stamp now;
+    struct stat st;
+    bool present;
+    TRY(stamp_take(&now, path, &st, &present));
+    q->vanished[i] = !present;
+    if (!present)
+        return NULL;
+    if (!f->copied || !f->stamp.proves || !same_stamp(&f->stamp, &now))
+        *changed = true;
+    return NULL;
+}
+
+static struct err *sync_unit(void *ctx, bool *more)
+{
+    struct sync_queue *q = ctx;
+    const size_t at = atomic_fetch_add(&q->next, 1);
+    if (at >= q->n_units) {
+        *more = false;
+        return NULL;
+    }
+    const struct unit u = q->units[at];
+    bool changed = false;
+    TRY(signals_check());
+    TRY(tailer_check(q->set->env->tail));
+    for (size_t i = u.from; i < u.to; i++)
+        TRY(file_changed(q, i, &changed));
+    if (!changed)
+        return NULL;
+    for (size_t i = u.from; i < u.to; i++) {
+        struct plain_file *f = &q->set->files[i];
+        bool present;
+        TRY(copy_file(q->set->env, f, &present));
+        q->vanished[i] = !present;
+        if (!present)
+            continue;
+        if (q->trust == PLAIN_FLUSHED && !still_moves(f))
+            f->stamp.proves = true; /* nobody can write it any more; only a late close, which moves the stamp */
+        atomic_fetch_add(&q->bytes, (uint64_t)f->stamp.size);
+        atomic_fetch_add(&q->files, 1);
+    }
+    return NULL;
+}
+
+static size_t make_units(const struct plain_set *s, struct unit *units)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n;) {
+        size_t to = i + 1;
+        const struct listed_file *a = &s->files[i].listed;
+        while (to < s->n && s->files[to].listed.unit_len == a->unit_len &&
+               !memcmp(s->files[to].listed.name, a->name, a->unit_len))
+            to++;
+        units[n++] = (struct unit){i, to};
+        i = to;
+    }
+    return n;
+}
+
+static void remove_vanished(struct plain_set *s, const bool *vanished)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (vanished[i]) {
+            file_drop(s->env, &s->files[i]);
+            free(s->files[i].listed.name);
+        } else {
+            s->files[kept++] = s->files[i];
+        }
+    }
+    s->n = kept;
+}
+
+static struct err *copy_changed(struct plain_set *s, enum plain_trust trust)
+{
+    struct sync_queue q = {.set = s, .trust = trust};
+    q.units = mem_alloc(s->n * sizeof *q.units);
+    q.vanished = mem_zalloc(s->n);
+    q.n_units = make_units(s, q.units);
+    struct err *e = workers_run(s->env->parallel, sync_unit, &q);
+    if (!e)
+        remove_vanished(s, q.vanished);
+    s->bytes_last_pass = q.bytes;
+    s->files_last_pass = q.files;
+    free(q.units);
+    free(q.vanished);
+    return e;
+}
+
+static void report_unknown(const struct plain_set *s, const struct listed_file *f)
+{
+    if (!f->known)
+        log_warning(s->env->log, "copy", "%s: not a file of an engine mbe knows; copied as it is", f->name);
+}
+
+/* Makes the set's names equal to the listing's; both are sorted alike. */
+static void merge_listing(struct plain_set *s, const struct listing *list)
+{
+    struct plain_file *merged = mem_alloc((list->n_files + 1) * sizeof *merged);
+    size_t old = 0;
+    for (size_t i = 0; i < list->n_files; i++) {
+        const struct listed_file *l = &list->files[i];
+        int c = 1;
+        while (old < s->n && (c = listed_file_compare(&s->files[old].listed, l)) < 0) {
+            file_drop(s->env, &s->files[old]);
+            free(s->files[old++].listed.name);
+        }
+        if (old < s->n && c == 0) {
+            merged[i] = s->files[old++];
+            continue;
+        }
+        merged[i] = (struct plain_file){.listed = *l, .entry = NO_ENTRY, .external_entry = NO_ENTRY};
+        merged[i].listed.name = mem_strdup(l->name);
+        report_unknown(s, l);
+    }
+    for (; old < s->n; old++) {
+        file_drop(s->env, &s->files[old]);
+        free(s->files[old].listed.name);
+    }
+    free(s->files);
+    s->files = merged;
+    s->n = list->n_files;
+}
+
+struct err *plain_set_sync(struct plain_set *s, const struct listing *list, enum plain_trust trust)
+{
+    merge_listing(s, list);
+    return copy_changed(s, trust);
+}
+
+struct err *plain_set_refresh(struct plain_set *s)
+{
+    return copy_changed(s, PLAIN_FLUSHED);
+}
+
+char *plain_set_unclosed(const struct plain_set *s)
+{
+    char *names = NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct plain_file *f = &s->files[i];
+        if (!f->unclosed || f->online_aria || !strncmp(f->listed.name, "mysql/", 6))
+            continue;
+        char *longer = names ? mem_printf("%s, %.*s", names, (int)f->listed.unit_len, f->listed.name)
+                             : mem_printf("%.*s", (int)f->listed.unit_len, f->listed.name);
+        free(names);
+        names = longer;
+    }
+    return names;
+}
+
+size_t plain_set_tables(const struct plain_set *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const size_t len = strlen(s->files[i].listed.name);
+        n += len > 4 && !strcmp(s->files[i].listed.name + len - 4, ".frm") && !s->files[i].is_view;
+    }
+    return n;
+}
+
+struct err *plain_copy_file(struct copy_env *env, const char *path, const char *name)
+{
+    uint8_t head[TABLE_FILE_HEAD];
+    size_t head_len;
+    uint32_t entry;
+    struct stat st;
+    bool present;
+    if (stat(path, &st))
+        return err_os("%s: cannot stat", path);
+    struct archive_attr attr = {
+        .kind = ARCHIVE_PLAIN, .path = name, .mode = st.st_mode & 07777, .mtime = st.st_mtime};
+    TRY(copy_as(env, path, &attr, &entry, head, &head_len, &present));
+    return present ? NULL : err_make(IO, "%s: vanished", path);
+}

@@ -1,0 +1,43 @@
+/* engine/plain_copy.h: copies the files of all other engines (MyISAM, Aria, CSV, ARCHIVE, MERGE, .frm, ...): before the
+ * lock, and again only what changed since.
+ *
+ * Rules:
+ *  - a file changed if device, inode, size, mtime or ctime differ from what stat said *before* it was read;
+ *  - a stamp younger than a second at that moment proves nothing: such a file counts as changed next time;
+ *  - the files of one table (.MYD + .MYI ...) are one unit: one changed, all are copied;
+ *  - with myisam_use_mmap the .MYD's stamps lie, the .MYI's do not: hence the unit. */
+#ifndef MBE_ENGINE_PLAIN_COPY_H
+#define MBE_ENGINE_PLAIN_COPY_H
+
+#include "engine/copy_env.h"
+
+enum plain_trust {
+    PLAIN_STILL_MOVING, /* before the lock: young stamps prove nothing */
+    PLAIN_FLUSHED,      /* under BLOCK_DDL: only online Aria tables and mysql/ still move */
+};
+
+struct plain_set {
+    struct copy_env *env;
+    struct plain_file *files; /* sorted as a listing is */
+    size_t n, cap;
+    uint64_t bytes_last_pass;
+    size_t files_last_pass;
+    bool reported_unknown;
+};
+
+void plain_set_init(struct plain_set *s, struct copy_env *env);
+void plain_set_fini(struct plain_set *s);
+/* Brings the set in line with a new listing: copies new and changed units, drops what vanished. */
+struct err *plain_set_sync(struct plain_set *s, const struct listing *list, enum plain_trust trust) MUST_CHECK;
+/* Tests every file of the set again, copies what changed: under BLOCK_COMMIT, when the listing cannot change. */
+struct err *plain_set_refresh(struct plain_set *s) MUST_CHECK;
+/* Names of tables whose copies say "not closed" (their flush was held up by a DDL that waits for us), joined with ", ";
+ * NULL if none. Owned by caller. */
+char *plain_set_unclosed(const struct plain_set *s);
+/* Tables, by their .frm files; views are not counted. */
+size_t plain_set_tables(const struct plain_set *s);
+
+/* Copies one file outside any set (Aria's control file and logs) under archive path `name`; it must exist. */
+struct err *plain_copy_file(struct copy_env *env, const char *path, const char *name) MUST_CHECK;
+
+#endif

@@ -1,0 +1,471 @@
+/* engine/space_copy.c: see space_copy.h. */
+#include "engine/space_copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/signals.h"
+#include "base/workers.h"
+#include "innodb/page_check.h"
+
+enum {
+    RANGE_BYTES = 64 << 20, /* work item of a thread */
+    TORN_TRIES = 30,        /* about 2 s of reading again */
+    PAGE_0_TRIES = 200,
+    FIL_SPACE_ID = 34,
+};
+
+struct doublewrite {
+    page_no_t first[2]; /* 0: none */
+    uint32_t n_pages;
+};
+
+/* One file on its way; several threads copy ranges of it. */
+struct job {
+    const struct listed_space *listed;
+    enum space_copy_mode mode;
+    pthread_mutex_t lock; /* guards all below but the atomics */
+    enum { JOB_NEW, JOB_OPEN, JOB_SKIP, JOB_DONE } state;
+    int fd;
+    uint32_t n_ranges;
+    uint32_t ranges_left;
+    uint64_t end;         /* highest offset copied */
+    struct space_format format;
+    struct doublewrite dblwr;
+    space_id_t id;
+    uint32_t entry;
+    lsn_t lsn_at_start;
+    uint32_t mode_bits;
+    int64_t mtime;
+    char *suspect;
+};
+
+struct copy_queue {
+    struct space_set *set;
+    struct job *jobs;
+    size_t n_jobs;
+    pthread_mutex_t lock; /* guards next_job, next_range */
+    size_t next_job;
+    uint32_t next_range;
+};
+
+void space_set_init(struct space_set *s, struct copy_env *env)
+{
+    *s = (struct space_set){.env = env};
+    pthread_mutex_init(&s->lock, NULL);
+}
+
+void space_set_fini(struct space_set *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        free((char *)(uintptr_t)s->items[i].attr.path);
+        free((char *)(uintptr_t)s->items[i].attr.link_target);
+        free(s->items[i].suspect);
+    }
+    free(s->items);
+    map64_fini(&s->by_id);
+    pthread_mutex_destroy(&s->lock);
+}
+
+struct copied_space *space_set_find(struct space_set *s, space_id_t id)
+{
+    uint64_t at;
+    return map64_get(&s->by_id, id, &at) ? &s->items[at] : NULL;
+}
+
+struct err *space_file_id(const char *path, space_id_t *id, bool *zero, bool *absent)
+{
+    uint8_t head[64];
+    size_t got = 0;
+    AUTO_FD int fd = -1;
+    *zero = *absent = false;
+    struct err *e = file_open(&fd, path, O_RDONLY, 0);
+    if (e && e->os_errno == ENOENT) {
+        err_free(e);
+        *absent = true;
+        return NULL;
+    }
+    TRY(e);
+    TRY(file_pread(fd, head, sizeof head, 0, &got, path));
+    *zero = got < sizeof head || bytes_are_zero(head, sizeof head);
+    *id = *zero ? 0 : be32(head + FIL_SPACE_ID);
+    return NULL;
+}
+
+/* TRX_SYS page (5 of space 0), 200 bytes before its end: 10 bytes segment header, magic, first pages of two extents. */
+static void find_doublewrite(struct job *j, const char *path)
+{
+    enum { TRX_SYS_PAGE = 5, FROM_END = 200, MAGIC = 0x1FFFBD5F };
+    uint8_t b[22];
+    size_t got = 0;
+    const uint64_t at = (uint64_t)TRX_SYS_PAGE * j->format.page_size + j->format.page_size - FROM_END;
+    struct err *e = file_pread(j->fd, b, sizeof b, at, &got, path);
+    err_free(e);
+    if (!e && got == sizeof b && be32(b + 10) == MAGIC)
+        j->dblwr = (struct doublewrite){{be32(b + 14), be32(b + 18)}, space_extent_pages(j->format.page_size)};
+}
+
+static bool in_doublewrite(const struct job *j, page_no_t no)
+{
+    for (int i = 0; i < 2; i++)
+        if (j->dblwr.first[i] && no >= j->dblwr.first[i] && no - j->dblwr.first[i] < j->dblwr.n_pages)
+            return true;
+    return false;
+}
+
+/* Waits for a whole page 0. *found false: all zero or shorter than a page: left to the redo. */
+static struct err *read_page_0(struct job *j, const char *path, uint32_t page_size, bool *found)
+{
+    AUTO_FREE uint8_t *p = mem_alloc_aligned(page_size);
+    char why[160] = "shorter than a page";
+    for (int attempt = 0; attempt < PAGE_0_TRIES; attempt++) {
+        size_t got = 0;
+        TRY(file_pread(j->fd, p, page_size, 0, &got, path));
+        *found = got >= INNODB_PAGE_SIZE_MIN / 4 && !bytes_are_zero(p, got);
+        if (!*found)
+            return NULL;
+        const uint32_t flags = be32(p + FSP_FLAGS);
+        struct err *e = space_format_decode(&j->format, flags, page_size);
+        if (!e && got >= j->format.physical) {
+            j->id = be32(p + FIL_SPACE_ID);
+            if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK)
+                return NULL;
+        } else if (e) {
+            snprintf(why, sizeof why, "%s", e->message);
+            err_free(e);
+        }
+        clock_sleep_ms(10);
+    }
+    return err_make(CORRUPT, "%s: page 0 at offset 0: %s", path, why);
+}
+
+static struct err *read_system_format(struct job *j, const struct copy_env *env)
+{
+    struct job first = {.fd = -1};
+    const char *path = env->datadir->system_paths[0];
+    bool found;
+    TRY(file_open(&first.fd, path, O_RDONLY, 0));
+    struct err *e = read_page_0(&first, path, env->datadir->page_size, &found);
+    close(first.fd);
+    TRY(e);
+    if (!found)
+        return err_make(CORRUPT, "%s: page 0 is all zero", path);
+    j->format = first.format;
+    j->id = 0;
+    return NULL;
+}
+
+static char *path_in_archive(const struct listed_space *l)
+{
+    return l->external ? mem_printf("external%s", l->path) : mem_strdup(l->name);
+}
+
+/* Claims the id and declares the entry; *claimed false if it is copied already. */
+static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
+{
+    const bool further_system_file = j->listed->system && j->listed->first_page;
+    AUTO_FREE char *path = path_in_archive(j->listed);
+    const struct archive_attr attr = {.kind = ARCHIVE_SPACE,
+                                      .path = path,
+                                      .link_target = j->listed->external ? j->listed->path : NULL,
+                                      .mode = j->mode_bits,
+                                      .mtime = j->mtime,
+                                      .space_id = j->id,
+                                      .page_size = j->format.physical,
+                                      .space_flags = j->format.flags,
+                                      .first_page = j->listed->first_page,
+                                      .lsn_at_start = tailer_lsn(s->env->tail)};
+    *claimed = false;
+    pthread_mutex_lock(&s->lock);
+    struct copied_space *old = further_system_file ? NULL : space_set_find(s, j->id);
+    if (old && j->mode == SPACE_COPY_ONCE) {
+        pthread_mutex_unlock(&s->lock);
+        return NULL;
+    }
+    struct err *e = archive_entry_add(s->env->writer, &attr, &j->entry);
+    if (!e) {
+        if (old) {
+            archive_entry_drop(s->env->writer, old->entry);
+            free((char *)(uintptr_t)old->attr.path);
+            free((char *)(uintptr_t)old->attr.link_target);
+            free(old->suspect);
+        } else {
+            mem_grow(&s->items, &s->cap, s->n, sizeof *s->items);
+            if (!further_system_file)
+                map64_put(&s->by_id, j->id, s->n);
+            old = &s->items[s->n++];
+        }
+        *old = (struct copied_space){.id = j->id, .entry = j->entry, .lsn_at_start = attr.lsn_at_start, .attr = attr};
+        old->attr.path = mem_strdup(attr.path);
+        old->attr.link_target = attr.link_target ? mem_strdup(attr.link_target) : NULL;
+        j->lsn_at_start = attr.lsn_at_start;
+        *claimed = true;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
+/* Opens the file and learns what it is; j->lock is held. */
+static struct err *job_open(struct space_set *s, struct job *j)
+{
+    const char *path = j->listed->path;
+    bool found = true, claimed;
+    struct stat st;
+    j->state = JOB_SKIP;
+    struct err *e = file_open(&j->fd, path, O_RDONLY, 0);
+    if (e && e->os_errno == ENOENT) {
+        err_free(e);
+        log_debug(s->env->log, "copy", "%s vanished before it was opened", j->listed->name);
+        return NULL;
+    }
+    TRY(e);
+    if (fstat(j->fd, &st))
+        return err_os("%s: cannot stat", path);
+    j->mode_bits = st.st_mode & 07777;
+    j->mtime = st.st_mtime;
+    if (j->listed->system)
+        TRY(read_system_format(j, s->env));
+    else
+        TRY(read_page_0(j, path, s->env->datadir->page_size, &found));
+    if (!found) {
+        log_debug(s->env->log, "copy", "%s: page 0 not written yet, left to the redo", j->listed->name);
+        return NULL;
+    }
+    if (j->listed->system && !j->listed->first_page)
+        find_doublewrite(j, path);
+    TRY(claim(s, j, &claimed));
+    if (claimed)
+        j->state = JOB_OPEN;
+    return NULL;
+}
+
+static struct err *note_corrupt(struct copy_env *env, char *text)
+{
+    log_error(env->log, "copy", "%s", text);
+    if (!env->allow_corrupt) {
+        struct err *e = err_make(CORRUPT, "%s", text);
+        free(text);
+        return err_hint(e, "The page is damaged on the server's disk. CHECK TABLE tells more; --allow-corrupt lists all "
+                           "such pages and marks the backup as damaged.");
+    }
+    pthread_mutex_lock(&env->lock);
+    if (env->n_corrupt < CORRUPT_LISTED_MAX) {
+        mem_grow(&env->corrupt, &env->cap_corrupt, env->n_corrupt, sizeof *env->corrupt);
+        env->corrupt[env->n_corrupt++] = text;
+    } else {
+        free(text);
+    }
+    pthread_mutex_unlock(&env->lock);
+    return NULL;
+}
+
+/* The page at `offset` failed its check: it may be half written just now. *gone: the file was cut off before it. */
+static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *page, page_no_t no, uint64_t offset,
+                               char *why, bool *gone)
+{
+    const char *path = j->listed->path;
+    for (int attempt = 0; attempt < TORN_TRIES; attempt++) {
+        size_t got;
+        clock_sleep_ms(attempt < 10 ? 5 : 100);
+        TRY(signals_check());
+        TRY(file_pread(j->fd, page, j->format.physical, offset, &got, path));
+        atomic_fetch_add(&env->pages_reread, 1);
+        if (got < j->format.physical) {
+            *gone = true;
+            return NULL;
+        }
+        if (page_check(&j->format, j->id, no, page, why) != PAGE_CORRUPT)
+            return NULL;
+    }
+    struct stat st;
+    if (fstat(j->fd, &st) == 0 && st.st_nlink == 0)
+        return NULL; /* dropped: its redo says so */
+    if (!j->listed->system && page_check(&j->format, be32(page + FIL_SPACE_ID), no, page, why) != PAGE_CORRUPT) {
+        pthread_mutex_lock(&j->lock);
+        if (!j->suspect)
+            j->suspect = mem_printf("%s: page %" PRIu32 " at offset %" PRIu64 ": belongs to space %" PRIu32
+                                    ", not %" PRIu32,
+                                    path, no, offset, be32(page + FIL_SPACE_ID), j->id);
+        pthread_mutex_unlock(&j->lock);
+        return NULL;
+    }
+    return note_corrupt(env,
+                        mem_printf("%s: page %" PRIu32 " at offset %" PRIu64 ": %s", path, no, offset, why));
+}
+
+/* Checks the pages of buf (file offset `at`), settles torn ones. *n: bytes of whole pages to keep. */
+static struct err *check_pages(struct copy_env *env, struct job *j, uint8_t *buf, size_t *n, uint64_t at)
+{
+    const uint32_t size = j->format.physical;
+    char why[160];
+    *n -= *n % size;
+    for (size_t i = 0; i < *n; i += size) {
+        const page_no_t no = j->listed->first_page + (page_no_t)((at + i) / size);
+        if (page_check(&j->format, j->id, no, buf + i, why) != PAGE_CORRUPT || in_doublewrite(j, no))
+            continue;
+        bool gone = false;
+        TRY(settle_page(env, j, buf + i, no, at + i, why, &gone));
+        if (gone) {
+            *n = i;
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Reading gives way to the redo tail when that falls behind. */
+static struct err *give_way(struct copy_env *env)
+{
+    for (int i = 0; i < 200; i++) {
+        uint64_t capacity;
+        const uint64_t headroom = tailer_headroom(env->tail, &capacity);
+        if (headroom > capacity / 2)
+            return NULL;
+        TRY(tailer_check(env->tail));
+        TRY(signals_check());
+        clock_sleep_ms(5);
+        if (headroom > capacity / 4 && i >= 4)
+            return NULL;
+    }
+    return NULL;
+}
+
+static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from, uint64_t to, uint64_t *end)
+{
+    AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
+    for (uint64_t at = from; at < to;) {
+        TRY(signals_check());
+        TRY(tailer_check(env->tail));
+        TRY(give_way(env));
+        const size_t want = to - at < ARCHIVE_PIECE_MAX ? (size_t)(to - at) : ARCHIVE_PIECE_MAX;
+        size_t got;
+        TRY(file_pread(j->fd, buf, want, at, &got, j->listed->path));
+        size_t n = got;
+        TRY(check_pages(env, j, buf, &n, at));
+        if (n)
+            TRY(archive_write(env->writer, j->entry, at, buf, n));
+        atomic_fetch_add(&env->bytes_read, n);
+        progress_add(env->progress, n);
+        at += n;
+        *end = at;
+        if (n < want)
+            return NULL; /* end of the file, as of now */
+    }
+    return NULL;
+}
+
+static struct err *job_finish(struct space_set *s, struct job *j)
+{
+    pthread_mutex_lock(&s->lock);
+    struct copied_space *c = NULL;
+    for (size_t i = s->n; i-- > 0 && !c;)
+        if (s->items[i].entry == j->entry)
+            c = &s->items[i];
+    c->attr.size = j->end;
+    c->suspect = j->suspect;
+    j->suspect = NULL;
+    const struct archive_attr attr = c->attr;
+    struct err *e = archive_entry_set(s->env->writer, j->entry, &attr);
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
+static struct err *job_range(struct space_set *s, struct job *j, uint32_t range)
+{
+    struct err *e = NULL;
+    pthread_mutex_lock(&j->lock);
+    if (j->state == JOB_NEW)
+        e = job_open(s, j);
+    const bool copy = !e && j->state == JOB_OPEN;
+    pthread_mutex_unlock(&j->lock);
+    uint64_t end = 0;
+    if (copy) {
+        const uint64_t from = (uint64_t)range * RANGE_BYTES;
+        const bool last = range + 1 == j->n_ranges;
+        e = copy_range(s->env, j, from, last ? UINT64_MAX : from + RANGE_BYTES, &end);
+    }
+    pthread_mutex_lock(&j->lock);
+    if (end > j->end)
+        j->end = end;
+    const bool finished = --j->ranges_left == 0;
+    pthread_mutex_unlock(&j->lock);
+    if (finished) {
+        if (!e && j->state == JOB_OPEN)
+            e = job_finish(s, j);
+        if (j->fd >= 0)
+            close(j->fd);
+        j->fd = -1;
+        j->state = JOB_DONE;
+    }
+    return e;
+}
+
+static void job_init(struct job *j, const struct listed_space *listed, enum space_copy_mode mode, uint64_t size)
+{
+    *j = (struct job){.listed = listed, .mode = mode, .fd = -1};
+    j->n_ranges = j->ranges_left = (uint32_t)(size / RANGE_BYTES + (size % RANGE_BYTES != 0)) + (size == 0);
+    pthread_mutex_init(&j->lock, NULL);
+}
+
+static void job_fini(struct job *j)
+{
+    if (j->fd >= 0)
+        close(j->fd);
+    free(j->suspect);
+    pthread_mutex_destroy(&j->lock);
+}
+
+static struct err *queue_work(void *ctx, bool *more)
+{
+    struct copy_queue *q = ctx;
+    pthread_mutex_lock(&q->lock);
+    if (q->next_job == q->n_jobs) {
+        *more = false;
+        pthread_mutex_unlock(&q->lock);
+        return NULL;
+    }
+    struct job *j = &q->jobs[q->next_job];
+    const uint32_t range = q->next_range++;
+    if (q->next_range == j->n_ranges) {
+        q->next_job++;
+        q->next_range = 0;
+    }
+    pthread_mutex_unlock(&q->lock);
+    return job_range(q->set, j, range);
+}
+
+struct err *space_set_copy_all(struct space_set *s, const struct listing *list)
+{
+    struct copy_queue q = {.set = s, .n_jobs = 0};
+    q.jobs = mem_alloc(list->n_spaces * sizeof *q.jobs);
+    pthread_mutex_init(&q.lock, NULL);
+    for (size_t i = 0; i < list->n_spaces; i++) {
+        struct stat st;
+        if (stat(list->spaces[i].path, &st))
+            st.st_size = 0; /* vanished, or unreadable: opening it will tell */
+        job_init(&q.jobs[q.n_jobs++], &list->spaces[i], SPACE_COPY_ONCE, (uint64_t)st.st_size);
+    }
+    struct err *e = workers_run(s->env->parallel, queue_work, &q);
+    for (size_t i = 0; i < q.n_jobs; i++)
+        job_fini(&q.jobs[i]);
+    free(q.jobs);
+    pthread_mutex_destroy(&q.lock);
+    return e;
+}
+
+struct err *space_set_copy_one(struct space_set *s, const struct listed_space *space, enum space_copy_mode mode)
+{
+    struct job j;
+    job_init(&j, space, mode, 0);
+    struct err *e = job_range(s, &j, 0);
+    job_fini(&j);
+    return e;
+}

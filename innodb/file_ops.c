@@ -1,0 +1,79 @@
+/* innodb/file_ops.c: see file_ops.h. */
+#include "innodb/file_ops.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static struct space_ops *get(struct file_ops *ops, space_id_t id)
+{
+    uint64_t at;
+    if (map64_get(&ops->index, id, &at))
+        return &ops->items[at];
+    mem_grow(&ops->items, &ops->cap, ops->n, sizeof *ops->items);
+    map64_put(&ops->index, id, ops->n);
+    struct space_ops *s = &ops->items[ops->n++];
+    *s = (struct space_ops){.id = id};
+    return s;
+}
+
+static void rename_to(struct space_ops *s, const uint8_t *name, size_t len)
+{
+    if (len > 2 && name[0] == '.' && name[1] == '/') {
+        name += 2;
+        len -= 2;
+    }
+    if (s->name && strlen(s->name) == len && !memcmp(s->name, name, len))
+        return;
+    free(s->name);
+    s->name = mem_alloc(len + 1);
+    memcpy(s->name, name, len);
+    s->name[len] = '\0';
+}
+
+struct err *file_ops_add(struct file_ops *ops, const struct redo_record *rec, lsn_t lsn)
+{
+    struct space_ops *s;
+    switch (rec->type) {
+    case REDO_FILE_CREATE:
+    case REDO_FILE_MODIFY:
+        s = get(ops, rec->space);
+        if (rec->type == REDO_FILE_CREATE)
+            s->created = true;
+        else if (s->deleted) {
+            s->deleted = s->created = false;
+            s->import_lsn = lsn;
+        }
+        rename_to(s, rec->body, rec->body_len);
+        return NULL;
+    case REDO_FILE_DELETE:
+        get(ops, rec->space)->deleted = true;
+        return NULL;
+    case REDO_FILE_RENAME: {
+        const uint8_t *from, *to;
+        size_t from_len, to_len;
+        TRY_AT(redo_rename_names(rec, &from, &from_len, &to, &to_len), "redo at LSN %" PRIu64, lsn);
+        rename_to(get(ops, rec->space), to, to_len);
+        return NULL;
+    }
+    default:
+        return NULL;
+    }
+}
+
+const struct space_ops *file_ops_find(const struct file_ops *ops, space_id_t id)
+{
+    uint64_t at;
+    return map64_get(&ops->index, id, &at) ? &ops->items[at] : NULL;
+}
+
+void file_ops_fini(struct file_ops *ops)
+{
+    for (size_t i = 0; i < ops->n; i++)
+        free(ops->items[i].name);
+    free(ops->items);
+    map64_fini(&ops->index);
+    *ops = (struct file_ops){0};
+}
