@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -17,70 +18,113 @@ static const struct {
     const char *ext;
     bool unit;
 } known[] = {
-    {".frm", false}, {".par", false}, {".opt", false}, {".TRG", false}, {".TRN", false}, {".isl", false},
-    {".MRG", false}, {".MYD", true},  {".MYI", true},  {".MAD", true},  {".MAI", true},  {".CSV", true},
-    {".CSM", true},  {".ARZ", true},  {".ARM", true},
+    {".frm", false}, {".par", false}, {".opt", false}, {".TRG", false}, {".TRN", false},
+    {".isl", false}, {".MRG", false}, {".MYD", true},  {".MYI", true},  {".MAD", true},
+    {".MAI", true},  {".CSV", true},  {".CSM", true},  {".ARZ", true},  {".ARM", true},
 };
 
 /* Files of the datadir itself that a restored server can use. All others there are made anew by a server (logs, pid,
  * temporary tablespace), belong to its identity, or are copied by their own rules. */
-static const char *const kept_in_root[] = {"mysql_upgrade_info", "mariadb_upgrade_info", "ib_buffer_pool"};
+static const char *const kept_in_root[] = {"mysql_upgrade_info", "mariadb_upgrade_info",
+                                           "ib_buffer_pool"};
 
-static char *absolute(const char *root, const char *dir)
+static void add_string(char ***list, size_t *n, size_t *cap, char *s)
 {
-    if (!dir || !dir[0] || !strcmp(dir, ".") || !strcmp(dir, "./"))
-        return mem_strdup(root);
-    char *path = dir[0] == '/' ? mem_strdup(dir)
-                               : mem_printf("%s/%s", root, dir[0] == '.' && dir[1] == '/' ? dir + 2 : dir);
-    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
-        path[n - 1] = '\0';
+    mem_grow(list, cap, *n, sizeof **list);
+    (*list)[(*n)++] = s;
+}
+
+/* A directory or file named by a server variable, as it is reached from here: relative names start at the datadir, and
+ * what lies below the server's datadir lies below ours when --datadir shows it at another place. */
+static char *resolve(const struct datadir *d, const struct server_info *s, const char *name)
+{
+    const size_t n = strlen(s->datadir);
+    if (!name || !name[0])
+        return mem_strdup(d->root);
+    while (name[0] == '.' && name[1] == '/')
+        name += 2;
+    if (!strcmp(name, "."))
+        name = "";
+    char *path;
+    if (name[0] != '/')
+        path = mem_printf("%s/%s", d->root, name);
+    else if (!strncmp(name, s->datadir, n) && (name[n] == '/' || !name[n]))
+        path = mem_printf("%s%s", d->root, name + n);
+    else
+        path = mem_strdup(name);
+    for (size_t len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
+        path[len - 1] = '\0';
     return path;
 }
 
-/* "ibdata1:12M;/disk2/ibdata2:10M:autoextend" -> paths. */
+/* "ibdata1:12M;/disk2/ibdata2:10M:autoextend" -> paths. Absolute names count only with an empty innodb_data_home_dir. */
 static struct err *system_files(struct datadir *d, const struct server_info *s)
 {
-    const char *spec = s->innodb_data_file_path && s->innodb_data_file_path[0] ? s->innodb_data_file_path : "ibdata1";
+    const char *spec = s->innodb_data_file_path && s->innodb_data_file_path[0]
+                           ? s->innodb_data_file_path
+                           : "ibdata1";
     const bool absolute_names = s->innodb_data_home_dir && !s->innodb_data_home_dir[0];
-    AUTO_FREE char *home = absolute(d->root, s->innodb_data_home_dir);
+    AUTO_FREE char *home = resolve(d, s, s->innodb_data_home_dir);
     AUTO_FREE char *copy = mem_strdup(spec);
-    size_t cap_paths = 0, cap_names = 0;
+    size_t cap_paths = 0, cap_names = 0, n_names = 0;
     char *save = NULL;
     for (char *item = strtok_r(copy, ";", &save); item; item = strtok_r(NULL, ";", &save)) {
-        char *colon = strchr(item, ':');
-        if (colon)
-            *colon = '\0';
-        mem_grow(&d->system_paths, &cap_paths, d->n_system, sizeof *d->system_paths);
-        mem_grow(&d->system_names, &cap_names, d->n_system, sizeof *d->system_names);
-        d->system_paths[d->n_system] =
-            item[0] == '/' && absolute_names ? mem_strdup(item) : absolute(home, item[0] == '/' ? item + 1 : item);
+        item[strcspn(item, ":")] = '\0';
         const char *slash = strrchr(item, '/');
-        d->system_names[d->n_system++] = mem_strdup(slash ? slash + 1 : item);
+        char *path = item[0] == '/' && absolute_names
+                         ? resolve(d, s, item)
+                         : mem_printf("%s/%s", home, item + strspn(item, "/"));
+        add_string(&d->system_paths, &d->n_system, &cap_paths, path);
+        add_string(&d->system_names, &n_names, &cap_names, mem_strdup(slash ? slash + 1 : item));
     }
     for (size_t i = 0; i < d->n_system; i++)
         for (size_t j = 0; j < i; j++)
             if (!strcmp(d->system_names[i], d->system_names[j]))
-                return err_make(REFUSED, "innodb_data_file_path %s: two data files are named %s", spec,
-                                d->system_names[i]);
-    return d->n_system ? NULL : err_make(SERVER, "innodb_data_file_path %s: no data file in it", spec);
+                return err_make(REFUSED, "innodb_data_file_path %s: two data files are named %s",
+                                spec, d->system_names[i]);
+    return d->n_system ? NULL
+                       : err_make(SERVER, "innodb_data_file_path %s: no data file in it", spec);
+}
+
+static char *directory_of(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash)
+        *slash = '\0';
+    return path;
+}
+
+/* Directories that hold InnoDB's files or logs, not a database, should they lie below the datadir. */
+static void own_directories(struct datadir *d, const struct server_info *s)
+{
+    size_t cap = 0;
+    add_string(&d->own_dirs, &d->n_own_dirs, &cap, mem_strdup(d->undo_dir));
+    add_string(&d->own_dirs, &d->n_own_dirs, &cap, mem_strdup(d->log_dir));
+    add_string(&d->own_dirs, &d->n_own_dirs, &cap, mem_strdup(d->aria_log_dir));
+    for (size_t i = 0; i < d->n_system; i++)
+        add_string(&d->own_dirs, &d->n_own_dirs, &cap,
+                   directory_of(mem_strdup(d->system_paths[i])));
+    const char *const files[] = {s->log_bin_basename, s->relay_log_basename, s->log_error,
+                                 s->pid_file};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (files[i] && files[i][0])
+            add_string(&d->own_dirs, &d->n_own_dirs, &cap, directory_of(resolve(d, s, files[i])));
 }
 
 struct err *datadir_resolve(struct datadir *out, const struct server_info *s, const char *root)
 {
     *out = (struct datadir){.page_size = s->page_size};
-    char *real = realpath(root ? root : s->datadir, NULL);
-    if (!real)
-        return err_hint(err_os("%s: cannot find the datadir", root ? root : s->datadir),
-                        "mbe must run on the server's machine, as a user who may read the datadir.");
-    out->root = real;
-    out->undo_dir = absolute(real, s->innodb_undo_directory);
-    out->log_dir = absolute(real, s->innodb_log_group_home_dir);
-    out->aria_log_dir = absolute(real, s->aria_log_dir_path);
-    if (root && strcmp(real, s->datadir) && s->aria_log_dir_path && !strcmp(s->aria_log_dir_path, s->datadir)) {
-        free(out->aria_log_dir); /* the server's default, seen from where we are */
-        out->aria_log_dir = mem_strdup(real);
-    }
-    return system_files(out, s);
+    out->root = realpath(root ? root : s->datadir, NULL);
+    if (!out->root)
+        return err_hint(
+            err_os("%s: cannot find the datadir", root ? root : s->datadir),
+            "mbe must run on the server's machine, as a user who may read the datadir.");
+    out->undo_dir = resolve(out, s, s->innodb_undo_directory);
+    out->log_dir = resolve(out, s, s->innodb_log_group_home_dir);
+    out->aria_log_dir = resolve(out, s, s->aria_log_dir_path);
+    TRY(system_files(out, s));
+    own_directories(out, s);
+    return NULL;
 }
 
 static void free_strings(char **s, size_t n)
@@ -98,6 +142,7 @@ void datadir_fini(struct datadir *d)
     free(d->aria_log_dir);
     free_strings(d->system_paths, d->n_system);
     free_strings(d->system_names, d->n_system);
+    free_strings(d->own_dirs, d->n_own_dirs);
     *d = (struct datadir){0};
 }
 
@@ -190,7 +235,8 @@ static struct err *list_database(struct listing *l, const struct datadir *d, con
         if (de->d_type == DT_DIR)
             continue;
         if (ends_with(f, ".ibd")) {
-            add_space(l, (struct listed_space){.name = mem_printf("%s/%s", db, f), .path = mem_printf("%s/%s", dir, f)});
+            add_space(l, (struct listed_space){.name = mem_printf("%s/%s", db, f),
+                                               .path = mem_printf("%s/%s", dir, f)});
             continue;
         }
         if (!strncmp(f, "#sql", 4) || ends_with(f, ".cfg"))
@@ -230,10 +276,21 @@ static struct err *list_undo(struct listing *l, const struct datadir *d)
         const char *f = de->d_name;
         if (strncmp(f, "undo", 4) || strlen(f) != 7 || strspn(f + 4, "0123456789") != 3)
             continue;
-        add_space(l, (struct listed_space){.name = mem_strdup(f), .path = mem_printf("%s/%s", d->undo_dir, f)});
+        add_space(l, (struct listed_space){.name = mem_strdup(f),
+                                           .path = mem_printf("%s/%s", d->undo_dir, f)});
     }
     closedir(h);
     return NULL;
+}
+
+/* Every directory is a database to the server, but for those that serve another purpose: its own, or a repository of ours. */
+static bool is_database(const struct datadir *d, const char *name, const char *path)
+{
+    for (size_t i = 0; i < d->n_own_dirs; i++)
+        if (!strcmp(d->own_dirs[i], path))
+            return false;
+    AUTO_FREE char *marker = mem_printf("%s/mbe-repository", path);
+    return strcmp(name, "lost+found") != 0 && access(marker, F_OK) != 0;
 }
 
 /* Database directories and the few files of the datadir itself. */
@@ -246,12 +303,10 @@ static struct err *list_root(struct listing *l, const struct datadir *d)
         const char *f = de->d_name;
         AUTO_FREE char *path = mem_printf("%s/%s", d->root, f);
         struct stat st;
-        if (f[0] == '.' || f[0] == '#' || !strcmp(f, "lost+found") || stat(path, &st))
+        if (f[0] == '.' || f[0] == '#' || stat(path, &st))
             continue;
-        if (S_ISDIR(st.st_mode)) {
-            mem_grow(&l->dirs, &l->cap_dirs, l->n_dirs, sizeof *l->dirs);
-            l->dirs[l->n_dirs++] = mem_strdup(f);
-        }
+        if (S_ISDIR(st.st_mode) && is_database(d, f, path))
+            add_string(&l->dirs, &l->n_dirs, &l->cap_dirs, mem_strdup(f));
         for (size_t i = 0; i < sizeof kept_in_root / sizeof kept_in_root[0]; i++)
             if (S_ISREG(st.st_mode) && !strcmp(f, kept_in_root[i])) {
                 add_file(l, mem_strdup(f));
@@ -259,7 +314,8 @@ static struct err *list_root(struct listing *l, const struct datadir *d)
             }
     }
     closedir(h);
-    qsort(l->dirs, l->n_dirs, sizeof *l->dirs, by_string);
+    if (l->n_dirs)
+        qsort(l->dirs, l->n_dirs, sizeof *l->dirs, by_string);
     return NULL;
 }
 

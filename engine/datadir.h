@@ -13,25 +13,28 @@
 #include "server/mariadb.h"
 
 struct listed_space {
-    char *name;         /* relative to the datadir, as the server names it: "db/t.ibd", "undo001", "ibdata1" */
-    char *path;         /* where it really is */
-    bool system;        /* a file of the system tablespace */
-    bool external;      /* found through an .isl: path is outside the datadir, name is path itself without "/" */
-    uint32_t first_page;/* system only: page number of the file's first page */
+    char *
+        name; /* relative to the datadir, as the server names it: "db/t.ibd", "undo001", "ibdata1" */
+    char *path;  /* where it really is */
+    bool system; /* a file of the system tablespace */
+    bool
+        external; /* found through an .isl: outside the datadir; name is the absolute path, as in the redo */
+    uint32_t first_page; /* system only: page number of the file's first page */
 };
 
 struct listed_file {
-    char *name;         /* relative to the datadir */
-    uint32_t unit_len;  /* files of one table (.MYD + .MYI ...) share the first unit_len bytes of the name */
-    bool known;         /* extension belongs to an engine we know */
+    char *name; /* relative to the datadir */
+    uint32_t
+        unit_len; /* files of one table (.MYD + .MYI ...) share the first unit_len bytes of the name */
+    bool known; /* extension belongs to an engine we know */
 };
 
 struct listing {
     struct listed_space *spaces; /* system files first, then undo, then sorted by name */
     size_t n_spaces, cap_spaces;
-    struct listed_file *files;   /* sorted by unit, then name */
+    struct listed_file *files; /* sorted by unit, then name */
     size_t n_files, cap_files;
-    char **dirs;                 /* database directories, sorted */
+    char **dirs; /* database directories, sorted */
     size_t n_dirs, cap_dirs;
 };
 
@@ -39,16 +42,19 @@ struct listing {
 struct datadir {
     char *root;
     char *undo_dir;
-    char *log_dir;       /* of ib_logfile0 */
+    char *log_dir; /* of ib_logfile0 */
     char *aria_log_dir;
     char **system_paths; /* data files of the system tablespace, in order */
     char **system_names; /* base names, unique within the set */
     size_t n_system;
+    char **own_dirs; /* absolute: hold InnoDB's files or logs; no database even if below root */
+    size_t n_own_dirs;
     uint32_t page_size;
 };
 
-/* root: --datadir, or NULL for the server's own. */
-struct err *datadir_resolve(struct datadir *out, const struct server_info *server, const char *root) MUST_CHECK;
+/* root: --datadir, or NULL for the server's own. After an error too, call _fini. */
+struct err *datadir_resolve(struct datadir *out, const struct server_info *server,
+                            const char *root) MUST_CHECK;
 void datadir_fini(struct datadir *d);
 
 struct err *listing_make(struct listing *out, const struct datadir *d) MUST_CHECK;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
@@ -21,10 +21,16 @@ struct stamp {
     ino_t inode;
     off_t size;
     struct timespec mtime, ctime;
-    bool proves; /* old enough when taken to prove that nothing changed since */
+    bool proves;  /* old enough when taken to prove that nothing changed since */
+    long tick_ms; /* how long until it is older than a tick; 0: it is */
 };
 
-enum { NO_ENTRY = UINT32_MAX };
+enum {
+    NO_ENTRY = UINT32_MAX,
+    TICK_MS =
+        50, /* no local file system's stamps are coarser than the kernel's tick, 10 ms at most */
+    COARSE_MS = 1010, /* stamps without a fraction of a second */
+};
 
 struct plain_file {
     struct listed_file listed; /* owns name */
@@ -62,13 +68,23 @@ static bool same_time(struct timespec a, struct timespec b)
 
 static bool same_stamp(const struct stamp *a, const struct stamp *b)
 {
-    return a->dev == b->dev && a->inode == b->inode && a->size == b->size && same_time(a->mtime, b->mtime) &&
-           same_time(a->ctime, b->ctime);
+    return a->dev == b->dev && a->inode == b->inode && a->size == b->size &&
+           same_time(a->mtime, b->mtime) && same_time(a->ctime, b->ctime);
 }
 
-static bool older_than_a_second(struct timespec t, struct timespec now)
+static long age_ms(struct timespec t, struct timespec now)
 {
-    return now.tv_sec > t.tv_sec + 1 || (now.tv_sec == t.tv_sec + 1 && now.tv_nsec >= t.tv_nsec);
+    return (long)(now.tv_sec - t.tv_sec) * 1000 + (now.tv_nsec - t.tv_nsec) / 1000000;
+}
+
+/* Judges how much a stamp taken at `now` proves. */
+static void stamp_judge(struct stamp *s, struct timespec now)
+{
+    const long m = age_ms(s->mtime, now), c = age_ms(s->ctime, now);
+    const long age = m < c ? m : c;
+    const long tick = s->mtime.tv_nsec || s->ctime.tv_nsec ? TICK_MS : COARSE_MS;
+    s->proves = age >= 1000;
+    s->tick_ms = age < 0 ? tick : age < tick ? tick - age : 0;
 }
 
 /* *present false: vanished. */
@@ -83,14 +99,14 @@ static struct err *stamp_take(struct stamp *out, const char *path, struct stat *
                           .inode = st->st_ino,
                           .size = st->st_size,
                           .mtime = st->st_mtim,
-                          .ctime = st->st_ctim,
-                          .proves = older_than_a_second(st->st_mtim, now) && older_than_a_second(st->st_ctim, now)};
+                          .ctime = st->st_ctim};
+    stamp_judge(out, now);
     return NULL;
 }
 
 /* Content of an open file into an archive entry; its first bytes into `head`. */
-static struct err *copy_content(struct copy_env *env, int fd, const char *path, uint32_t entry, uint8_t *head,
-                                size_t *head_len, uint64_t *size)
+static struct err *copy_content(struct copy_env *env, int fd, const char *path, uint32_t entry,
+                                uint8_t *head, size_t *head_len, uint64_t *size)
 {
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
     *size = 0;
@@ -113,8 +129,8 @@ static struct err *copy_content(struct copy_env *env, int fd, const char *path, 
     }
 }
 
-static struct err *copy_as(struct copy_env *env, const char *path, struct archive_attr *attr, uint32_t *entry,
-                           uint8_t *head, size_t *head_len, bool *present)
+static struct err *copy_as(struct copy_env *env, const char *path, struct archive_attr *attr,
+                           uint32_t *entry, uint8_t *head, size_t *head_len, bool *present)
 {
     AUTO_FD int fd = -1;
     struct err *e = file_open(&fd, path, O_RDONLY, 0);
@@ -132,8 +148,9 @@ static struct err *copy_as(struct copy_env *env, const char *path, struct archiv
 }
 
 /* A data or index file that is a link to another directory (DATA DIRECTORY): the link, and what it points to. */
-static struct err *copy_link(struct copy_env *env, struct plain_file *f, const char *path, struct archive_attr *attr,
-                             uint8_t *head, size_t *head_len, bool *present)
+static struct err *copy_link(struct copy_env *env, struct plain_file *f, const char *path,
+                             struct archive_attr *attr, uint8_t *head, size_t *head_len,
+                             bool *present)
 {
     char target[PATH_MAX];
     if (!realpath(path, target)) {
@@ -147,27 +164,48 @@ static struct err *copy_link(struct copy_env *env, struct plain_file *f, const c
     TRY(copy_as(env, target, attr, &f->external_entry, head, head_len, present));
     if (!*present)
         return NULL;
-    const struct archive_attr link = {
-        .kind = ARCHIVE_SYMLINK, .path = f->listed.name, .link_target = target, .mode = 0777, .mtime = attr->mtime};
+    const struct archive_attr link = {.kind = ARCHIVE_SYMLINK,
+                                      .path = f->listed.name,
+                                      .link_target = target,
+                                      .mode = 0777,
+                                      .mtime = attr->mtime};
     return archive_entry_add(env->writer, &link, &f->entry);
 }
 
-static struct err *copy_file(struct copy_env *env, struct plain_file *f, bool *present)
+/* The stamp to copy under. Files that rest since BLOCK_DDL are given the tick that makes the stamp conclusive: whatever
+ * comes after that, a late close, moves it. */
+static struct err *stamp_for_copy(struct plain_file *f, const char *path, bool rests,
+                                  struct stat *st, bool *present)
+{
+    TRY(stamp_take(&f->stamp, path, st, present));
+    if (!*present || !rests)
+        return NULL;
+    if (f->stamp.tick_ms) {
+        clock_sleep_ms((unsigned)f->stamp.tick_ms);
+        TRY(stamp_take(&f->stamp, path, st, present));
+    }
+    f->stamp.proves = f->stamp.tick_ms == 0;
+    return NULL;
+}
+
+static struct err *copy_file(struct copy_env *env, struct plain_file *f, bool rests, bool *present)
 {
     AUTO_FREE char *path = mem_printf("%s/%s", env->datadir->root, f->listed.name);
     uint8_t head[TABLE_FILE_HEAD];
     size_t head_len = 0;
     struct stat st, link;
     file_drop(env, f);
-    TRY(stamp_take(&f->stamp, path, &st, present));
+    TRY(stamp_for_copy(f, path, rests, &st, present));
     if (!*present)
         return NULL;
     if (lstat(path, &link)) {
         *present = false;
         return errno == ENOENT ? NULL : err_os("%s: cannot stat", path);
     }
-    struct archive_attr attr = {
-        .kind = ARCHIVE_PLAIN, .path = f->listed.name, .mode = st.st_mode & 07777, .mtime = st.st_mtime};
+    struct archive_attr attr = {.kind = ARCHIVE_PLAIN,
+                                .path = f->listed.name,
+                                .mode = st.st_mode & 07777,
+                                .mtime = st.st_mtime};
     if (S_ISLNK(link.st_mode))
         TRY(copy_link(env, f, path, &attr, head, &head_len, present));
     else if (S_ISREG(st.st_mode))
@@ -199,15 +237,34 @@ struct sync_queue {
     bool *vanished; /* per file; each written by one worker */
 };
 
-static bool still_moves(const struct plain_file *f)
+static bool is_system_file(const struct plain_file *f)
 {
-    const char *dot = strrchr(f->listed.name, '.');
-    return !strncmp(f->listed.name, "mysql/", 6) ||
-           (dot && (!strcmp(dot, ".MAI") || !strcmp(dot, ".MAD")));
+    return !strncmp(f->listed.name, "mysql/", 6);
 }
 
-/* Whether the file's copy may be stale; a vanished one is marked. */
-static struct err *file_changed(struct sync_queue *q, size_t i, bool *changed)
+/* Whether the copy was taken of a table in use. Aria's recovery closes its online tables, and mysql/ is flushed at
+ * BLOCK_COMMIT. */
+static bool is_unclosed(const struct plain_file *f)
+{
+    return f->unclosed && !f->online_aria && !is_system_file(f);
+}
+
+static bool unit_still_moves(const struct sync_queue *q, struct unit u)
+{
+    for (size_t i = u.from; i < u.to; i++)
+        if (is_system_file(&q->set->files[i]) || q->set->files[i].online_aria)
+            return true;
+    return false;
+}
+
+/* What the files of a unit are now, compared with their copies. */
+struct change {
+    bool any;      /* something to copy */
+    bool restless; /* a stamp so young that a copy made now is not the last */
+    bool missing;  /* something was never copied */
+};
+
+static struct err *file_change(struct sync_queue *q, size_t i, struct change *change)
 {
     struct plain_file *f = &q->set->files[i];
     AUTO_FREE char *path = mem_printf("%s/%s", q->set->env->datadir->root, f->listed.name);
@@ -216,10 +273,31 @@ static struct err *file_changed(struct sync_queue *q, size_t i, bool *changed)
     bool present;
     TRY(stamp_take(&now, path, &st, &present));
     q->vanished[i] = !present;
-    if (!present)
+    if (!present) {
+        change->any |= f->copied; /* the rest of its table belongs together anew */
         return NULL;
+    }
     if (!f->copied || !f->stamp.proves || !same_stamp(&f->stamp, &now))
-        *changed = true;
+        change->any = true;
+    if (q->trust == PLAIN_FLUSHED && is_unclosed(f))
+        change->any = true; /* we came back to see it closed */
+    change->missing |= !f->copied;
+    change->restless |= !now.proves;
+    return NULL;
+}
+
+static struct err *copy_unit(struct sync_queue *q, struct unit u, bool rests)
+{
+    for (size_t i = u.from; i < u.to; i++) {
+        struct plain_file *f = &q->set->files[i];
+        bool present;
+        TRY(copy_file(q->set->env, f, rests, &present));
+        q->vanished[i] = !present;
+        if (!present)
+            continue;
+        atomic_fetch_add(&q->bytes, (uint64_t)f->stamp.size);
+        atomic_fetch_add(&q->files, 1);
+    }
     return NULL;
 }
 
@@ -232,26 +310,15 @@ static struct err *sync_unit(void *ctx, bool *more)
         return NULL;
     }
     const struct unit u = q->units[at];
-    bool changed = false;
+    const bool moves = unit_still_moves(q, u);
+    struct change change = {0};
     TRY(signals_check());
     TRY(tailer_check(q->set->env->tail));
     for (size_t i = u.from; i < u.to; i++)
-        TRY(file_changed(q, i, &changed));
-    if (!changed)
+        TRY(file_change(q, i, &change));
+    if (!change.any || (q->trust == PLAIN_FLUSHED && moves && change.restless && !change.missing))
         return NULL;
-    for (size_t i = u.from; i < u.to; i++) {
-        struct plain_file *f = &q->set->files[i];
-        bool present;
-        TRY(copy_file(q->set->env, f, &present));
-        q->vanished[i] = !present;
-        if (!present)
-            continue;
-        if (q->trust == PLAIN_FLUSHED && !still_moves(f))
-            f->stamp.proves = true; /* nobody can write it any more; only a late close, which moves the stamp */
-        atomic_fetch_add(&q->bytes, (uint64_t)f->stamp.size);
-        atomic_fetch_add(&q->files, 1);
-    }
-    return NULL;
+    return copy_unit(q, u, q->trust == PLAIN_FLUSHED && !moves);
 }
 
 static size_t make_units(const struct plain_set *s, struct unit *units)
@@ -302,7 +369,8 @@ static struct err *copy_changed(struct plain_set *s, enum plain_trust trust)
 static void report_unknown(const struct plain_set *s, const struct listed_file *f)
 {
     if (!f->known)
-        log_warning(s->env->log, "copy", "%s: not a file of an engine mbe knows; copied as it is", f->name);
+        log_warning(s->env->log, "copy", "%s: not a file of an engine mbe knows; copied as it is",
+                    f->name);
 }
 
 /* Makes the set's names equal to the listing's; both are sorted alike. */
@@ -321,7 +389,8 @@ static void merge_listing(struct plain_set *s, const struct listing *list)
             merged[i] = s->files[old++];
             continue;
         }
-        merged[i] = (struct plain_file){.listed = *l, .entry = NO_ENTRY, .external_entry = NO_ENTRY};
+        merged[i] =
+            (struct plain_file){.listed = *l, .entry = NO_ENTRY, .external_entry = NO_ENTRY};
         merged[i].listed.name = mem_strdup(l->name);
         report_unknown(s, l);
     }
@@ -342,22 +411,29 @@ struct err *plain_set_sync(struct plain_set *s, const struct listing *list, enum
 
 struct err *plain_set_refresh(struct plain_set *s)
 {
-    return copy_changed(s, PLAIN_FLUSHED);
+    return copy_changed(s, PLAIN_FROZEN);
 }
 
-char *plain_set_unclosed(const struct plain_set *s)
+char **plain_set_unclosed(const struct plain_set *s)
 {
-    char *names = NULL;
+    char **names = NULL;
+    size_t n = 0, cap = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct plain_file *f = &s->files[i];
-        if (!f->unclosed || f->online_aria || !strncmp(f->listed.name, "mysql/", 6))
+        if (!is_unclosed(f))
             continue;
-        char *longer = names ? mem_printf("%s, %.*s", names, (int)f->listed.unit_len, f->listed.name)
-                             : mem_printf("%.*s", (int)f->listed.unit_len, f->listed.name);
-        free(names);
-        names = longer;
+        mem_grow(&names, &cap, n + 1, sizeof *names);
+        names[n++] = mem_printf("%.*s", (int)f->listed.unit_len, f->listed.name);
+        names[n] = NULL;
     }
     return names;
+}
+
+void plain_names_free(char **names)
+{
+    for (size_t i = 0; names && names[i]; i++)
+        free(names[i]);
+    free(names);
 }
 
 size_t plain_set_tables(const struct plain_set *s)

@@ -4,6 +4,7 @@
  * Rules:
  *  - a file changed if device, inode, size, mtime or ctime differ from what stat said *before* it was read;
  *  - a stamp younger than a second at that moment proves nothing: such a file counts as changed next time;
+ *    under BLOCK_DDL, where flushed files rest, one kernel tick is enough, and the copy waits for it;
  *  - the files of one table (.MYD + .MYI ...) are one unit: one changed, all are copied;
  *  - with myisam_use_mmap the .MYD's stamps lie, the .MYI's do not: hence the unit. */
 #ifndef MBE_ENGINE_PLAIN_COPY_H
@@ -12,8 +13,9 @@
 #include "engine/copy_env.h"
 
 enum plain_trust {
-    PLAIN_STILL_MOVING, /* before the lock: young stamps prove nothing */
-    PLAIN_FLUSHED,      /* under BLOCK_DDL: only online Aria tables and mysql/ still move */
+    PLAIN_MOVING,  /* no lock: young stamps prove nothing */
+    PLAIN_FLUSHED, /* BLOCK_DDL: only online Aria tables and mysql/ still move; while they do, they are left for later */
+    PLAIN_FROZEN,  /* BLOCK_COMMIT: all that changed is copied for the last time */
 };
 
 struct plain_set {
@@ -22,18 +24,19 @@ struct plain_set {
     size_t n, cap;
     uint64_t bytes_last_pass;
     size_t files_last_pass;
-    bool reported_unknown;
 };
 
 void plain_set_init(struct plain_set *s, struct copy_env *env);
 void plain_set_fini(struct plain_set *s);
 /* Brings the set in line with a new listing: copies new and changed units, drops what vanished. */
-struct err *plain_set_sync(struct plain_set *s, const struct listing *list, enum plain_trust trust) MUST_CHECK;
+struct err *plain_set_sync(struct plain_set *s, const struct listing *list,
+                           enum plain_trust trust) MUST_CHECK;
 /* Tests every file of the set again, copies what changed: under BLOCK_COMMIT, when the listing cannot change. */
 struct err *plain_set_refresh(struct plain_set *s) MUST_CHECK;
-/* Names of tables whose copies say "not closed" (their flush was held up by a DDL that waits for us), joined with ", ";
- * NULL if none. Owned by caller. */
-char *plain_set_unclosed(const struct plain_set *s);
+/* Tables whose copies say "not closed" (their flush was held up by a DDL that waits for us): "db/t", ..., NULL. Owned by
+ * caller, freed with plain_names_free; NULL if there is none. */
+char **plain_set_unclosed(const struct plain_set *s);
+void plain_names_free(char **names); /* NULL is fine */
 /* Tables, by their .frm files; views are not counted. */
 size_t plain_set_tables(const struct plain_set *s);
 

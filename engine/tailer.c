@@ -13,11 +13,16 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/signals.h"
+
+#define LSN_MAX UINT64_MAX
 
 enum {
     READ_BYTES = 4 << 20,
-    IDLE_MS = 20,       /* between looks at a quiet log */
-    AWAITED_MS = 2,     /* the same when somebody waits for an LSN */
+    ASK_AGAIN_MS =
+        100, /* age of the server's answer at which it is asked again even while there is much to read */
+    IDLE_MS = 20,   /* between looks at a quiet log */
+    AWAITED_MS = 2, /* the same when somebody waits for an LSN */
     OVERRUN_MARGIN = 1 << 20,
 };
 
@@ -37,19 +42,19 @@ struct tailer {
     struct conn *conn;
     struct log_file file;
     int spool_fd;
-    uint64_t spool_at;      /* file offset of the next byte */
     uint8_t *buf;
-    lsn_t start_lsn;
-    lsn_t flushed;          /* T2: last answer of the server */
+    lsn_t start_lsn; /* of the spool's first byte */
+    lsn_t flushed;   /* T2: the server's last answer that is true of the file we have open */
+    double asked_at;
     _Atomic lsn_t lsn;
-    _Atomic lsn_t server_lsn;  /* newest known */
+    _Atomic lsn_t server_lsn; /* newest known */
     _Atomic uint64_t capacity;
     atomic_uint resizes;
-    atomic_bool stop, awaited;
+    atomic_bool stop, awaited, failed;
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock;   /* guards ops and error */
-    pthread_cond_t moved;   /* signalled with lock held when lsn or error changes */
+    pthread_mutex_t lock; /* guards ops and error */
+    pthread_cond_t moved; /* signalled with lock held when lsn or error changes */
     struct file_ops ops;
     struct err *error;
 };
@@ -93,7 +98,8 @@ static struct err *log_file_open(struct log_file *f, const char *path)
     if (fstat(f->fd, &st))
         e = err_os("%s: cannot stat", path);
     else if (st.st_size <= REDO_START_OFFSET + REDO_MTR_MAX)
-        e = err_make(CORRUPT, "%s: %lld bytes is no redo log of a running server", path, (long long)st.st_size);
+        e = err_make(CORRUPT, "%s: %lld bytes is no redo log of a running server", path,
+                     (long long)st.st_size);
     if (!e) {
         f->dev = st.st_dev;
         f->inode = st.st_ino;
@@ -108,8 +114,8 @@ static struct err *log_file_open(struct log_file *f, const char *path)
 }
 
 /* Reads [lsn, lsn + n) through the wrap. */
-static struct err *log_file_read(const struct log_file *f, uint8_t *buf, lsn_t lsn, size_t n, size_t *got,
-                                 const char *path)
+static struct err *log_file_read(const struct log_file *f, uint8_t *buf, lsn_t lsn, size_t n,
+                                 size_t *got, const char *path)
 {
     const uint64_t at = redo_offset(&f->geometry, lsn);
     const size_t first = n < f->size - at ? n : (size_t)(f->size - at);
@@ -147,41 +153,75 @@ static struct err *check_overrun(const struct tailer *t, lsn_t lsn)
     const lsn_t server = t->flushed > t->file.checkpoint_end ? t->flushed : t->file.checkpoint_end;
     if (server < lsn || server - lsn <= t->file.geometry.capacity - OVERRUN_MARGIN)
         return NULL;
-    return err_hint(err_make(SERVER,
-                             "redo log overwritten before it was read: the server is at LSN %" PRIu64
-                             ", mbe at %" PRIu64 " (%" PRIu64 " MiB behind), and the log holds %" PRIu64 " MiB",
-                             server, lsn, (server - lsn) >> 20, t->file.geometry.capacity >> 20),
-                    "Make the log larger (SET GLOBAL innodb_log_file_size) or take the backup at a quieter time.");
+    return err_hint(
+        err_make(SERVER,
+                 "redo log overwritten before it was read: the server is at LSN %" PRIu64
+                 ", mbe at %" PRIu64 " (%" PRIu64 " MiB behind), and the log holds %" PRIu64 " MiB",
+                 server, lsn, (server - lsn) >> 20, t->file.geometry.capacity >> 20),
+        "Make the log larger (SET GLOBAL innodb_log_file_size) or take the backup at a quieter "
+        "time.");
 }
 
-/* One look at the log. *progress: bytes were taken. */
-static struct err *step(struct tailer *t, bool *progress)
+/* Whether the log's name belongs to another file by now. */
+static struct err *was_replaced(const struct tailer *t, bool *replaced)
+{
+    struct stat st;
+    *replaced = true;
+    if (!stat(t->path, &st))
+        *replaced = st.st_ino != t->file.inode || st.st_dev != t->file.dev;
+    else if (errno != ENOENT)
+        return err_os("%s: cannot stat", t->path);
+    return NULL;
+}
+
+/* T2, T4: how far the log is flushed. When it was replaced by the time the answer is there, the answer may count bytes
+ * that only the new file holds, and says nothing about ours. */
+static struct err *ask_flushed(struct tailer *t, bool *replaced)
+{
+    uint64_t flushed;
+    TRY(conn_status_u64(t->conn, &flushed, "Innodb_lsn_flushed"));
+    t->asked_at = clock_seconds();
+    atomic_store(&t->server_lsn, flushed);
+    TRY(was_replaced(t, replaced));
+    if (!*replaced && flushed > t->flushed)
+        t->flushed = flushed;
+    return NULL;
+}
+
+/* Length of the mini-transactions in buf up to the first that ends at `until` or later. */
+static struct err *cut_after(const uint8_t *buf, size_t *len, lsn_t lsn, lsn_t until)
+{
+    for (size_t at = 0; at < *len;) {
+        struct redo_mtr m;
+        size_t mtr_len;
+        TRY(redo_mtr_open(&m, buf + at, *len - at, lsn + at, &mtr_len));
+        at += mtr_len;
+        if (lsn + at >= until)
+            *len = at;
+    }
+    return NULL;
+}
+
+/* Takes what is whole in [lsn, limit), and stops at the first boundary at or behind `until`. *progress: bytes were taken. */
+static struct err *take(struct tailer *t, lsn_t limit, lsn_t until, bool *progress)
 {
     const lsn_t lsn = atomic_load(&t->lsn);
+    size_t n = READ_BYTES, got;
     *progress = false;
-    if (lsn >= t->flushed) {
-        uint64_t flushed;
-        TRY(conn_status_u64(t->conn, &flushed, "Innodb_lsn_flushed"));
-        t->flushed = flushed;
-        atomic_store(&t->server_lsn, flushed);
-    }
-    if (lsn >= t->flushed)
-        return NULL;
-    size_t n = READ_BYTES;
-    if (n > t->flushed - lsn)
-        n = (size_t)(t->flushed - lsn);
+    if (n > limit - lsn)
+        n = (size_t)(limit - lsn);
     if (n > t->file.geometry.capacity - 1)
         n = (size_t)(t->file.geometry.capacity - 1);
-    size_t got;
     TRY(log_file_read(&t->file, t->buf, lsn, n, &got, t->path));
-    const size_t framed = redo_frame(t->buf, got, lsn, t->flushed, &t->file.geometry);
+    size_t framed = redo_frame(t->buf, got, lsn, limit, &t->file.geometry);
     if (!framed)
         return NULL;
     /* T3: had the server lapped us twice, the sequence bit would be right again; its newest checkpoint tells. */
     TRY(log_file_read_header(&t->file, t->path));
     TRY(check_overrun(t, lsn));
-    TRY(file_pwrite(t->spool_fd, t->buf, framed, t->spool_at, t->spool_path));
-    t->spool_at += framed;
+    if (until != LSN_MAX)
+        TRY(cut_after(t->buf, &framed, lsn, until));
+    TRY(file_pwrite(t->spool_fd, t->buf, framed, lsn - t->start_lsn, t->spool_path));
     pthread_mutex_lock(&t->lock);
     struct err *e = take_file_records(t, t->buf, framed, lsn);
     atomic_store(&t->lsn, lsn + framed);
@@ -191,74 +231,82 @@ static struct err *step(struct tailer *t, bool *progress)
     return e;
 }
 
-/* T4. *switched: the new file is current. */
-static struct err *follow_resize(struct tailer *t, bool *switched)
+static void adopt(struct tailer *t, const struct log_file *next)
 {
-    struct stat st;
-    *switched = false;
-    if (stat(t->path, &st)) {
-        if (errno == ENOENT)
-            return NULL; /* between unlink and rename */
-        return err_os("%s: cannot stat", t->path);
-    }
-    if (st.st_ino == t->file.inode && st.st_dev == t->file.dev)
-        return NULL;
+    const lsn_t lsn = atomic_load(&t->lsn);
+    close(t->file.fd);
+    t->file = *next;
+    t->flushed = lsn; /* to be asked again, of this file */
+    atomic_store(&t->capacity, next->geometry.capacity);
+    atomic_fetch_add(&t->resizes, 1);
+    log_info(t->log, "redo",
+             "log resized by the server: now %" PRIu64 " MiB, followed at LSN %" PRIu64,
+             next->size >> 20, lsn);
+}
+
+/* T4. The old file holds all up to where the server left it, which lies behind the new file's first LSN: that far, to the
+ * first boundary, no bound by flushed LSN is needed; beyond, it may end in stale bytes. */
+static struct err *follow_resize(struct tailer *t, bool *progress)
+{
     struct log_file next;
+    *progress = false;
     struct err *e = log_file_open(&next, t->path);
     if (e && (e->os_errno == ENOENT || e->kind == ERR_CORRUPT)) {
         err_free(e); /* still being made; look again */
         return NULL;
     }
-    if (e)
-        return e;
-    const lsn_t lsn = atomic_load(&t->lsn);
-    if (lsn < next.geometry.first_lsn) {
-        /* The old inode still holds what lies before the new file's first LSN. */
-        close(next.fd);
-        bool progress;
-        TRY(step(t, &progress));
-        if (progress) {
-            *switched = true; /* go on with the old file */
-            return NULL;
-        }
-        return err_make(SERVER,
-                        "%s: the log was resized and its old file ends at LSN %" PRIu64 ", before the new one begins",
-                        t->path, lsn);
+    TRY(e);
+    const lsn_t first = next.geometry.first_lsn;
+    if (atomic_load(&t->lsn) >= first) {
+        adopt(t, &next);
+        *progress = true;
+        return NULL;
     }
-    close(t->file.fd);
-    t->file = next;
-    atomic_store(&t->capacity, next.geometry.capacity);
-    atomic_fetch_add(&t->resizes, 1);
-    log_info(t->log, "redo", "log resized by the server: now %" PRIu64 " MiB, followed at LSN %" PRIu64,
-             next.size >> 20, lsn);
-    *switched = true;
+    close(next.fd);
+    TRY(take(t, first + REDO_MTR_MAX, first, progress));
+    if (*progress)
+        return NULL;
+    return err_make(SERVER,
+                    "%s: the log was resized, and its old file ends at LSN %" PRIu64
+                    ", before the new one begins (%" PRIu64 ")",
+                    t->path, atomic_load(&t->lsn), first);
+}
+
+/* One look at the log. */
+static struct err *step(struct tailer *t, bool *progress)
+{
+    const lsn_t lsn = atomic_load(&t->lsn);
+    *progress = false;
+    if (lsn >= t->flushed || clock_seconds() - t->asked_at > ASK_AGAIN_MS / 1000.0) {
+        bool replaced;
+        TRY(ask_flushed(t, &replaced));
+        if (replaced)
+            return follow_resize(t, progress);
+    }
+    if (lsn < t->flushed)
+        TRY(take(t, t->flushed, LSN_MAX, progress));
     return NULL;
 }
 
-/* Nothing to read: is that because all is read, or because something is wrong? */
-static struct err *look_around(struct tailer *t, bool *again)
+/* Nothing to take: is that because all is read, or because something is wrong? */
+static struct err *look_around(struct tailer *t)
 {
-    TRY(follow_resize(t, again));
-    if (*again)
-        return NULL;
+    bool replaced;
     TRY(log_file_read_header(&t->file, t->path));
-    uint64_t flushed;
-    TRY(conn_status_u64(t->conn, &flushed, "Innodb_lsn_flushed"));
-    if (flushed > t->flushed)
-        t->flushed = flushed;
-    atomic_store(&t->server_lsn, t->flushed);
+    if (atomic_load(&t->lsn) < t->flushed)
+        TRY(ask_flushed(t, &replaced));
     return check_overrun(t, atomic_load(&t->lsn));
 }
 
 static struct err *follow(struct tailer *t)
 {
     while (!atomic_load(&t->stop)) {
-        bool progress, again = false;
+        bool progress;
         TRY(step(t, &progress));
         if (progress)
             continue;
-        TRY(look_around(t, &again));
-        if (!again && !atomic_load(&t->stop))
+        TRY(look_around(t));
+        if (!atomic_load(&t->stop))
             clock_sleep_ms(atomic_load(&t->awaited) ? AWAITED_MS : IDLE_MS);
     }
     return NULL;
@@ -271,6 +319,7 @@ static void *thread_main(void *arg)
     if (e) {
         pthread_mutex_lock(&t->lock);
         t->error = err_wrap(e, "redo tail");
+        atomic_store(&t->failed, true);
         pthread_cond_broadcast(&t->moved);
         pthread_mutex_unlock(&t->lock);
     }
@@ -292,9 +341,11 @@ struct err *tailer_open(struct tailer **out, const struct tailer_options *option
     pthread_cond_init(&t->moved, &attr);
     pthread_condattr_destroy(&attr);
     TRY(conn_open(&t->conn, &options->conn));
+    TRY(conn_exec(t->conn, "SET SESSION wait_timeout = 31536000, max_statement_time = 0"));
     TRY(log_file_open(&t->file, t->path));
     if (t->file.geometry.encrypted)
-        return err_make(REFUSED, "%s: the redo log is encrypted, which mbe cannot recover yet", t->path);
+        return err_make(REFUSED, "%s: the redo log is encrypted, which mbe cannot recover yet",
+                        t->path);
     TRY(file_open(&t->spool_fd, t->spool_path, O_RDWR | O_CREAT | O_EXCL, 0600));
     t->start_lsn = t->file.checkpoint_lsn;
     atomic_store(&t->lsn, t->start_lsn);
@@ -342,6 +393,8 @@ static struct err *error_copy(const struct err *e)
 
 struct err *tailer_check(struct tailer *t)
 {
+    if (!atomic_load_explicit(&t->failed, memory_order_relaxed))
+        return NULL;
     pthread_mutex_lock(&t->lock);
     struct err *e = error_copy(t->error);
     pthread_mutex_unlock(&t->lock);
@@ -354,7 +407,7 @@ struct err *tailer_wait(struct tailer *t, lsn_t lsn, double timeout_seconds)
     struct err *e = NULL;
     atomic_store(&t->awaited, true);
     pthread_mutex_lock(&t->lock);
-    while (!t->error && atomic_load(&t->lsn) < lsn && clock_seconds() < end) {
+    while (!t->error && !signals_stop && atomic_load(&t->lsn) < lsn && clock_seconds() < end) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += 100000000L;
@@ -364,6 +417,8 @@ struct err *tailer_wait(struct tailer *t, lsn_t lsn, double timeout_seconds)
     }
     if (t->error)
         e = error_copy(t->error);
+    else if (signals_stop)
+        e = signals_check();
     else if (atomic_load(&t->lsn) < lsn)
         e = err_make(SERVER, "redo tail stays at LSN %" PRIu64 ", %" PRIu64 " expected for %.0f s",
                      atomic_load(&t->lsn), lsn, timeout_seconds);
@@ -383,10 +438,15 @@ void tailer_ops_release(struct tailer *t)
     pthread_mutex_unlock(&t->lock);
 }
 
+void tailer_ask_stop(struct tailer *t)
+{
+    atomic_store(&t->stop, true);
+}
+
 struct err *tailer_stop(struct tailer *t)
 {
     if (t->running) {
-        atomic_store(&t->stop, true);
+        tailer_ask_stop(t);
         pthread_join(t->thread, NULL);
         t->running = false;
     }

@@ -1,10 +1,11 @@
 /* engine/tailer.h: follows the server's redo log from the newest checkpoint, in a thread of its own, into a local spool
- * file (a linear log, see innodb/redo_mariadb.h).
+ * file: the bare mini-transactions from start_lsn on, as in a linear log behind its header area (innodb/redo_mariadb.h).
  *
  * Invariants:
  *  T1 The spool is contiguous from start_lsn: whole, valid mini-transactions only.
  *  T2 Nothing ends beyond the server's flushed LSN as asked for *before* the bytes were read: past it the file may hold
- *     stale bytes of the log buffer that are whole, valid mini-transactions in every respect.
+ *     stale bytes of the log buffer that are whole, valid mini-transactions in every respect. An answer counts only if
+ *     the file was not replaced by the time it came.
  *  T3 An overwritten log is an error that says by how much, never a gap.
  *  T4 A log resized while we read (new inode, new first_lsn) is followed: the old file is finished first. */
 #ifndef MBE_ENGINE_TAILER_H
@@ -40,6 +41,8 @@ struct err *tailer_wait(struct tailer *t, lsn_t lsn, double timeout_seconds) MUS
 /* The table of file records up to tailer_lsn, locked until tailer_ops_release (the tail pauses meanwhile). */
 const struct file_ops *tailer_ops(struct tailer *t);
 void tailer_ops_release(struct tailer *t);
+/* Lets the thread end: nothing is read that the server had not flushed when this was called. Does not wait. */
+void tailer_ask_stop(struct tailer *t);
 /* Ends the thread; the table of file records may be read without locking from then on. */
 struct err *tailer_stop(struct tailer *t) MUST_CHECK;
 void tailer_free(struct tailer *t);

@@ -10,13 +10,14 @@
 #include "base/progress.h"
 
 struct restore_options {
-    const char *archive_path;  /* of the backup, see catalog_find */
-    const char *backup_id;     /* for messages */
-    const char *datadir;       /* target: absent or empty */
-    const char *user, *group;  /* owner of the files, or NULL */
-    uint64_t memory;           /* bytes of redo held in memory before it spills */
-    int parallel;              /* page writers, >= 1 */
-    const char *external_dir;  /* NULL: files outside the datadir go back to their absolute paths (must not exist);
+    const char *archive_path; /* of the backup, see catalog_find */
+    const char *backup_id;    /* for messages */
+    const char *datadir;      /* target: absent or empty */
+    const char *user, *group; /* owner of the files, or NULL */
+    uint64_t memory;          /* bytes of redo held in memory before it spills */
+    int parallel;             /* page writers, >= 1 */
+    const char *
+        external_dir; /* NULL: files outside the datadir go back to their absolute paths (must not exist);
                                   else below this directory */
     struct log *log;
     struct progress *progress;

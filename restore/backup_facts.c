@@ -1,0 +1,147 @@
+/* restore/backup_facts.c: see backup_facts.h. */
+#include "restore/backup_facts.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "innodb/redo_mariadb.h"
+#include "innodb/space_map.h"
+
+enum { SPACE_MAP_MAX = 64 << 20 };
+
+static void json_free(json_t **j)
+{
+    json_decref(*j);
+}
+#define AUTO_JSON __attribute__((cleanup(json_free))) json_t
+
+static struct err *parse(json_t **out, const char *text, size_t len, const char *what)
+{
+    json_error_t e;
+    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+    if (!*out)
+        return err_make(CORRUPT, "%s: line %d: %s", what, e.line, e.text);
+    return json_is_object(*out) ? NULL : err_make(CORRUPT, "%s: not a JSON object", what);
+}
+
+static struct err *need_number(uint64_t *out, const json_t *object, const char *key,
+                               const char *what)
+{
+    const json_t *v = json_object_get(object, key);
+    if (!json_is_integer(v) || json_integer_value(v) < 0)
+        return err_make(CORRUPT, "manifest: no number %s.%s", what, key);
+    *out = (uint64_t)json_integer_value(v);
+    return NULL;
+}
+
+/* A string or number as text; NULL when absent. */
+static char *optional_text(const json_t *object, const char *key)
+{
+    const json_t *v = json_object_get(object, key);
+    if (json_is_string(v))
+        return mem_strdup(json_string_value(v));
+    if (json_is_integer(v))
+        return mem_printf("%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    return NULL;
+}
+
+/* "10.11.19" of "10.11.19-MariaDB-0+deb12u1"; digits and dots only, so that it is safe to write anywhere. */
+static char *version_number(const char *version)
+{
+    char *number = mem_strdup(version);
+    number[strspn(number, "0123456789.")] = '\0';
+    return number;
+}
+
+static struct err *load_server(struct backup_facts *f, const json_t *manifest)
+{
+    const json_t *server = json_object_get(manifest, "server");
+    const char *flavour = json_string_value(json_object_get(server, "flavour"));
+    const char *version = json_string_value(json_object_get(server, "version"));
+    uint64_t page_size;
+    if (!flavour || !version)
+        return err_make(CORRUPT, "manifest: no server.flavour or server.version");
+    if (strcmp(flavour, "mariadb"))
+        return err_make(REFUSED, "the backup is of a %s server, which this mbe cannot restore",
+                        flavour);
+    TRY(need_number(&page_size, server, "page_size", "server"));
+    if (page_size < INNODB_PAGE_SIZE_MIN || page_size > INNODB_PAGE_SIZE_MAX ||
+        page_size & (page_size - 1))
+        return err_make(CORRUPT, "manifest: server.page_size %" PRIu64 " is none of 4096 ... 65536",
+                        page_size);
+    f->page_size = (uint32_t)page_size;
+    f->server_version = version_number(version);
+    f->data_file_path = optional_text(server, "innodb_data_file_path");
+    f->lower_case_table_names = optional_text(server, "lower_case_table_names");
+    f->undo_tablespaces = optional_text(server, "innodb_undo_tablespaces");
+    return NULL;
+}
+
+static struct err *load_manifest(struct backup_facts *f, const char *text)
+{
+    AUTO_JSON *manifest = NULL;
+    TRY(parse(&manifest, text, strlen(text), "manifest"));
+    const json_t *lsn = json_object_get(manifest, "lsn");
+    TRY(need_number(&f->from, lsn, "from", "lsn"));
+    TRY(need_number(&f->to, lsn, "to", "lsn"));
+    if (f->from < REDO_START_OFFSET || f->to < f->from)
+        return err_make(CORRUPT,
+                        "manifest: lsn.from %" PRIu64 " and lsn.to %" PRIu64 " are no range",
+                        f->from, f->to);
+    return load_server(f, manifest);
+}
+
+static struct err *load_map(struct backup_facts *f, struct archive_reader *reader)
+{
+    const int64_t at = archive_reader_find(reader, SPACE_MAP_PATH);
+    if (at < 0)
+        return err_make(CORRUPT, "%s is missing in the archive", SPACE_MAP_PATH);
+    const uint64_t size = archive_reader_entry(reader, (uint32_t)at)->size;
+    if (size > SPACE_MAP_MAX)
+        return err_make(CORRUPT, "%s: %" PRIu64 " bytes are too many", SPACE_MAP_PATH, size);
+    AUTO_FREE char *text = mem_alloc((size_t)size + 1);
+    TRY(archive_read(reader, (uint32_t)at, 0, text, (size_t)size));
+    AUTO_JSON *map = NULL;
+    TRY(parse(&map, text, (size_t)size, SPACE_MAP_PATH));
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(map, "ghosts"), i, item)
+    {
+        if (!json_is_integer(item))
+            return err_make(CORRUPT, "%s: ghosts[%zu] is no space id", SPACE_MAP_PATH, i);
+        map64_put(&f->ghosts, (uint64_t)json_integer_value(item), 1);
+    }
+    json_array_foreach(json_object_get(map, "imports"), i, item)
+    {
+        const json_t *id = json_object_get(item, "id"), *lsn = json_object_get(item, "lsn");
+        if (!json_is_integer(id) || !json_is_integer(lsn))
+            return err_make(CORRUPT, "%s: imports[%zu] lacks id or lsn", SPACE_MAP_PATH, i);
+        map64_put(&f->imports, (uint64_t)json_integer_value(id), (uint64_t)json_integer_value(lsn));
+    }
+    return NULL;
+}
+
+struct err *backup_facts_load(struct backup_facts *out, struct archive_reader *reader)
+{
+    *out = (struct backup_facts){0};
+    struct err *e = load_manifest(out, archive_reader_manifest(reader));
+    if (!e)
+        e = load_map(out, reader);
+    if (e)
+        backup_facts_fini(out);
+    return e;
+}
+
+void backup_facts_fini(struct backup_facts *f)
+{
+    free(f->server_version);
+    free(f->data_file_path);
+    free(f->lower_case_table_names);
+    free(f->undo_tablespaces);
+    map64_fini(&f->ghosts);
+    map64_fini(&f->imports);
+    *f = (struct backup_facts){0};
+}

@@ -1,0 +1,29 @@
+/* restore/backup_facts.h: what a restore takes from a backup's manifest and space map. Both are JSON from an archive: every
+ * value is checked for presence and range here, so that nothing behind it has to. */
+#ifndef MBE_RESTORE_BACKUP_FACTS_H
+#define MBE_RESTORE_BACKUP_FACTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "archive/reader.h"
+#include "base/err.h"
+#include "base/map64.h"
+#include "innodb/types.h"
+
+struct backup_facts {
+    lsn_t from, to;       /* the redo of the backup: [from, to) */
+    uint32_t page_size;   /* innodb_page_size */
+    char *server_version; /* "10.11.19": for the creator of the log the server starts from */
+    char *data_file_path; /* innodb_data_file_path as the server had it; NULL if unknown */
+    char *lower_case_table_names; /* NULL if unknown */
+    char *undo_tablespaces;       /* NULL if unknown */
+    struct map64 ghosts;          /* space id -> 1: created by a CREATE that failed; not restored */
+    struct map64 imports;         /* space id -> LSN below which its redo is void */
+};
+
+/* CORRUPT when the manifest or the map lacks something or makes no sense; REFUSED for another flavour than MariaDB. */
+struct err *backup_facts_load(struct backup_facts *out, struct archive_reader *reader) MUST_CHECK;
+void backup_facts_fini(struct backup_facts *f);
+
+#endif

@@ -1,0 +1,17 @@
+/* restore/finish.h: what makes the restored files a datadir: the redo log the server starts from, and the options it
+ * needs. */
+#ifndef MBE_RESTORE_FINISH_H
+#define MBE_RESTORE_FINISH_H
+
+#include "base/err.h"
+#include "restore/backup_facts.h"
+#include "restore/layout.h"
+#include "restore/target.h"
+
+#define FINISH_CONFIG "mbe-my.cnf"
+
+/* Writes mbe-my.cnf and, last, ib_logfile0. Not yet durable. */
+struct err *finish_datadir(const struct target *target, const struct backup_facts *facts,
+                           const struct layout *layout) MUST_CHECK;
+
+#endif

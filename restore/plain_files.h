@@ -1,0 +1,28 @@
+/* restore/plain_files.h: puts everything back that is no tablespace: files of the other engines, directories, symbolic
+ * links, files that live outside the datadir, link files of tablespaces. */
+#ifndef MBE_RESTORE_PLAIN_FILES_H
+#define MBE_RESTORE_PLAIN_FILES_H
+
+#include "archive/reader.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "restore/layout.h"
+#include "restore/target.h"
+
+struct plain_files_options {
+    struct archive_reader *reader;
+    const struct layout *layout;
+    const struct target *target;
+    int parallel;
+    struct log *log;
+    struct progress *progress;
+};
+
+/* Bytes of all such files. */
+uint64_t plain_files_size(const struct archive_reader *reader);
+/* Work files of DDL (#sql...) and stale link files are left out; the log tables of mysql/ are mended. */
+struct err *plain_files_restore(uint64_t *n_files,
+                                const struct plain_files_options *options) MUST_CHECK;
+
+#endif
