@@ -1,28 +1,32 @@
 # make            build ./build/mbe
-# make test       install what is missing, build, run every test (see README)
+# make demo       install what is missing, build, back up a busy throwaway server, restore it, compare every table
+# make test       install what is missing, build, run every test (see docs/testing.md)
 # make help       the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
 
 CC      ?= gcc
 VERSION := $(shell cat VERSION)
 BUILD   ?= build
 PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc)
 MYSQL_PC := $(shell for p in mysqlclient libmariadb mariadb; do pkg-config --exists $$p 2>/dev/null && { echo $$p; break; }; done)
-PC      := $(MYSQL_PC) libzstd libxxhash libcrypto zlib liblz4 liblzma jansson
+PC      := $(or $(MYSQL_PC),mysqlclient) libzstd libxxhash libcrypto zlib liblz4 liblzma jansson
+PC_CFLAGS := $(shell pkg-config --cflags $(PC) 2>/dev/null)
+PC_LIBS   := $(shell pkg-config --libs $(PC) 2>/dev/null)
 
 WARN    := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wcast-qual
 OPT     ?= -O2 -g
 CFLAGS  ?=
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMBE_VERSION='"$(VERSION)"' -I. $(WARN) $(OPT) \
-             -pthread $(shell pkg-config --cflags $(PC) 2>/dev/null) $(CFLAGS)
-LIBS    = $(shell pkg-config --libs $(PC) 2>/dev/null) -lbz2 -ldl -lm -pthread
+BASE_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMBE_VERSION='"$(VERSION)"' -I. $(WARN) $(PC_CFLAGS)
+ALL_CFLAGS = $(BASE_CFLAGS) $(OPT) -pthread $(CFLAGS)
+LIBS    = $(PC_LIBS) -lbz2 -ldl -lm -pthread
 
 # The layers, lowest first. Each is an archive; linking in this order is a check of the include arrow as well.
 LAYERS  := base archive server innodb myisam verify engine restore
 layer_src = $(filter-out %_test.c,$(wildcard $(1)/*.c))
 layer_obj = $(patsubst %.c,$(BUILD)/%.o,$(call layer_src,$(1)))
-LAYER_LIBS := $(patsubst %,$(BUILD)/lib%.a,$(LAYERS))
 # libraries of a layer and everything it may use, in link order
 deps_base    := base
 deps_archive := archive base
@@ -38,9 +42,38 @@ libs_of = $(patsubst %,$(BUILD)/lib%.a,$(deps_$(1)))
 CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out cli/main.c %_test.c,$(wildcard cli/*.c)))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard $(addsuffix /*_test.c,$(LAYERS) cli)))
 TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+REPLAY  := $(patsubst %,$(BUILD)/fuzz/%_replay,$(FUZZERS))
+C_FILES = $(wildcard $(addsuffix /*.c,$(LAYERS) cli tests/tools tests/fuzz))
+C_AND_H = $(C_FILES) $(wildcard $(addsuffix /*.h,$(LAYERS) cli tests/tools tests/fuzz))
 
-.PHONY: all unit tools
+.PHONY: all help deps-check unit tools fuzz-replay binaries test check torture demo bench lint lint-format lint-layers \
+        lint-shell lint-cppcheck lint-tidy asan tsan valgrind fuzz cover install uninstall clean
 all: $(BUILD)/mbe
+
+help:
+	@echo 'make                    build $(BUILD)/mbe (CC=clang works; OPT="-O0 -g" to debug)'
+	@echo 'make demo               back up a busy throwaway server, restore it, compare every table'
+	@echo 'make test               install what is missing, build, run every test'
+	@echo 'make check              the same without installing anything'
+	@echo 'make torture            the oracles with many more seeds (SEEDS=200)'
+	@echo 'make bench SIZE=2G      speed beside cp and mariadb-backup'
+	@echo 'make unit               build and run the unit tests'
+	@echo 'make asan | tsan        unit tests under AddressSanitizer and UBSan, or ThreadSanitizer (pipelines)'
+	@echo 'make valgrind           unit tests under valgrind'
+	@echo 'make fuzz FUZZ_TIME=60    libFuzzer on each of: $(FUZZERS)'
+	@echo 'make fuzz-replay        build the fuzz targets as plain programs'
+	@echo 'make cover              which lines the unit tests never reach ($(BUILD)/cover/)'
+	@echo 'make lint               format, layers, shellcheck, cppcheck, clang-tidy'
+	@echo 'make install            binary, man page, completion, licence (PREFIX=$(PREFIX), DESTDIR=)'
+	@echo 'make uninstall | clean'
+
+# --- build ------------------------------------------------------------------------------------------------------------
+
+# Says which library is missing instead of a screen of compiler errors.
+deps-check:
+	@for p in $(PC); do pkg-config --exists $$p || missing="$$missing $$p"; done; \
+	 [ -z "$$missing" ] || { echo "missing libraries:$$missing (packaging/deps.sh build installs them)" >&2; exit 1; }
 
 $(BUILD)/mbe: $(BUILD)/cli/main.o $(call libs_of,cli)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -53,7 +86,7 @@ $(BUILD)/lib$(1).a: $(call layer_obj,$(1))
 endef
 $(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$(l))))
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | deps-check
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -67,7 +100,140 @@ $(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(call libs_of,cli)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-unit: $(UNIT)
+$(BUILD)/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o $(call libs_of,cli)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 tools: $(TOOLS)
+fuzz-replay: $(REPLAY)
+binaries: $(UNIT) $(REPLAY)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+ASAN_OPT := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+TSAN_OPT := -O1 -g -fsanitize=thread
+SEEDS ?= 200
+FUZZ_TIME ?= 60
+SIZE ?= 2G
+# -j for a child make, unless the caller's job server already provides
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+variant = $(MAKE) --no-print-directory $(PARALLEL) BUILD=$(BUILD)-$(1) OPT="$(2)" binaries
+
+unit: $(UNIT)
+	tests/run --build $(BUILD) --only unit
+
+test:
+	@packaging/deps.sh build test
+	@$(MAKE) --no-print-directory $(PARALLEL) check
+
+check: all tools $(UNIT)
+	+@$(call variant,asan,$(ASAN_OPT))
+	@tests/run --build $(BUILD) --asan-build $(BUILD)-asan
+
+torture:
+	@packaging/deps.sh build test
+	@$(MAKE) --no-print-directory $(PARALLEL) all tools
+	@MBE_SEEDS=$(SEEDS) tests/run --build $(BUILD) --only integration --match oracle --match storm --timeout 14400
+
+asan:
+	+@$(call variant,asan,$(ASAN_OPT))
+	@tests/run --build $(BUILD) --asan-build $(BUILD)-asan --only asan --only fuzz
+
+# Only the modules that start threads; the rest has nothing to race.
+tsan:
+	+@$(call variant,tsan,$(TSAN_OPT))
+	@tests/run --build $(BUILD)-tsan --only unit $(patsubst %,--match %,workers writer reader progress log tailer redo_group)
+
+valgrind: $(UNIT)
+	@tests/run --build $(BUILD) --only valgrind
+
+# Finds stay in $(BUILD)-fuzz/crashes; a fixed one moves to tests/fuzz/corpus/NAME/ and is replayed by every `make test`.
+FUZZ_OPT := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzz:
+	@$(MAKE) --no-print-directory $(PARALLEL) CC=clang BUILD=$(BUILD)-fuzz OPT="$(FUZZ_OPT)" fuzz-targets
+	@mkdir -p $(BUILD)-fuzz/crashes
+	@for f in $(FUZZERS); do \
+	    mkdir -p $(BUILD)-fuzz/new/$$f; echo "fuzz: $$f for $(FUZZ_TIME) s"; \
+	    $(BUILD)-fuzz/fuzz/$$f -max_total_time=$(FUZZ_TIME) -print_final_stats=0 -verbosity=0 -timeout=20 -rss_limit_mb=2048 \
+	        -artifact_prefix=$(BUILD)-fuzz/crashes/$$f- $(BUILD)-fuzz/new/$$f tests/fuzz/corpus/$$f || exit 1; \
+	 done
+.PHONY: fuzz-targets
+fuzz-targets: $(patsubst %,$(BUILD)/fuzz/%,$(FUZZERS))
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(call libs_of,cli)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
+
+COVER_OPT := -O0 -g -fprofile-instr-generate -fcoverage-mapping
+cover:
+	@$(MAKE) --no-print-directory $(PARALLEL) CC=clang BUILD=$(BUILD)-cover OPT="$(COVER_OPT)" cover-report
+.PHONY: cover-report
+cover-report: $(UNIT)
+	@rm -rf $(BUILD)/raw && mkdir -p $(BUILD)/raw
+	@LLVM_PROFILE_FILE=$(abspath $(BUILD))/raw/%p.profraw tests/run --build $(BUILD) --only unit
+	@llvm-profdata merge -o $(BUILD)/unit.profdata $(BUILD)/raw/*.profraw
+	@llvm-cov report -instr-profile=$(BUILD)/unit.profdata $(patsubst %,-object %,$(UNIT)) \
+	    -ignore-filename-regex='_test\.c$$' | tee $(BUILD)/report.txt
+	@llvm-cov show -instr-profile=$(BUILD)/unit.profdata $(patsubst %,-object %,$(UNIT)) -format=html \
+	    -ignore-filename-regex='_test\.c$$' -output-dir=$(BUILD)/html
+	@echo "line by line: $(BUILD)/html/index.html"
+
+demo:
+	@packaging/deps.sh build demo
+	@$(MAKE) --no-print-directory -s $(PARALLEL) all
+	@tests/demo.py --mbe $(BUILD)/mbe
+
+bench:
+	@packaging/deps.sh build bench
+	@$(MAKE) --no-print-directory -s $(PARALLEL) all
+	@bench/bench.py --mbe $(BUILD)/mbe --size $(SIZE) --json $(BUILD)/bench
+
+# --- lint -------------------------------------------------------------------------------------------------------------
+
+lint: lint-format lint-layers lint-shell lint-cppcheck lint-tidy
+
+lint-format:
+	clang-format --dry-run -Werror $(C_AND_H)
+
+lint-layers:
+	tests/lint/layers
+
+lint-shell:
+	shellcheck $$(grep -rlE '^#!/bin/(ba)?sh' .ci packaging tests bench | sort)
+
+lint-cppcheck:
+	cppcheck -q --std=c11 --language=c --error-exitcode=1 --inline-suppr --enable=warning,performance,portability -j$(JOBS) \
+	    --suppressions-list=tests/lint/cppcheck.txt -I. -DMBE_VERSION='"$(VERSION)"' -D'__attribute__(x)=' $(C_FILES)
+
+lint-tidy: export FLAGS = $(filter-out -DMBE_VERSION%,$(BASE_CFLAGS)) -DMBE_VERSION=0 -include tests/lint/analyzer.h
+lint-tidy:
+	printf '%s\n' $(C_FILES) | xargs -n 4 -P $(JOBS) sh -c 'clang-tidy --quiet "$$@" -- $$FLAGS 2>/dev/null' tidy
+
+# --- install ----------------------------------------------------------------------------------------------------------
+
+bindir  = $(DESTDIR)$(PREFIX)/bin
+mandir  = $(DESTDIR)$(PREFIX)/share/man/man1
+compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+docdir  = $(DESTDIR)$(PREFIX)/share/doc/mbe
+
+# Manual and completion are printed by the program, from the same option table that parses the command line.
+$(BUILD)/mbe.1: $(BUILD)/mbe
+	$< help --man > $@
+$(BUILD)/mbe.bash: $(BUILD)/mbe
+	$< help --completion > $@
+
+install: all $(BUILD)/mbe.1 $(BUILD)/mbe.bash
+	install -D -m 755 $(BUILD)/mbe $(bindir)/mbe
+	install -D -m 644 $(BUILD)/mbe.1 $(mandir)/mbe.1
+	install -D -m 644 $(BUILD)/mbe.bash $(compdir)/mbe
+	install -D -m 644 LICENSE $(docdir)/LICENSE
+	install -D -m 644 README.md $(docdir)/README.md
+	install -D -m 644 CHANGELOG.md $(docdir)/CHANGELOG.md
+
+uninstall:
+	rm -f $(bindir)/mbe $(mandir)/mbe.1 $(compdir)/mbe
+	rm -rf $(docdir)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-cover

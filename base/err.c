@@ -17,7 +17,7 @@ static const struct {
 
 static struct err out_of_memory = {.kind = ERR_FAILED, .message = (char[]){"out of memory"}};
 
-static char *format(const char *fmt, va_list ap)
+static __attribute__((format(printf, 1, 0))) char *format(const char *fmt, va_list ap)
 {
     char *s = NULL;
     return vasprintf(&s, fmt, ap) < 0 ? NULL : s;

@@ -12,9 +12,9 @@
 
 struct backup_options {
     const char *repo;
-    const char *datadir;        /* NULL: the server's own @@datadir */
+    const char *datadir; /* NULL: the server's own @@datadir */
     struct conn_options conn;
-    int parallel;               /* page readers, >= 1 */
+    int parallel; /* page readers, >= 1 */
     enum archive_codec codec;
     int level;
     unsigned lock_wait_seconds; /* how long a stage may be tried for in all */

@@ -30,6 +30,7 @@ enum {
     TICK_MS =
         50, /* no local file system's stamps are coarser than the kernel's tick, 10 ms at most */
     COARSE_MS = 1010, /* stamps without a fraction of a second */
+    LOG_TABLE_MAX = 16 << 20,
 };
 
 struct plain_file {
@@ -249,6 +250,20 @@ static bool is_unclosed(const struct plain_file *f)
     return f->unclosed && !f->online_aria && !is_system_file(f);
 }
 
+/* general_log and slow_log are written under every lock, so one copy is as good as another (restore trims it to whole
+ * rows): a large one is not worth the time of a lock window. */
+static bool is_large_log_table(const struct sync_queue *q, struct unit u)
+{
+    static const char *const names[] = {"mysql/general_log.", "mysql/slow_log."};
+    off_t size = 0;
+    for (size_t i = u.from; i < u.to; i++)
+        size += q->set->files[i].stamp.size;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strncmp(q->set->files[u.from].listed.name, names[i], strlen(names[i])))
+            return size > LOG_TABLE_MAX;
+    return false;
+}
+
 static bool unit_still_moves(const struct sync_queue *q, struct unit u)
 {
     for (size_t i = u.from; i < u.to; i++)
@@ -316,7 +331,11 @@ static struct err *sync_unit(void *ctx, bool *more)
     TRY(tailer_check(q->set->env->tail));
     for (size_t i = u.from; i < u.to; i++)
         TRY(file_change(q, i, &change));
-    if (!change.any || (q->trust == PLAIN_FLUSHED && moves && change.restless && !change.missing))
+    if (!change.any)
+        return NULL;
+    if (!change.missing && q->trust == PLAIN_FLUSHED && moves && change.restless)
+        return NULL; /* has to be copied at BLOCK_COMMIT anyway */
+    if (!change.missing && q->trust == PLAIN_FROZEN && is_large_log_table(q, u))
         return NULL;
     return copy_unit(q, u, q->trust == PLAIN_FLUSHED && !moves);
 }
@@ -458,5 +477,8 @@ struct err *plain_copy_file(struct copy_env *env, const char *path, const char *
     struct archive_attr attr = {
         .kind = ARCHIVE_PLAIN, .path = name, .mode = st.st_mode & 07777, .mtime = st.st_mtime};
     TRY(copy_as(env, path, &attr, &entry, head, &head_len, &present));
-    return present ? NULL : err_make(IO, "%s: vanished", path);
+    if (!present)
+        return err_make(IO, "%s: vanished", path);
+    env->n_files++;
+    return NULL;
 }

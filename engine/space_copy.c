@@ -37,14 +37,16 @@ struct job {
     int fd;
     uint32_t n_ranges;
     uint32_t ranges_left;
-    uint64_t end;         /* highest offset copied */
+    uint64_t end; /* highest offset copied */
     struct space_format format;
     struct doublewrite dblwr;
+    bool crypt_data; /* page 0 names an encryption scheme: pages may be encrypted */
     space_id_t id;
     uint32_t entry;
     lsn_t lsn_at_start;
     uint32_t mode_bits;
     int64_t mtime;
+    _Atomic bool is_suspect;
     char *suspect;
 };
 
@@ -63,22 +65,70 @@ void space_set_init(struct space_set *s, struct copy_env *env)
     pthread_mutex_init(&s->lock, NULL);
 }
 
+static void copied_fini(struct copied_space *c)
+{
+    free((char *)(uintptr_t)c->attr.path);
+    free((char *)(uintptr_t)c->attr.link_target);
+    free(c->suspect);
+    free(c->name);
+}
+
 void space_set_fini(struct space_set *s)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        free((char *)(uintptr_t)s->items[i].attr.path);
-        free((char *)(uintptr_t)s->items[i].attr.link_target);
-        free(s->items[i].suspect);
-    }
+    for (size_t i = 0; i < s->n; i++)
+        copied_fini(&s->items[i]);
     free(s->items);
     map64_fini(&s->by_id);
     pthread_mutex_destroy(&s->lock);
 }
 
-struct copied_space *space_set_find(struct space_set *s, space_id_t id)
+struct copied_space *space_set_find(const struct space_set *s, space_id_t id)
 {
     uint64_t at;
-    return map64_get(&s->by_id, id, &at) ? &s->items[at] : NULL;
+    return map64_get(&s->by_id, id, &at) && !s->items[at].dropped ? &s->items[at] : NULL;
+}
+
+void space_set_drop(struct space_set *s, space_id_t id)
+{
+    struct copied_space *c = space_set_find(s, id);
+    if (!c)
+        return;
+    archive_entry_drop(s->env->writer, c->entry);
+    c->dropped = true;
+}
+
+static char *path_in_archive(const char *name)
+{
+    return name[0] == '/' ? mem_printf("external%s", name) : mem_strdup(name);
+}
+
+static void set_path(struct archive_attr *attr, const char *name)
+{
+    free((char *)(uintptr_t)attr->path);
+    free((char *)(uintptr_t)attr->link_target);
+    attr->path = path_in_archive(name);
+    attr->link_target = name[0] == '/' ? mem_strdup(name) : NULL;
+}
+
+struct err *space_set_settle_names(struct space_set *s, const struct file_ops *ops)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct copied_space *c = &s->items[i];
+        const struct space_ops *o = c->system || c->dropped ? NULL : file_ops_find(ops, c->id);
+        if (!o)
+            continue;
+        if (o->deleted) {
+            space_set_drop(s, c->id);
+            continue;
+        }
+        if (!o->name || !strchr(c->name, '/') || !strcmp(o->name, c->name))
+            continue; /* never renamed; undo tablespaces are named after their directory in the redo */
+        set_path(&c->attr, o->name);
+        if (!file_name_is_safe(c->attr.path))
+            return err_make(CORRUPT, "the redo names space %" PRIu32 " \"%s\"", c->id, o->name);
+        TRY(archive_entry_set(s->env->writer, c->entry, &c->attr));
+    }
+    return NULL;
 }
 
 struct err *space_file_id(const char *path, space_id_t *id, bool *zero, bool *absent)
@@ -106,19 +156,33 @@ static void find_doublewrite(struct job *j, const char *path)
     enum { TRX_SYS_PAGE = 5, FROM_END = 200, MAGIC = 0x1FFFBD5F };
     uint8_t b[22];
     size_t got = 0;
-    const uint64_t at = (uint64_t)TRX_SYS_PAGE * j->format.page_size + j->format.page_size - FROM_END;
+    const uint64_t at =
+        (uint64_t)TRX_SYS_PAGE * j->format.page_size + j->format.page_size - FROM_END;
     struct err *e = file_pread(j->fd, b, sizeof b, at, &got, path);
     err_free(e);
     if (!e && got == sizeof b && be32(b + 10) == MAGIC)
-        j->dblwr = (struct doublewrite){{be32(b + 14), be32(b + 18)}, space_extent_pages(j->format.page_size)};
+        j->dblwr = (struct doublewrite){{be32(b + 14), be32(b + 18)},
+                                        space_extent_pages(j->format.page_size)};
 }
 
 static bool in_doublewrite(const struct job *j, page_no_t no)
 {
     for (int i = 0; i < 2; i++)
-        if (j->dblwr.first[i] && no >= j->dblwr.first[i] && no - j->dblwr.first[i] < j->dblwr.n_pages)
+        if (j->dblwr.first[i] && no >= j->dblwr.first[i] &&
+            no - j->dblwr.first[i] < j->dblwr.n_pages)
             return true;
     return false;
+}
+
+/* Whether page 0 names an encryption scheme, behind the extent descriptors: 6 bytes magic, 1 byte scheme (0: none). */
+static bool has_crypt_data(const struct space_format *f, const uint8_t *page, size_t len)
+{
+    static const uint8_t magic[] = {'s', 0x0e, 0x0c, 'R', 'E', 't'};
+    enum { DESCRIPTORS = 38 + 150 };
+    const uint32_t extent = space_extent_pages(f->page_size);
+    const size_t at = DESCRIPTORS + (size_t)(24 + (extent * 2 + 7) / 8) * (f->physical / extent);
+    return at + sizeof magic < len && !memcmp(page + at, magic, sizeof magic) &&
+           page[at + sizeof magic] != 0;
 }
 
 /* Waits for a whole page 0. *found false: all zero or shorter than a page: left to the redo. */
@@ -136,12 +200,20 @@ static struct err *read_page_0(struct job *j, const char *path, uint32_t page_si
         struct err *e = space_format_decode(&j->format, flags, page_size);
         if (!e && got >= j->format.physical) {
             j->id = be32(p + FIL_SPACE_ID);
-            if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK)
+            if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK) {
+                j->crypt_data = has_crypt_data(&j->format, p, got);
                 return NULL;
+            }
         } else if (e) {
             snprintf(why, sizeof why, "%s", e->message);
             err_free(e);
         }
+        struct stat st;
+        if (fstat(j->fd, &st) == 0 && st.st_nlink == 0) {
+            *found = false; /* dropped */
+            return NULL;
+        }
+        TRY(signals_check());
         clock_sleep_ms(10);
     }
     return err_make(CORRUPT, "%s: page 0 at offset 0: %s", path, why);
@@ -159,23 +231,19 @@ static struct err *read_system_format(struct job *j, const struct copy_env *env)
     if (!found)
         return err_make(CORRUPT, "%s: page 0 is all zero", path);
     j->format = first.format;
+    j->crypt_data = first.crypt_data;
     j->id = 0;
     return NULL;
-}
-
-static char *path_in_archive(const struct listed_space *l)
-{
-    return l->external ? mem_printf("external%s", l->path) : mem_strdup(l->name);
 }
 
 /* Claims the id and declares the entry; *claimed false if it is copied already. */
 static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
 {
     const bool further_system_file = j->listed->system && j->listed->first_page;
-    AUTO_FREE char *path = path_in_archive(j->listed);
+    AUTO_FREE char *path = path_in_archive(j->listed->name);
     const struct archive_attr attr = {.kind = ARCHIVE_SPACE,
                                       .path = path,
-                                      .link_target = j->listed->external ? j->listed->path : NULL,
+                                      .link_target = j->listed->external ? j->listed->name : NULL,
                                       .mode = j->mode_bits,
                                       .mtime = j->mtime,
                                       .space_id = j->id,
@@ -194,16 +262,19 @@ static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
     if (!e) {
         if (old) {
             archive_entry_drop(s->env->writer, old->entry);
-            free((char *)(uintptr_t)old->attr.path);
-            free((char *)(uintptr_t)old->attr.link_target);
-            free(old->suspect);
+            copied_fini(old);
         } else {
             mem_grow(&s->items, &s->cap, s->n, sizeof *s->items);
             if (!further_system_file)
                 map64_put(&s->by_id, j->id, s->n);
             old = &s->items[s->n++];
         }
-        *old = (struct copied_space){.id = j->id, .entry = j->entry, .lsn_at_start = attr.lsn_at_start, .attr = attr};
+        *old = (struct copied_space){.id = j->id,
+                                     .entry = j->entry,
+                                     .lsn_at_start = attr.lsn_at_start,
+                                     .name = mem_strdup(j->listed->name),
+                                     .system = j->listed->system,
+                                     .attr = attr};
         old->attr.path = mem_strdup(attr.path);
         old->attr.link_target = attr.link_target ? mem_strdup(attr.link_target) : NULL;
         j->lsn_at_start = attr.lsn_at_start;
@@ -211,6 +282,27 @@ static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
     }
     pthread_mutex_unlock(&s->lock);
     return e;
+}
+
+static struct err *note_corrupt(struct copy_env *env, char *text)
+{
+    log_error(env->log, "copy", "%s", text);
+    if (!env->allow_corrupt) {
+        struct err *e = err_make(CORRUPT, "%s", text);
+        free(text);
+        return err_hint(e, "The page is damaged on the server's disk. CHECK TABLE tells more; "
+                           "--allow-corrupt lists all "
+                           "such pages and marks the backup as damaged.");
+    }
+    pthread_mutex_lock(&env->lock);
+    if (env->n_corrupt < CORRUPT_LISTED_MAX) {
+        mem_grow(&env->corrupt, &env->cap_corrupt, env->n_corrupt, sizeof *env->corrupt);
+        env->corrupt[env->n_corrupt++] = text;
+    } else {
+        free(text);
+    }
+    pthread_mutex_unlock(&env->lock);
+    return NULL;
 }
 
 /* Opens the file and learns what it is; j->lock is held. */
@@ -234,44 +326,53 @@ static struct err *job_open(struct space_set *s, struct job *j)
     if (j->listed->system)
         TRY(read_system_format(j, s->env));
     else
-        TRY(read_page_0(j, path, s->env->datadir->page_size, &found));
+        e = read_page_0(j, path, s->env->datadir->page_size, &found);
+    if (e && e->kind == ERR_CORRUPT) {
+        char *text = mem_strdup(e->message);
+        err_free(e);
+        return note_corrupt(s->env, text);
+    }
+    TRY(e);
     if (!found) {
-        log_debug(s->env->log, "copy", "%s: page 0 not written yet, left to the redo", j->listed->name);
+        log_debug(s->env->log, "copy", "%s: page 0 not written yet, left to the redo",
+                  j->listed->name);
         return NULL;
     }
     if (j->listed->system && !j->listed->first_page)
         find_doublewrite(j, path);
+    (void)posix_fadvise(j->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     TRY(claim(s, j, &claimed));
     if (claimed)
         j->state = JOB_OPEN;
     return NULL;
 }
 
-static struct err *note_corrupt(struct copy_env *env, char *text)
+/* Whether the page is whole, but of another space: a tablespace file that IMPORT is rewriting, or will. */
+static bool is_of_other_space(const struct job *j, const uint8_t *page, page_no_t no)
 {
-    log_error(env->log, "copy", "%s", text);
-    if (!env->allow_corrupt) {
-        struct err *e = err_make(CORRUPT, "%s", text);
-        free(text);
-        return err_hint(e, "The page is damaged on the server's disk. CHECK TABLE tells more; --allow-corrupt lists all "
-                           "such pages and marks the backup as damaged.");
-    }
-    pthread_mutex_lock(&env->lock);
-    if (env->n_corrupt < CORRUPT_LISTED_MAX) {
-        mem_grow(&env->corrupt, &env->cap_corrupt, env->n_corrupt, sizeof *env->corrupt);
-        env->corrupt[env->n_corrupt++] = text;
-    } else {
-        free(text);
-    }
-    pthread_mutex_unlock(&env->lock);
-    return NULL;
+    char why[160];
+    return !j->listed->system &&
+           page_check(&j->format, be32(page + FIL_SPACE_ID), no, page, why) != PAGE_CORRUPT;
+}
+
+static void note_suspect(struct job *j, const uint8_t *page, page_no_t no, uint64_t offset)
+{
+    pthread_mutex_lock(&j->lock);
+    if (!j->suspect)
+        j->suspect = mem_printf("%s: page %" PRIu32 " at offset %" PRIu64
+                                ": belongs to space %" PRIu32 ", not %" PRIu32,
+                                j->listed->path, no, offset, be32(page + FIL_SPACE_ID), j->id);
+    pthread_mutex_unlock(&j->lock);
+    atomic_store(&j->is_suspect, true);
 }
 
 /* The page at `offset` failed its check: it may be half written just now. *gone: the file was cut off before it. */
-static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *page, page_no_t no, uint64_t offset,
-                               char *why, bool *gone)
+static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *page, page_no_t no,
+                               uint64_t offset, char *why, bool *gone)
 {
     const char *path = j->listed->path;
+    if (atomic_load(&j->is_suspect) && is_of_other_space(j, page, no))
+        return NULL; /* one like it was waited for in vain */
     for (int attempt = 0; attempt < TORN_TRIES; attempt++) {
         size_t got;
         clock_sleep_ms(attempt < 10 ? 5 : 100);
@@ -288,35 +389,42 @@ static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *pag
     struct stat st;
     if (fstat(j->fd, &st) == 0 && st.st_nlink == 0)
         return NULL; /* dropped: its redo says so */
-    if (!j->listed->system && page_check(&j->format, be32(page + FIL_SPACE_ID), no, page, why) != PAGE_CORRUPT) {
-        pthread_mutex_lock(&j->lock);
-        if (!j->suspect)
-            j->suspect = mem_printf("%s: page %" PRIu32 " at offset %" PRIu64 ": belongs to space %" PRIu32
-                                    ", not %" PRIu32,
-                                    path, no, offset, be32(page + FIL_SPACE_ID), j->id);
-        pthread_mutex_unlock(&j->lock);
+    if (is_of_other_space(j, page, no)) {
+        note_suspect(j, page, no, offset);
         return NULL;
     }
-    return note_corrupt(env,
-                        mem_printf("%s: page %" PRIu32 " at offset %" PRIu64 ": %s", path, no, offset, why));
+    return note_corrupt(
+        env, mem_printf("%s: page %" PRIu32 " at offset %" PRIu64 ": %s", path, no, offset, why));
+}
+
+static struct err *refuse_encrypted(const struct job *j, page_no_t no)
+{
+    return err_hint(err_make(REFUSED,
+                             "%s: page %" PRIu32 " is encrypted, which mbe cannot recover yet",
+                             j->listed->path, no),
+                    "Only instances without encrypted tablespaces can be backed up so far.");
 }
 
 /* Checks the pages of buf (file offset `at`), settles torn ones. *n: bytes of whole pages to keep. */
-static struct err *check_pages(struct copy_env *env, struct job *j, uint8_t *buf, size_t *n, uint64_t at)
+static struct err *check_pages(struct copy_env *env, struct job *j, uint8_t *buf, size_t *n,
+                               uint64_t at)
 {
     const uint32_t size = j->format.physical;
     char why[160];
     *n -= *n % size;
     for (size_t i = 0; i < *n; i += size) {
         const page_no_t no = j->listed->first_page + (page_no_t)((at + i) / size);
-        if (page_check(&j->format, j->id, no, buf + i, why) != PAGE_CORRUPT || in_doublewrite(j, no))
-            continue;
-        bool gone = false;
-        TRY(settle_page(env, j, buf + i, no, at + i, why, &gone));
-        if (gone) {
-            *n = i;
-            return NULL;
+        if (page_check(&j->format, j->id, no, buf + i, why) == PAGE_CORRUPT &&
+            !in_doublewrite(j, no)) {
+            bool gone = false;
+            TRY(settle_page(env, j, buf + i, no, at + i, why, &gone));
+            if (gone) {
+                *n = i;
+                return NULL;
+            }
         }
+        if (j->crypt_data && page_is_encrypted(&j->format, buf + i, no) && !in_doublewrite(j, no))
+            return refuse_encrypted(j, no);
     }
     return NULL;
 }
@@ -338,17 +446,27 @@ static struct err *give_way(struct copy_env *env)
     return NULL;
 }
 
-static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from, uint64_t to, uint64_t *end)
+static void note_redo(struct copy_env *env)
+{
+    uint64_t capacity;
+    const uint64_t headroom = tailer_headroom(env->tail, &capacity);
+    progress_note(env->progress, "redo %" PRIu64 " MiB, headroom %" PRIu64 " of %" PRIu64 " MiB",
+                  (tailer_lsn(env->tail) - tailer_start_lsn(env->tail)) >> 20, headroom >> 20,
+                  capacity >> 20);
+}
+
+static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from, uint64_t to,
+                              uint64_t *end)
 {
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
+    note_redo(env);
     for (uint64_t at = from; at < to;) {
         TRY(signals_check());
         TRY(tailer_check(env->tail));
         TRY(give_way(env));
         const size_t want = to - at < ARCHIVE_PIECE_MAX ? (size_t)(to - at) : ARCHIVE_PIECE_MAX;
-        size_t got;
-        TRY(file_pread(j->fd, buf, want, at, &got, j->listed->path));
-        size_t n = got;
+        size_t n;
+        TRY(file_pread(j->fd, buf, want, at, &n, j->listed->path));
         TRY(check_pages(env, j, buf, &n, at));
         if (n)
             TRY(archive_write(env->writer, j->entry, at, buf, n));
@@ -408,10 +526,12 @@ static struct err *job_range(struct space_set *s, struct job *j, uint32_t range)
     return e;
 }
 
-static void job_init(struct job *j, const struct listed_space *listed, enum space_copy_mode mode, uint64_t size)
+static void job_init(struct job *j, const struct listed_space *listed, enum space_copy_mode mode,
+                     uint64_t size)
 {
     *j = (struct job){.listed = listed, .mode = mode, .fd = -1};
-    j->n_ranges = j->ranges_left = (uint32_t)(size / RANGE_BYTES + (size % RANGE_BYTES != 0)) + (size == 0);
+    j->n_ranges = j->ranges_left =
+        (uint32_t)(size / RANGE_BYTES + (size % RANGE_BYTES != 0)) + (size == 0);
     pthread_mutex_init(&j->lock, NULL);
 }
 
@@ -461,7 +581,8 @@ struct err *space_set_copy_all(struct space_set *s, const struct listing *list)
     return e;
 }
 
-struct err *space_set_copy_one(struct space_set *s, const struct listed_space *space, enum space_copy_mode mode)
+struct err *space_set_copy_one(struct space_set *s, const struct listed_space *space,
+                               enum space_copy_mode mode)
 {
     struct job j;
     job_init(&j, space, mode, 0);

@@ -6,7 +6,8 @@
  *  - page 0 all zero: the space was created after our checkpoint, every page of it is in the redo: nothing to copy;
  *  - an id is copied once, whatever names it is seen under, until its copy is made void by an import;
  *  - a page that fails its check is read again while the server may be writing it; then it is damage, unless it only
- *    carries another space's id, which is a tablespace being imported: kept as suspect and judged under BLOCK_DDL. */
+ *    carries another space's id, which is a tablespace being imported: kept as suspect and judged under BLOCK_DDL;
+ *  - an encrypted page is refused: the restore could not apply redo to it. */
 #ifndef MBE_ENGINE_SPACE_COPY_H
 #define MBE_ENGINE_SPACE_COPY_H
 
@@ -15,16 +16,20 @@
 
 struct copied_space {
     space_id_t id;
-    uint32_t entry;      /* in the archive */
-    lsn_t lsn_at_start;  /* of the redo tail */
+    uint32_t entry;     /* in the archive */
+    lsn_t lsn_at_start; /* of the redo tail */
+    char *name;         /* of the file it was copied from, as listed */
+    bool system;
+    bool dropped;             /* void: in no index, found by nobody */
     struct archive_attr attr; /* owns path and link_target */
-    char *suspect;       /* why the copy may be bad, or NULL */
+    char *suspect;            /* why the copy may be bad, or NULL */
 };
 
 struct space_set {
     struct copy_env *env;
     pthread_mutex_t lock; /* guards all below while copies run in parallel */
-    struct map64 by_id;   /* id -> position in items; the system tablespace's further files are not in it */
+    struct map64
+        by_id; /* id -> position in items; the system tablespace's further files are not in it */
     struct copied_space *items;
     size_t n, cap;
 };
@@ -37,8 +42,12 @@ struct err *space_set_copy_all(struct space_set *s, const struct listing *list) 
 enum space_copy_mode { SPACE_COPY_ONCE, SPACE_COPY_AGAIN };
 struct err *space_set_copy_one(struct space_set *s, const struct listed_space *space,
                                enum space_copy_mode mode) MUST_CHECK;
-/* NULL if not copied. */
-struct copied_space *space_set_find(struct space_set *s, space_id_t id);
+/* NULL if not copied. Borrowed until the next copy. */
+struct copied_space *space_set_find(const struct space_set *s, space_id_t id);
+/* Voids a copy. */
+void space_set_drop(struct space_set *s, space_id_t id);
+/* Gives every copy the name that the redo gave its space last, and drops those of deleted spaces. */
+struct err *space_set_settle_names(struct space_set *s, const struct file_ops *ops) MUST_CHECK;
 /* Space id on page 0 of a file; *zero when page 0 is all zero or not there; ENOENT is *absent. */
 struct err *space_file_id(const char *path, space_id_t *id, bool *zero, bool *absent) MUST_CHECK;
 

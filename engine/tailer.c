@@ -44,7 +44,8 @@ struct tailer {
     int spool_fd;
     uint8_t *buf;
     lsn_t start_lsn; /* of the spool's first byte */
-    lsn_t flushed;   /* T2: the server's last answer that is true of the file we have open */
+    lsn_t checkpoint_end;
+    lsn_t flushed; /* T2: the server's last answer that is true of the file we have open */
     double asked_at;
     _Atomic lsn_t lsn;
     _Atomic lsn_t server_lsn; /* newest known */
@@ -341,13 +342,13 @@ struct err *tailer_open(struct tailer **out, const struct tailer_options *option
     pthread_cond_init(&t->moved, &attr);
     pthread_condattr_destroy(&attr);
     TRY(conn_open(&t->conn, &options->conn));
-    TRY(conn_exec(t->conn, "SET SESSION wait_timeout = 31536000, max_statement_time = 0"));
     TRY(log_file_open(&t->file, t->path));
     if (t->file.geometry.encrypted)
         return err_make(REFUSED, "%s: the redo log is encrypted, which mbe cannot recover yet",
                         t->path);
     TRY(file_open(&t->spool_fd, t->spool_path, O_RDWR | O_CREAT | O_EXCL, 0600));
     t->start_lsn = t->file.checkpoint_lsn;
+    t->checkpoint_end = t->file.checkpoint_end;
     atomic_store(&t->lsn, t->start_lsn);
     atomic_store(&t->server_lsn, t->start_lsn);
     atomic_store(&t->capacity, t->file.geometry.capacity);
@@ -363,6 +364,11 @@ struct err *tailer_open(struct tailer **out, const struct tailer_options *option
 lsn_t tailer_start_lsn(const struct tailer *t)
 {
     return t->start_lsn;
+}
+
+lsn_t tailer_checkpoint_end(const struct tailer *t)
+{
+    return t->checkpoint_end;
 }
 
 lsn_t tailer_lsn(const struct tailer *t)

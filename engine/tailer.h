@@ -29,6 +29,8 @@ struct tailer_options {
 struct err *tailer_open(struct tailer **out, const struct tailer_options *options) MUST_CHECK;
 /* First LSN of the spool: the checkpoint. */
 lsn_t tailer_start_lsn(const struct tailer *t);
+/* End LSN of that checkpoint: where its FILE_CHECKPOINT record is. */
+lsn_t tailer_checkpoint_end(const struct tailer *t);
 /* How far the spool reaches: always a mini-transaction boundary. */
 lsn_t tailer_lsn(const struct tailer *t);
 /* Bytes the server may still write before it overwrites what was not read; *capacity of the log. */

@@ -22,8 +22,10 @@ static struct space_ops *get(struct file_ops *ops, space_id_t id)
 static void rename_to(struct space_ops *s, const uint8_t *name, size_t len)
 {
     if (len > 2 && name[0] == '.' && name[1] == '/') {
-        name += 2;
-        len -= 2;
+        do { /* undo tablespaces are ".//undo001" */
+            name++;
+            len--;
+        } while (len && name[0] == '/');
     }
     if (s->name && strlen(s->name) == len && !memcmp(s->name, name, len))
         return;

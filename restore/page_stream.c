@@ -108,7 +108,7 @@ static struct err *learn_file(struct stream *s, size_t i)
     const struct space_plan *p = &s->layout->spaces[i];
     struct file_facts *f = &s->facts[i];
     AUTO_FREE uint8_t *page = mem_alloc_aligned(s->options->page_size);
-    bool zero;
+    bool zero = true;
     const struct space_plan *first = p;
     while (first->first_page)
         first--;

@@ -1,0 +1,442 @@
+/* archive/catalog.c: see catalog.h.
+ *
+ * Two kinds of lock, both flock(2), which a killed process gives back:
+ *   on the repository's marker file, while a draft is made, cleaned up or published: so that nobody takes a draft for
+ *   abandoned between its mkdir and its lock, or between the removal of its lock file and its rename;
+ *   on the draft's lock file, as long as the draft lives. */
+#include "archive/catalog.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#define MARKER "mbe-repository"
+#define MARKER_TEXT "mbe repository 1\n"
+#define ARCHIVE_NAME "backup.mbe"
+#define LOCK_NAME "lock"
+#define DRAFT_SUFFIX ".incomplete"
+
+enum { STAMP_LEN = 16, SAME_SECOND_MAX = 1000 }; /* 20261124T170632Z */
+
+struct catalog_draft {
+    char *repo, *id, *dir, *archive;
+    int lock_fd;
+    bool published;
+};
+
+static char *join(const char *dir, const char *name)
+{
+    return mem_printf("%s/%s", dir, name);
+}
+
+/* ---- ids ---- */
+
+/* Length of the run of digits at s. */
+static size_t digits(const char *s)
+{
+    return strspn(s, "0123456789");
+}
+
+/* "20261124T170632Z-full" or, with a number behind it, "20261124T170632Z-full-2". */
+static bool is_id(const char *s)
+{
+    if (digits(s) != 8 || s[8] != 'T' || digits(s + 9) != 6 || s[15] != 'Z' || s[STAMP_LEN] != '-')
+        return false;
+    const char *type = s + STAMP_LEN + 1;
+    const char *end = type + strspn(type, "abcdefghijklmnopqrstuvwxyz");
+    if (end == type || end - type > 32)
+        return false;
+    if (*end == '\0')
+        return true;
+    const size_t n = digits(end + 1);
+    return *end == '-' && n >= 1 && n <= 4 && end[1] != '0' && end[1 + n] == '\0';
+}
+
+/* Length of the id without its number, and the number (1 if there is none). */
+static size_t id_stem(const char *id, int *number)
+{
+    const char *dash = strrchr(id, '-');
+    const bool has_number = dash - id > STAMP_LEN;
+    *number = has_number ? atoi(dash + 1) : 1;
+    return has_number ? (size_t)(dash - id) : strlen(id);
+}
+
+static int compare_ids(const char *a, const char *b)
+{
+    int number_a, number_b;
+    const size_t n_a = id_stem(a, &number_a), n_b = id_stem(b, &number_b);
+    const int order = strncmp(a, b, n_a < n_b ? n_a : n_b);
+    if (order || n_a != n_b)
+        return order ? order : (n_a > n_b) - (n_a < n_b);
+    return number_a - number_b;
+}
+
+/* The id of a draft directory's name ".<id>.incomplete", owned by caller, or NULL. */
+static char *draft_id_of(const char *name)
+{
+    const size_t n = strlen(name), n_suffix = strlen(DRAFT_SUFFIX);
+    if (name[0] != '.' || n <= 1 + n_suffix || strcmp(name + n - n_suffix, DRAFT_SUFFIX))
+        return NULL;
+    char *id = mem_printf("%.*s", (int)(n - 1 - n_suffix), name + 1);
+    if (is_id(id))
+        return id;
+    free(id);
+    return NULL;
+}
+
+/* ---- the repository ---- */
+
+static struct err *not_a_repository(const char *repo, const char *why)
+{
+    return err_make(REFUSED, "%s: is no mbe repository: %s", repo, why);
+}
+
+static struct err *check_marker(const char *repo)
+{
+    AUTO_FREE char *path = join(repo, MARKER);
+    AUTO_FREE char *text = NULL;
+    struct stat st;
+    size_t len;
+    if (stat(repo, &st))
+        return errno == ENOENT ? not_a_repository(repo, "no such directory") : err_os("%s: cannot stat", repo);
+    if (!S_ISDIR(st.st_mode))
+        return not_a_repository(repo, "not a directory");
+    struct err *e = file_read_all(&text, &len, path, 4096);
+    if (e && e->os_errno == ENOENT) {
+        err_free(e);
+        return not_a_repository(repo, "it has no file " MARKER);
+    }
+    TRY(e);
+    if (len != strlen(MARKER_TEXT) || memcmp(text, MARKER_TEXT, len))
+        return not_a_repository(repo, "its file " MARKER " is not \"mbe repository 1\"");
+    return NULL;
+}
+
+/* What a directory may hold and still become a repository: a new file system's lost+found, and what was left by a run
+ * that was killed while it wrote the marker. */
+static bool is_harmless(const char *name)
+{
+    return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "lost+found") || !strcmp(name, MARKER ".tmp");
+}
+
+/* *may: there is no directory, or one with nothing in it. */
+static struct err *may_become_repository(const char *repo, bool *may)
+{
+    DIR *d = opendir(repo);
+    *may = true;
+    if (!d)
+        return errno == ENOENT ? NULL : err_os("%s: cannot open directory", repo);
+    for (const struct dirent *de; (de = readdir(d));)
+        if (!is_harmless(de->d_name))
+            *may = false;
+    closedir(d);
+    return NULL;
+}
+
+static struct err *open_or_create(const char *repo)
+{
+    bool may;
+    TRY(may_become_repository(repo, &may));
+    if (!may)
+        return err_hint(check_marker(repo), "Name an empty or absent directory to make a new repository.");
+    AUTO_FREE char *marker = join(repo, MARKER);
+    TRY(file_mkdirs(repo, 0700));
+    return file_replace(marker, MARKER_TEXT, strlen(MARKER_TEXT), 0600);
+}
+
+/* Locks the repository against other processes that begin or publish; closing *fd unlocks. */
+static struct err *lock_repository(int *fd, const char *repo)
+{
+    AUTO_FREE char *marker = join(repo, MARKER);
+    TRY(file_open(fd, marker, O_RDWR, 0));
+    while (flock(*fd, LOCK_EX))
+        if (errno != EINTR)
+            return err_os("%s: cannot lock", marker);
+    return NULL;
+}
+
+/* Names in the repository for which `take` gives a string, which goes to the list. */
+static struct err *scan(const char *repo, char *(*take)(const char *repo, const char *name), char ***names, size_t *n)
+{
+    size_t cap = 0;
+    *names = NULL;
+    *n = 0;
+    DIR *d = opendir(repo);
+    if (!d)
+        return err_os("%s: cannot open directory", repo);
+    for (const struct dirent *de; (de = readdir(d));) {
+        char *name = take(repo, de->d_name);
+        if (!name)
+            continue;
+        mem_grow(names, &cap, *n, sizeof **names);
+        (*names)[(*n)++] = name;
+    }
+    closedir(d);
+    return NULL;
+}
+
+/* ---- listing ---- */
+
+static char *take_backup(const char *repo, const char *name)
+{
+    if (!is_id(name))
+        return NULL;
+    AUTO_FREE char *archive = mem_printf("%s/%s/" ARCHIVE_NAME, repo, name);
+    struct stat st;
+    return stat(archive, &st) || !S_ISREG(st.st_mode) ? NULL : mem_strdup(name);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    return compare_ids(((const struct catalog_item *)a)->id, ((const struct catalog_item *)b)->id);
+}
+
+struct err *catalog_list_load(struct catalog_list *out, const char *repo)
+{
+    *out = (struct catalog_list){0};
+    char **ids;
+    size_t n;
+    TRY(check_marker(repo));
+    TRY(scan(repo, take_backup, &ids, &n));
+    out->n = n;
+    out->items = mem_zalloc(n * sizeof *out->items);
+    for (size_t i = 0; i < n; i++)
+        out->items[i] = (struct catalog_item){.id = ids[i],
+                                              .archive_path = mem_printf("%s/%s/" ARCHIVE_NAME, repo, ids[i])};
+    free(ids);
+    qsort(out->items, n, sizeof *out->items, compare_items);
+    return NULL;
+}
+
+void catalog_list_fini(struct catalog_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        free(list->items[i].id);
+        free(list->items[i].archive_path);
+    }
+    free(list->items);
+    *list = (struct catalog_list){0};
+}
+
+struct err *catalog_find(char **archive_path, char **found_id, const char *repo, const char *id)
+{
+    const bool latest = !strcmp(id, "latest");
+    if (!latest && !is_id(id))
+        return err_hint(err_make(USAGE, "\"%s\" is no backup id", id), "See `mbe list` for the ids there are.");
+    struct catalog_list list;
+    TRY(catalog_list_load(&list, repo));
+    size_t i = list.n;
+    while (i-- > 0)
+        if (latest || !strcmp(list.items[i].id, id))
+            break;
+    struct err *e = NULL;
+    if (i < list.n) {
+        *archive_path = mem_strdup(list.items[i].archive_path);
+        *found_id = mem_strdup(list.items[i].id);
+    } else if (latest) {
+        e = err_make(USAGE, "%s: has no backup yet", repo);
+    } else {
+        e = err_hint(err_make(USAGE, "%s: has no backup %s", repo, id), "See `mbe list` for the ids there are.");
+    }
+    catalog_list_fini(&list);
+    return e;
+}
+
+/* ---- drafts ---- */
+
+static char *take_draft(const char *repo, const char *name)
+{
+    (void)repo;
+    AUTO_FREE char *id = draft_id_of(name);
+    return id ? mem_strdup(name) : NULL;
+}
+
+/* *held: a living process has the lock. A draft without lock file was never begun, or nearly published, by a process
+ * that is gone: those two steps are taken under the repository's lock, which we have. */
+static struct err *draft_is_held(const char *dir, bool *held)
+{
+    AUTO_FREE char *path = join(dir, LOCK_NAME);
+    AUTO_FD int fd = -1;
+    *held = false;
+    struct err *e = file_open(&fd, path, O_RDWR, 0);
+    if (e && e->os_errno == ENOENT) {
+        err_free(e);
+        return NULL;
+    }
+    TRY(e);
+    if (!flock(fd, LOCK_EX | LOCK_NB))
+        return NULL;
+    if (errno != EWOULDBLOCK)
+        return err_os("%s: cannot lock", path);
+    *held = true;
+    return NULL;
+}
+
+static struct err *remove_if_abandoned(const char *repo, const char *name, struct log *log)
+{
+    AUTO_FREE char *dir = join(repo, name);
+    bool held;
+    TRY(draft_is_held(dir, &held));
+    if (held)
+        return NULL;
+    TRY(file_remove_tree(dir));
+    log_info(log, "catalog", "%s: removed what an unfinished backup left", dir);
+    return NULL;
+}
+
+static struct err *remove_abandoned(const char *repo, struct log *log)
+{
+    char **names;
+    size_t n;
+    TRY(scan(repo, take_draft, &names, &n));
+    struct err *e = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (!e)
+            e = remove_if_abandoned(repo, names[i], log);
+        free(names[i]);
+    }
+    free(names);
+    return e;
+}
+
+/* *taken: mkdir of the draft would clash, or its rename would later. */
+static struct err *try_id(struct catalog_draft *d, const char *stem, int number, bool *taken)
+{
+    d->id = number == 1 ? mem_strdup(stem) : mem_printf("%s-%d", stem, number);
+    d->dir = mem_printf("%s/.%s" DRAFT_SUFFIX, d->repo, d->id);
+    AUTO_FREE char *final = join(d->repo, d->id);
+    struct stat st;
+    *taken = lstat(final, &st) == 0;
+    if (!*taken && mkdir(d->dir, 0700) == 0) {
+        d->archive = join(d->dir, ARCHIVE_NAME);
+        return NULL;
+    }
+    struct err *e = *taken || errno == EEXIST ? NULL : err_os("%s: cannot create directory", d->dir);
+    *taken = !e;
+    free(d->id);
+    free(d->dir);
+    d->id = d->dir = NULL;
+    return e;
+}
+
+static struct err *make_directory(struct catalog_draft *d, const char *type)
+{
+    const time_t now = time(NULL);
+    struct tm tm;
+    char stamp[32];
+    gmtime_r(&now, &tm);
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
+    AUTO_FREE char *stem = mem_printf("%s-%s", stamp, type);
+    if (!is_id(stem))
+        return err_make(FAILED, "\"%s\" is no type of backup", type);
+    bool taken = true;
+    for (int number = 1; taken && number < SAME_SECOND_MAX; number++)
+        TRY(try_id(d, stem, number, &taken));
+    return taken ? err_make(FAILED, "%s: all ids %s-... are taken", d->repo, stem) : NULL;
+}
+
+static struct err *make_lock(struct catalog_draft *d)
+{
+    AUTO_FREE char *path = join(d->dir, LOCK_NAME);
+    TRY(file_open(&d->lock_fd, path, O_RDWR | O_CREAT | O_EXCL, 0600));
+    return flock(d->lock_fd, LOCK_EX | LOCK_NB) ? err_os("%s: cannot lock", path) : NULL;
+}
+
+struct err *catalog_begin(struct catalog_draft **out, const char *repo, const char *type, struct log *log)
+{
+    AUTO_FD int repo_lock = -1;
+    TRY(open_or_create(repo));
+    TRY(lock_repository(&repo_lock, repo));
+    TRY(remove_abandoned(repo, log));
+    AUTO(catalog_draft) d = mem_zalloc(sizeof *d);
+    d->lock_fd = -1;
+    d->repo = mem_strdup(repo);
+    TRY(make_directory(d, type));
+    TRY(make_lock(d));
+    *out = d;
+    d = NULL;
+    return NULL;
+}
+
+const char *catalog_draft_id(const struct catalog_draft *d)
+{
+    return d->id;
+}
+
+const char *catalog_draft_dir(const struct catalog_draft *d)
+{
+    return d->dir;
+}
+
+const char *catalog_draft_archive(const struct catalog_draft *d)
+{
+    return d->archive;
+}
+
+static char *take_all_but_archive(const char *dir, const char *name)
+{
+    (void)dir;
+    const bool keep = !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, ARCHIVE_NAME);
+    return keep ? NULL : mem_strdup(name);
+}
+
+static struct err *remove_all_but_archive(const char *dir)
+{
+    char **names;
+    size_t n;
+    TRY(scan(dir, take_all_but_archive, &names, &n));
+    struct err *e = NULL;
+    for (size_t i = 0; i < n; i++) {
+        AUTO_FREE char *path = join(dir, names[i]);
+        e = err_first(e, file_remove_tree(path));
+        free(names[i]);
+    }
+    free(names);
+    return e;
+}
+
+struct err *catalog_publish(struct catalog_draft *d)
+{
+    AUTO_FD int repo_lock = -1, archive_fd = -1;
+    AUTO_FREE char *final = join(d->repo, d->id);
+    TRY(file_open(&archive_fd, d->archive, O_RDONLY, 0));
+    TRY(file_fsync(archive_fd, d->archive));
+    TRY(lock_repository(&repo_lock, d->repo));
+    TRY(remove_all_but_archive(d->dir));
+    TRY(file_fsync_dir(d->dir));
+    if (rename(d->dir, final))
+        return err_os("%s: cannot rename to %s", d->dir, final);
+    struct err *e = file_fsync_dir(d->repo);
+    if (e && !rename(final, d->dir)) /* not known to be durable: take it back */
+        return e;
+    d->published = true;
+    return e;
+}
+
+/* The lock is given up last: until then nobody else takes the directory for abandoned. What cannot be removed now is
+ * removed by the next catalog_begin. */
+void catalog_draft_free(struct catalog_draft *d)
+{
+    if (!d)
+        return;
+    if (!d->published && d->dir)
+        err_free(file_remove_tree(d->dir));
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
+    free(d->repo);
+    free(d->id);
+    free(d->dir);
+    free(d->archive);
+    free(d);
+}

@@ -1,0 +1,158 @@
+/* archive/format.h: every magic, header and field of an archive. The page to read first; docs/archive-format.md says the
+ * same at length, for the author of a second reader. All integers are little-endian.
+ *
+ *   archive header | data chunk ... | index chunk ... | manifest chunk ... | final record
+ *
+ * Archive header, 64 bytes
+ *   offset size meaning
+ *        0    8 magic "\x93mbeARC\n"
+ *        8    2 format version, 1; a reader refuses a newer one
+ *       10    2 zero
+ *       12    4 flags, zero
+ *       16    8 archive id: random, repeated in every chunk. It tells this archive's chunks from those of another archive
+ *               that happens to be stored inside this one, when a reader searches for the next chunk after damage
+ *       24    8 time of creation, seconds since 1970
+ *       32   16 zero
+ *       48   16 XXH3-128 of bytes 0-47
+ *
+ * Chunk header, 112 bytes; the record table and the stored payload follow it (together: the body)
+ *        0    8 magic "\x93mbeCHK\n"
+ *        8    1 version of the chunk layout, 1
+ *        9    1 flags, CHUNK_SEALED
+ *       10    1 codec of the payload, enum archive_codec
+ *       11    1 kind, enum chunk_kind
+ *       12    4 lane, 0
+ *       16    8 sequence number in its lane, from 0, over chunks of all kinds
+ *       24    8 archive id
+ *       32    4 number of records in the table (0 .. 4096; 0 unless a data chunk)
+ *       36    4 raw length of the payload (0 .. 1 MiB)
+ *       40    4 stored length of the payload: raw length with codec none, less than it otherwise
+ *       44    4 key id       } of a sealed chunk, else zero
+ *       48   12 nonce        }
+ *       60   16 tag          }
+ *       76    4 zero
+ *       80   16 XXH3-128 of the body
+ *       96   16 XXH3-128 of bytes 0-95, and so of header and body
+ *
+ * Record, 16 bytes: a run of one entry's content. The payloads of the records with data follow each other, in the
+ * table's order, as the raw payload.
+ *        0    4 entry id
+ *        4    4 length in bytes, not 0; top bit set: zeros, without payload
+ *        8    8 offset in the entry's content
+ *
+ * Final record, 112 bytes, ends the archive; without it the archive is incomplete
+ *        0    8 magic "\x93mbeEND\n"
+ *        8    2 format version, 1
+ *       10    2 zero
+ *       12    4 number of lanes, 1
+ *       16    8 archive id
+ *       24    8 offset of this record
+ *       32    8 number of data chunks
+ *       40    8 offset of the first index chunk
+ *       48    8 raw length of the index
+ *       56    4 number of index chunks
+ *       60    4 number of manifest chunks
+ *       64    8 offset of the first manifest chunk
+ *       72    8 raw length of the manifest
+ *       80    4 number of entries in the index
+ *       84   12 zero
+ *       96   16 XXH3-128 of bytes 0-95
+ *
+ * A 128-bit checksum is stored as its low, then its high 64 bits. The index is described in index.h. */
+#ifndef MBE_ARCHIVE_FORMAT_H
+#define MBE_ARCHIVE_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "archive/entry.h"
+#include "base/err.h"
+
+#define ARCHIVE_MAGIC "\x93mbeARC\n"
+#define CHUNK_MAGIC "\x93mbeCHK\n"
+#define FINAL_MAGIC "\x93mbeEND\n"
+
+enum {
+    ARCHIVE_VERSION = 1,
+    CHUNK_VERSION = 1,
+    MAGIC_SIZE = 8,
+    MAGIC_COMMON = 4, /* bytes with which all three magics begin */
+    ARCHIVE_HEADER_SIZE = 64,
+    CHUNK_HEADER_SIZE = 112,
+    FINAL_SIZE = 112,
+    HASH_SIZE = 16,
+    RECORD_SIZE = 16,
+    CHUNK_RECORDS_MAX = 4096,
+    CHUNK_RAW_MAX = ARCHIVE_PIECE_MAX,
+    CHUNK_SIZE_MAX = CHUNK_HEADER_SIZE + CHUNK_RECORDS_MAX * RECORD_SIZE + CHUNK_RAW_MAX,
+    /* Index and manifest chunks: raw length at most this times the stored length, so that what a reader must keep in
+     * memory is bounded by the size of the file. */
+    SECTION_RATIO_MAX = 32,
+    ZERO_BLOCK = 4096,
+    RECORD_LEN_MAX = 1 << 30,
+};
+#define RECORD_ZEROS UINT32_C(0x80000000)
+/* Largest size and offset of an entry's content: sums of two never wrap. */
+#define CONTENT_SIZE_MAX (UINT64_C(1) << 62)
+
+enum chunk_kind { CHUNK_DATA = 1, CHUNK_INDEX = 2, CHUNK_MANIFEST = 3 };
+enum chunk_flags { CHUNK_SEALED = 1 };
+
+struct hash128 {
+    uint64_t lo, hi;
+};
+
+struct archive_header {
+    uint64_t archive_id;
+    int64_t created;
+};
+
+/* The fields of sealed chunks are zero in version 1, which neither writes nor reads such chunks. */
+struct chunk_header {
+    uint8_t codec, kind;
+    uint64_t sequence;
+    uint64_t archive_id;
+    uint32_t n_records, raw_len, stored_len;
+    struct hash128 body_hash;
+};
+
+struct chunk_record {
+    uint32_t entry;
+    uint32_t len;
+    bool zeros;
+    uint64_t offset;
+};
+
+struct final_record {
+    uint64_t archive_id;
+    uint64_t at;
+    uint64_t n_data_chunks;
+    uint64_t index_at, index_len;
+    uint32_t n_index_chunks, n_manifest_chunks;
+    uint64_t manifest_at, manifest_len;
+    uint32_t n_entries;
+};
+
+/* XXH3-128 of a, then b. */
+struct hash128 hash128_of(const void *a, size_t n_a, const void *b, size_t n_b);
+
+/* The _put functions fill exactly the size of their structure, checksum included. The _get functions check everything
+ * that can be checked without knowing more of the archive; errors say what is wrong, not where. Kind CORRUPT, or FAILED
+ * where a newer version is needed. */
+void archive_header_put(uint8_t *p, const struct archive_header *h);
+struct err *archive_header_get(struct archive_header *h, const uint8_t *p) MUST_CHECK;
+void chunk_header_put(uint8_t *p, const struct chunk_header *h);
+struct err *chunk_header_get(struct chunk_header *h, const uint8_t *p) MUST_CHECK;
+void chunk_record_put(uint8_t *p, const struct chunk_record *r);
+struct chunk_record chunk_record_get(const uint8_t *p);
+void final_record_put(uint8_t *p, const struct final_record *f);
+struct err *final_record_get(struct final_record *f, const uint8_t *p) MUST_CHECK;
+
+/* Header, table and payload of a chunk, in bytes. */
+static inline uint32_t chunk_size(const struct chunk_header *h)
+{
+    return CHUNK_HEADER_SIZE + h->n_records * RECORD_SIZE + h->stored_len;
+}
+
+#endif

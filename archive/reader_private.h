@@ -1,0 +1,41 @@
+/* archive/reader_private.h: what reader.c (opening) and cursor.c (content) share. */
+#ifndef MBE_ARCHIVE_READER_PRIVATE_H
+#define MBE_ARCHIVE_READER_PRIVATE_H
+
+#include <pthread.h>
+
+#include "archive/chunk.h"
+#include "archive/index.h"
+#include "archive/reader.h"
+
+/* A chunk read from the archive, with the buffers it lives in. */
+struct chunk_slot {
+    struct chunk_slot *next;
+    uint8_t *file_bytes; /* CHUNK_SIZE_MAX */
+    struct unpacker *unpacker;
+    bool loaded;
+    uint32_t number; /* if loaded */
+    struct chunk chunk;
+};
+
+struct archive_reader {
+    int fd;
+    char *path;
+    struct archive_header header;
+    struct final_record final;
+    struct index index;
+    char *manifest;
+
+    pthread_mutex_t lock;     /* guards the two below */
+    struct chunk_slot *slots; /* not in use, the one used last first */
+    int n_slots;
+};
+
+/* Reads chunk `sequence`, which lies in [at, at + size), into the slot and verifies it. Errors name archive, chunk and
+ * offset. */
+struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, uint64_t sequence, uint64_t at,
+                               uint64_t size) MUST_CHECK;
+struct chunk_slot *chunk_slot_new(void);
+void chunk_slot_free(struct chunk_slot *s); /* NULL is fine */
+
+#endif

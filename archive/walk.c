@@ -1,0 +1,290 @@
+/* archive/walk.c: front to back through an archive, damaged or cut off as it may be; see reader.h.
+ *
+ * A chunk whose header is sound but whose body is not is stepped over by its header's lengths, if a sound header follows
+ * there. Otherwise the next sound chunk header or final record of this archive is searched for. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "archive/chunk.h"
+#include "archive/reader.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+enum { SEARCH_WINDOW = 1 << 20 };
+_Static_assert((int)SEARCH_WINDOW <= (int)CHUNK_SIZE_MAX, "the search uses the body's buffer");
+_Static_assert((int)FINAL_SIZE == (int)CHUNK_HEADER_SIZE, "both are looked at as one header");
+
+struct walker {
+    const struct archive_walk *walk;
+    int fd;
+    const char *path;
+    uint64_t size;
+    bool id_is_known;
+    uint64_t archive_id;
+    uint64_t next_sequence;
+    bool after_damage;    /* one chunk of unknown number was reported since the last sound header */
+    uint8_t *body;        /* CHUNK_SIZE_MAX */
+    struct unpacker *unpacker;
+};
+
+static struct err *damage(const struct walker *w, const char *what)
+{
+    return w->walk->on_damage(w->walk->ctx, what);
+}
+
+/* Reports e, which is freed, as damage of chunk `sequence` at `at`. */
+static struct err *chunk_damage(const struct walker *w, uint64_t sequence, uint64_t at, struct err *e)
+{
+    AUTO_FREE char *what = mem_printf("chunk %" PRIu64 " at offset %" PRIu64 ": %s", sequence, at, e->message);
+    err_free(e);
+    return damage(w, what);
+}
+
+static struct err *read_at(const struct walker *w, void *buf, size_t n, uint64_t at, bool *whole)
+{
+    size_t got;
+    TRY(file_pread(w->fd, buf, n, at, &got, w->path));
+    *whole = got == n;
+    return NULL;
+}
+
+/* Whether `p` is a sound chunk header or final record of this archive. An archive whose own header is damaged is known
+ * by the first one found. */
+static bool is_sound(struct walker *w, const uint8_t *p)
+{
+    struct chunk_header h;
+    struct final_record f;
+    uint64_t id;
+    struct err *e;
+    if (!memcmp(p, FINAL_MAGIC, MAGIC_SIZE)) {
+        e = final_record_get(&f, p);
+        id = e ? 0 : f.archive_id;
+    } else {
+        e = chunk_header_get(&h, p);
+        id = e ? 0 : h.archive_id;
+    }
+    const bool sound = !e && (!w->id_is_known || id == w->archive_id);
+    err_free(e);
+    if (sound) {
+        w->id_is_known = true;
+        w->archive_id = id;
+    }
+    return sound;
+}
+
+/* Moves *at to the next sound header at or behind it, or to the end of the file. */
+static struct err *resynchronise(struct walker *w, uint64_t *at)
+{
+    while (w->size - *at >= CHUNK_HEADER_SIZE) {
+        size_t got;
+        TRY(file_pread(w->fd, w->body, SEARCH_WINDOW, *at, &got, w->path));
+        const uint8_t *p = w->body, *end = w->body + got;
+        while ((p = memmem(p, (size_t)(end - p), CHUNK_MAGIC, MAGIC_COMMON)) && end - p >= CHUNK_HEADER_SIZE) {
+            if (is_sound(w, p)) {
+                *at += (uint64_t)(p - w->body);
+                return NULL;
+            }
+            p++;
+        }
+        if (got < SEARCH_WINDOW)
+            break;
+        *at += SEARCH_WINDOW - (CHUNK_HEADER_SIZE - 1);
+    }
+    *at = w->size;
+    return NULL;
+}
+
+static struct err *report_missing(const struct walker *w, uint64_t first, uint64_t end, uint64_t at)
+{
+    char what[160];
+    if (first >= end)
+        return NULL;
+    if (end - first == 1)
+        snprintf(what, sizeof what, "chunk %" PRIu64 " is missing before offset %" PRIu64, first, at);
+    else
+        snprintf(what, sizeof what, "chunks %" PRIu64 " to %" PRIu64 " are missing before offset %" PRIu64, first,
+                 end - 1, at);
+    return damage(w, what);
+}
+
+/* Compares the number of a sound header with that of the last. */
+static struct err *check_sequence(struct walker *w, uint64_t sequence, uint64_t at, bool *usable)
+{
+    const uint64_t expected = w->next_sequence;
+    const uint64_t reported = w->after_damage ? 1 : 0;
+    *usable = sequence >= expected;
+    if (!*usable) {
+        char what[160];
+        snprintf(what, sizeof what, "chunk %" PRIu64 " at offset %" PRIu64 ": out of order, chunk %" PRIu64 " expected",
+                 sequence, at, expected);
+        return damage(w, what);
+    }
+    w->next_sequence = sequence + 1;
+    w->after_damage = false;
+    return report_missing(w, expected + (sequence > expected ? reported : 0), sequence, at);
+}
+
+static struct err *report_pieces(const struct walker *w, const struct chunk *c)
+{
+    const uint8_t *data = c->raw;
+    for (uint32_t i = 0; i < c->header.n_records; i++) {
+        const struct chunk_record r = chunk_record_at(c, i);
+        TRY(w->walk->on_piece(w->walk->ctx, r.entry, r.offset, r.zeros ? NULL : data, r.len));
+        data += r.zeros ? 0 : r.len;
+    }
+    return NULL;
+}
+
+/* The body of a chunk failed its check. Its header is sound: believe its lengths if they lead to another sound header. */
+static struct err *step_over(struct walker *w, const struct chunk_header *h, uint64_t *at)
+{
+    uint8_t next[CHUNK_HEADER_SIZE];
+    bool whole;
+    const uint64_t end = *at + chunk_size(h);
+    if (end <= w->size) {
+        TRY(read_at(w, next, sizeof next, end, &whole));
+        if (whole && is_sound(w, next)) {
+            *at = end;
+            return NULL;
+        }
+    }
+    *at += CHUNK_HEADER_SIZE;
+    return resynchronise(w, at);
+}
+
+static struct err *walk_body(struct walker *w, const struct chunk_header *h, uint64_t *at)
+{
+    struct chunk c;
+    struct err *e = NULL;
+    bool whole;
+    const uint32_t body_size = chunk_size(h) - CHUNK_HEADER_SIZE;
+    TRY(read_at(w, w->body, body_size, *at + CHUNK_HEADER_SIZE, &whole));
+    if (!whole)
+        e = err_make(CORRUPT, "cut off: %" PRIu32 " bytes expected, %" PRIu64 " found", chunk_size(h), w->size - *at);
+    else
+        e = chunk_unpack(w->unpacker, &c, h, w->body);
+    if (e) {
+        TRY(chunk_damage(w, h->sequence, *at, e));
+        return step_over(w, h, at);
+    }
+    TRY(report_pieces(w, &c)); /* index and manifest chunks have none */
+    *at += chunk_size(h);
+    return NULL;
+}
+
+static struct err *walk_chunk(struct walker *w, const uint8_t *header, uint64_t *at)
+{
+    struct chunk_header h;
+    struct err *e = chunk_header_get(&h, header);
+    if (!e && w->id_is_known && h.archive_id != w->archive_id)
+        e = err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected", h.archive_id,
+                     w->archive_id);
+    if (e) {
+        TRY(chunk_damage(w, w->next_sequence, *at, e));
+        w->after_damage = true;
+        *at += 1;
+        return resynchronise(w, at);
+    }
+    bool usable;
+    w->id_is_known = true;
+    w->archive_id = h.archive_id;
+    TRY(check_sequence(w, h.sequence, *at, &usable));
+    if (usable)
+        return walk_body(w, &h, at);
+    *at += CHUNK_HEADER_SIZE;
+    return resynchronise(w, at);
+}
+
+/* *complete: the final record is sound and says that it lies here. */
+static struct err *walk_final(struct walker *w, const uint8_t *p, uint64_t *at, bool *complete)
+{
+    struct final_record f;
+    struct err *e = final_record_get(&f, p);
+    if (!e && w->id_is_known && f.archive_id != w->archive_id)
+        e = err_make(CORRUPT, "the final record is that of another archive");
+    if (e) {
+        AUTO_FREE char *what = mem_printf("final record at offset %" PRIu64 ": %s", *at, e->message);
+        err_free(e);
+        TRY(damage(w, what));
+        *at += 1;
+        return resynchronise(w, at);
+    }
+    *complete = true;
+    const uint64_t n_chunks = f.n_data_chunks + f.n_index_chunks + f.n_manifest_chunks;
+    TRY(report_missing(w, w->next_sequence + (w->after_damage && n_chunks > w->next_sequence ? 1 : 0), n_chunks, *at));
+    if (f.at != *at || w->size - *at != FINAL_SIZE) {
+        AUTO_FREE char *what =
+            mem_printf("final record at offset %" PRIu64 " of %" PRIu64 " bytes: offset %" PRIu64 " expected", *at,
+                       w->size, f.at);
+        TRY(damage(w, what));
+    }
+    *at = w->size;
+    return NULL;
+}
+
+/* Damage of the header is no reason to stop: every chunk says which archive it belongs to. */
+static struct err *walk_header(struct walker *w, uint64_t *at)
+{
+    uint8_t bytes[ARCHIVE_HEADER_SIZE];
+    struct archive_header h;
+    bool whole;
+    TRY(read_at(w, bytes, sizeof bytes, 0, &whole));
+    struct err *e = whole ? archive_header_get(&h, bytes)
+                          : err_make(CORRUPT, "cut off: %d bytes expected, %" PRIu64 " found", ARCHIVE_HEADER_SIZE,
+                                     w->size);
+    *at = whole ? ARCHIVE_HEADER_SIZE : w->size;
+    if (!e) {
+        w->id_is_known = true;
+        w->archive_id = h.archive_id;
+        return NULL;
+    }
+    AUTO_FREE char *what = mem_printf("archive header at offset 0: %s", e->message);
+    err_free(e);
+    return damage(w, what);
+}
+
+static struct err *walk_all(struct walker *w, bool *complete)
+{
+    uint64_t at;
+    TRY(walk_header(w, &at));
+    while (at < w->size) {
+        uint8_t header[CHUNK_HEADER_SIZE];
+        bool whole;
+        TRY(read_at(w, header, sizeof header, at, &whole));
+        if (!whole) {
+            TRY(chunk_damage(w, w->next_sequence, at,
+                             err_make(CORRUPT, "cut off: %d bytes of header expected, %" PRIu64 " found",
+                                      CHUNK_HEADER_SIZE, w->size - at)));
+            return NULL;
+        }
+        if (!memcmp(header, FINAL_MAGIC, MAGIC_SIZE))
+            TRY(walk_final(w, header, &at, complete));
+        else
+            TRY(walk_chunk(w, header, &at));
+    }
+    return NULL;
+}
+
+struct err *archive_walk(const char *path, const struct archive_walk *walk, bool *complete)
+{
+    AUTO_FD int fd = -1;
+    struct stat st;
+    *complete = false;
+    TRY(file_open(&fd, path, O_RDONLY, 0));
+    if (fstat(fd, &st))
+        return err_os("%s: cannot stat", path);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* advice: what it answers does not matter */
+    struct walker w = {.walk = walk, .fd = fd, .path = path, .size = (uint64_t)st.st_size};
+    w.body = mem_alloc_aligned(CHUNK_SIZE_MAX);
+    w.unpacker = unpacker_new();
+    struct err *e = walk_all(&w, complete);
+    free(w.body);
+    unpacker_free(w.unpacker);
+    return e;
+}

@@ -1,0 +1,101 @@
+"""The dataset of the bench: rows that compress about as real ones do, in tables of two kinds.
+
+sbtestN   what sysbench makes: a number, 120 and 60 characters of random digits. Compresses to about a half.
+ordersN   an application's rows: names, mail addresses, dates, a status, a few words of text. Compresses better.
+"""
+
+import contextlib
+import os
+import time
+
+BATCH_ROWS = 50000
+TABLES = 4                  # of each kind
+MYISAM_PERCENT = 10
+
+DIGITS = "lpad(floor(rand() * 100000000000), 11, '0')"
+KINDS = {
+    "sbtest": (
+        "id int unsigned primary key auto_increment, k int unsigned not null, c char(120) not null, pad char(60) not null, "
+        "key k_1 (k)",
+        "k, c, pad",
+        "floor(rand() * 10000000), concat_ws('-', %s), concat_ws('-', %s)" %
+        (", ".join([DIGITS] * 10), ", ".join([DIGITS] * 5))),
+    "orders": (
+        "id bigint unsigned primary key auto_increment, customer varchar(80) not null, email varchar(120) not null, "
+        "placed datetime not null, status enum('new', 'paid', 'sent', 'back') not null, amount decimal(12, 2) not null, "
+        "note varchar(400) not null, key (customer), key (placed)",
+        "customer, email, placed, status, amount, note",
+        "concat(elt(1 + floor(rand() * 8), 'Anna', 'Bram', 'Chloe', 'David', 'Emma', 'Farid', 'Grace', 'Hugo'), ' ', "
+        "elt(1 + floor(rand() * 8), 'Jansen', 'Smith', 'Garcia', 'Okafor', 'Tanaka', 'Novak', 'Rossi', 'Khan'), ' ', "
+        "floor(rand() * 100000)), "
+        "concat('user', floor(rand() * 10000000), '@', elt(1 + floor(rand() * 3), 'example.com', 'example.org', 'example.net')), "
+        "from_unixtime(1600000000 + floor(rand() * 150000000)), 1 + floor(rand() * 4), rand() * 5000, "
+        "concat('Deliver to door ', floor(rand() * 900), ', ', elt(1 + floor(rand() * 4), 'ring twice', 'leave with the "
+        "neighbour', 'call before arrival', 'no signature needed'), '; reference ', md5(rand()), '.')"),
+}
+
+
+def data_bytes(datadir):
+    """Bytes that a backup of the datadir has to carry: no redo, no temporary space, no binary log."""
+    total = 0
+    for path in data_files(datadir):
+        total += os.stat(path).st_blocks * 512
+    return total
+
+
+def data_files(datadir):
+    for folder, _, names in os.walk(datadir):
+        for name in sorted(names):
+            if not name.startswith(("ib_logfile", "ibtmp", "binlog")):
+                yield os.path.join(folder, name)
+
+
+def bytes_of(datadir, engine):
+    folder = os.path.join(datadir, "bench_" + engine)
+    return sum(os.path.getsize(os.path.join(folder, n)) for n in os.listdir(folder))
+
+
+def fill_engine(server, engine, size, say):
+    """Adds rows to all tables of one engine in turn until their files have `size` bytes."""
+    schema = "bench_" + engine
+    names = [(kind, "%s%d" % (kind, i)) for kind in KINDS for i in range(1, TABLES + 1)]
+    started = time.monotonic()
+    told = 0.0
+    with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("create database " + schema)
+        cursor.execute("use " + schema)
+        for kind, name in names:
+            cursor.execute("create table %s (%s) engine=%s charset=latin1" % (name, KINDS[kind][0], engine))
+        while True:
+            for kind, name in names:
+                have = bytes_of(server.datadir, engine)
+                if have >= size:
+                    say("%s: %d MB in %d tables, %.0f s" % (engine, have >> 20, len(names), time.monotonic() - started))
+                    return
+                _, columns, values = KINDS[kind]
+                rows = min(BATCH_ROWS, (size - have) // 100 + 1)
+                cursor.execute("insert into %s (%s) select %s from seq_1_to_%d" % (name, columns, values, rows))
+                if time.monotonic() - told > 10:
+                    told = time.monotonic()
+                    say("%s: %d of %d MB" % (engine, have >> 20, size >> 20))
+
+
+def settle(server):
+    """Writes all dirty pages and restarts, so that every run begins with the same clean files."""
+    server.sql("set global innodb_max_dirty_pages_pct = 0", "set global innodb_max_dirty_pages_pct_lwm = 0")
+    deadline = time.monotonic() + 300
+    while int(server.status("Innodb_buffer_pool_pages_dirty")) > 50 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    server.stop()
+    server.start()
+
+
+def build(server, size, say):
+    """An innodb schema of `size` bytes and a MyISAM one of a tenth of it, plus the tables that the probes write to."""
+    server.sql("set global innodb_flush_log_at_trx_commit = 0")
+    fill_engine(server, "innodb", size, say)
+    fill_engine(server, "myisam", size * MYISAM_PERCENT // 100, say)
+    server.sql("create database probe", "create table probe.innodb (a int primary key, b int) engine=innodb",
+               "create table probe.myisam (a int primary key, b int) engine=myisam",
+               "insert into probe.innodb values (1, 0)", "insert into probe.myisam values (1, 0)")
+    settle(server)

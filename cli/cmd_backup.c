@@ -1,0 +1,65 @@
+/* cli/cmd_backup.c: mbe backup. The id goes to stdout once the backup is published and has been opened
+ * again. */
+#include "cli/command.h"
+
+#include <stdio.h>
+
+#include "archive/catalog.h"
+#include "base/cleanup.h"
+#include "cli/manifest.h"
+#include "cli/password.h"
+#include "engine/backup.h"
+
+static struct err *take(char **id, const struct session *s, char *password)
+{
+    const struct options *o = s->options;
+    const struct backup_options options = {
+        .repo = o->repo,
+        .datadir = o->datadir,
+        .conn = {.defaults_file = o->defaults_file,
+                 .defaults_extra_file = o->defaults_extra_file,
+                 .no_defaults = o->no_defaults,
+                 .host = o->host,
+                 .port = (unsigned)o->port,
+                 .socket = o->socket,
+                 .user = o->user,
+                 .password = password},
+        .parallel = (int)o->parallel,
+        .codec = o->compress.codec,
+        .level = o->compress.level,
+        .lock_wait_seconds = (unsigned)o->lock_wait,
+        .allow_corrupt = o->allow_corrupt,
+        .log = s->log,
+        .progress = s->progress,
+    };
+    return backup_full(&options, id);
+}
+
+static struct err *tell(const struct session *s, const char *id)
+{
+    AUTO_FREE char *path = NULL, *found = NULL;
+    json_auto_t *manifest = NULL;
+    TRY(catalog_find(&path, &found, s->options->repo, id));
+    TRY(manifest_load(&manifest, path));
+    AUTO_FREE char *summary = manifest_summary(manifest);
+    log_info(s->log, "backup", "%s: %s", id, summary);
+    if (json_is_true(manifest_value(manifest, "damaged")))
+        return err_make(CORRUPT, "backup %s is complete but holds corrupt pages (%zu are listed)",
+                        id, json_array_size(manifest_value(manifest, "corrupt_pages")));
+    return NULL;
+}
+
+struct err *command_backup(const struct session *s)
+{
+    AUTO_FREE char *id = NULL;
+    char *password;
+    struct err *e = password_load(&password, s->options, s->log);
+    if (!e)
+        e = take(&id, s, password);
+    password_free(password);
+    if (e)
+        return e;
+    e = tell(s, id);
+    puts(id);
+    return e;
+}

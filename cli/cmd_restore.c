@@ -1,0 +1,33 @@
+/* cli/cmd_restore.c: mbe restore. */
+#include "cli/command.h"
+
+#include "archive/catalog.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "restore/restore.h"
+
+struct err *command_restore(const struct session *s)
+{
+    const struct options *o = s->options;
+    const double began = clock_seconds();
+    AUTO_FREE char *path = NULL, *id = NULL;
+    TRY(catalog_find(&path, &id, o->repo, o->backup));
+    const struct restore_options options = {
+        .archive_path = path,
+        .backup_id = id,
+        .datadir = o->datadir,
+        .user = o->user,
+        .group = o->group,
+        .memory = o->memory,
+        .parallel = (int)o->parallel,
+        .external_dir = o->external_dir,
+        .log = s->log,
+        .progress = s->progress,
+    };
+    TRY(restore_full(&options));
+    char took[24];
+    log_info(s->log, "restore", "%s is restored in %s; it took %s", id, o->datadir,
+             text_duration(took, clock_seconds() - began));
+    return NULL;
+}

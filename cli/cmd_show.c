@@ -1,0 +1,92 @@
+/* cli/cmd_show.c: mbe show. --json is the manifest as it was written; the other form is for reading. */
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "archive/catalog.h"
+#include "archive/reader.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "cli/manifest.h"
+
+enum { KEY_COLUMN = 28, DEEPEST = 8 };
+
+/* In words, owned by caller. */
+static char *in_words(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        return mem_strdup(json_string_value(value));
+    case JSON_INTEGER:
+        return mem_printf("%lld", (long long)json_integer_value(value));
+    case JSON_REAL:
+        return mem_printf("%.3f", json_real_value(value));
+    case JSON_TRUE:
+        return mem_strdup("yes");
+    case JSON_FALSE:
+        return mem_strdup("no");
+    case JSON_NULL:
+        return mem_strdup("-");
+    case JSON_ARRAY:
+        return mem_strdup(json_array_size(value) ? "" : "none");
+    case JSON_OBJECT:
+        break;
+    }
+    return mem_strdup("");
+}
+
+static void print_key(const char *key, int depth)
+{
+    printf("%*s", 2 * depth, "");
+    print_clean(key, KEY_COLUMN - 2 * depth);
+    putchar(' ');
+}
+
+static void print_value(const char *key, json_t *value, int depth, bool is_size)
+{
+    char size[16];
+    AUTO_FREE char *words = in_words(value);
+    print_key(key, depth);
+    print_clean(words, 0);
+    if (is_size && json_integer_value(value) > 0)
+        printf(" (%s)", text_bytes(size, (uint64_t)json_integer_value(value)));
+    putchar('\n');
+    if (depth ==
+        DEEPEST) /* the manifest is ours and shallow; one that is not is not worth a stack */
+        return;
+    const char *name;
+    json_t *below;
+    size_t i;
+    json_object_foreach(value, name, below)
+        print_value(name, below, depth + 1, !strcmp(key, "bytes"));
+    json_array_foreach(value, i, below) print_value("-", below, depth + 1, false);
+}
+
+static void print_pretty(json_t *manifest)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(manifest, key, value) print_value(key, value, 0, false);
+}
+
+struct err *command_show(const struct options *o)
+{
+    AUTO_FREE char *path = NULL, *id = NULL;
+    AUTO(archive_reader) r = NULL;
+    json_auto_t *manifest = NULL;
+    TRY(catalog_find(&path, &id, o->repo, o->backup));
+    TRY(archive_reader_open(&r, path));
+    const char *text = archive_reader_manifest(r);
+    TRY(manifest_parse(&manifest, text, path));
+    if (!o->json) {
+        print_pretty(manifest);
+        return NULL;
+    }
+    const size_t n = strlen(text);
+    fwrite(text, 1, n, stdout);
+    if (text[n - 1] != '\n')
+        putchar('\n');
+    return NULL;
+}

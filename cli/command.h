@@ -1,0 +1,34 @@
+/* cli/command.h: the commands, and what they have in common. Results go to stdout; main checks that they
+ * arrived there. */
+#ifndef MBE_CLI_COMMAND_H
+#define MBE_CLI_COMMAND_H
+
+#include <jansson.h>
+
+#include "base/log.h"
+#include "base/progress.h"
+#include "cli/options.h"
+
+/* What a command that runs for a while reports through. */
+struct session {
+    const struct options *options;
+    struct log *log;
+    struct progress *progress;
+};
+
+struct err *command_backup(const struct session *s) MUST_CHECK;
+struct err *command_restore(const struct session *s) MUST_CHECK;
+struct err *command_verify(const struct session *s) MUST_CHECK;
+struct err *command_list(const struct options *o) MUST_CHECK;
+struct err *command_show(const struct options *o) MUST_CHECK;
+struct err *command_help(const struct options *o) MUST_CHECK;
+
+/* Opens log and progress as the options say, runs, records the error in the log. */
+struct err *session_run(const struct options *o,
+                        struct err *(*command)(const struct session *)) MUST_CHECK;
+
+/* Text of any origin on stdout, one line, padded to `width` columns. */
+void print_clean(const char *text, int width);
+void print_json(const json_t *value);
+
+#endif

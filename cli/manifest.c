@@ -1,0 +1,148 @@
+/* cli/manifest.c: see manifest.h. */
+#include "cli/manifest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "archive/reader.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+struct err *manifest_parse(json_t **out, const char *text, const char *from)
+{
+    json_error_t error;
+    json_t *m = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!m)
+        return err_make(CORRUPT, "%s: manifest: line %d: %s", from, error.line, error.text);
+    if (!json_is_object(m)) {
+        json_decref(m);
+        return err_make(CORRUPT, "%s: manifest: is not a JSON object", from);
+    }
+    *out = m;
+    return NULL;
+}
+
+struct err *manifest_load(json_t **out, const char *path)
+{
+    AUTO(archive_reader) r = NULL;
+    TRY(archive_reader_open(&r, path));
+    return manifest_parse(out, archive_reader_manifest(r), path);
+}
+
+const json_t *manifest_value(const json_t *m, const char *key)
+{
+    while (m) {
+        const size_t n = strcspn(key, ".");
+        AUTO_FREE char *name = mem_printf("%.*s", (int)n, key);
+        m = json_object_get(m, name); /* NULL when m is no object */
+        if (!key[n])
+            return m;
+        key += n + 1;
+    }
+    return NULL;
+}
+
+const char *manifest_text(const json_t *m, const char *key, const char *fallback)
+{
+    const char *text = json_string_value(manifest_value(m, key));
+    return text ? text : fallback;
+}
+
+uint64_t manifest_u64(const json_t *m, const char *key)
+{
+    const json_int_t v = json_integer_value(manifest_value(m, key));
+    return v > 0 ? (uint64_t)v : 0;
+}
+
+double manifest_real(const json_t *m, const char *key)
+{
+    return json_number_value(manifest_value(m, key));
+}
+
+static void sum_up_sizes(FILE *out, const json_t *m)
+{
+    char read[16], stored[16], redo[16];
+    fprintf(out, "%s read, %s stored, %s redo", text_bytes(read, manifest_u64(m, "bytes.read")),
+            text_bytes(stored, manifest_u64(m, "bytes.stored")),
+            text_bytes(redo, manifest_u64(m, "bytes.redo")));
+}
+
+/* "server locked for 0.310 s (start_wait 0.010, ...)" */
+static void sum_up_lock(FILE *out, const json_t *m)
+{
+    /* jansson iterates over objects that are not const only; nothing is changed. */
+    json_t *lock = json_object_get(m, "lock");
+    if (!json_is_object(lock))
+        return;
+    fprintf(out, "; server locked for %.3f s", manifest_real(m, "lock.seconds"));
+    const char *key, *gap = " (";
+    json_t *value;
+    json_object_foreach(lock, key, value)
+    {
+        if (!strcmp(key, "seconds") || !json_is_number(value))
+            continue;
+        if (json_is_integer(value))
+            fprintf(out, "%s%s %lld", gap, key, (long long)json_integer_value(value));
+        else
+            fprintf(out, "%s%s %.3f s", gap, key, json_real_value(value));
+        gap = ", ";
+    }
+    if (*gap == ',')
+        fputc(')', out);
+}
+
+static void sum_up_position(FILE *out, const json_t *m)
+{
+    fprintf(out, "; LSN %llu to %llu", (unsigned long long)manifest_u64(m, "lsn.from"),
+            (unsigned long long)manifest_u64(m, "lsn.to"));
+    const char *file = manifest_text(m, "binlog.file", NULL);
+    if (file)
+        fprintf(out, "; binary log %s:%llu", file,
+                (unsigned long long)manifest_u64(m, "binlog.position"));
+    const char *gtid = manifest_text(m, "gtid.binlog_pos", "");
+    if (*gtid)
+        fprintf(out, "; GTID %s", gtid);
+}
+
+char *manifest_summary(const json_t *m)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return mem_strdup("");
+    sum_up_sizes(out, m);
+    sum_up_lock(out, m);
+    sum_up_position(out, m);
+    fprintf(out, "; %llu files, %llu tables", (unsigned long long)manifest_u64(m, "files"),
+            (unsigned long long)manifest_u64(m, "tables"));
+    if (fclose(out)) {
+        free(text);
+        return mem_strdup("");
+    }
+    return text;
+}
+
+json_t *manifest_list_object(const json_t *m, const char *id)
+{
+    static const char *const keys[] = {"type",  "base", "started", "finished",
+                                       "bytes", "lsn",  "server",  "damaged"};
+    json_t *row = json_object();
+    json_object_set_new(row, "id", json_string(id));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        json_t *value = json_object_get(m, keys[i]);
+        json_object_set(row, keys[i], value ? value : json_null());
+    }
+    return row;
+}
+
+json_t *manifest_error_object(const char *id, const char *error)
+{
+    /* A message may quote bytes of a damaged archive; jansson takes UTF-8 only. */
+    AUTO_FREE char *quoted = text_json(error);
+    json_t *row = json_object();
+    json_object_set_new(row, "id", json_string(id));
+    json_object_set_new(row, "error", json_loads(quoted, JSON_DECODE_ANY, NULL));
+    return row;
+}

@@ -1,0 +1,280 @@
+/* cli/options.c: see options.h. getopt_long is fed with the rows of the command at hand; the value it
+ * returns for an option is ROW_BASE plus the row's place, so short and long names meet in one case. */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <sched.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/values.h"
+
+const struct verb_row verb_rows[VERB_COUNT] = {
+#define VERB(id, name, synopsis, summary, description) {name, synopsis, summary, description},
+#include "cli/options.def"
+};
+
+const struct option_row option_rows[] = {
+#define OPTION(verbs, field, name, short_name, argument, type, min, max, preset, required, help) \
+    {verbs, name, short_name, argument, OPTION_##type, offsetof(struct options, field),          \
+     min,   max,  preset,     required, help},
+#include "cli/options.def"
+};
+const size_t n_option_rows = sizeof option_rows / sizeof option_rows[0];
+
+enum {
+    N_ROWS = sizeof option_rows / sizeof option_rows[0],
+    ROW_BASE = 256,
+    MAX_DEFAULT_THREADS = 8
+};
+
+static enum verb verb_find(const char *name)
+{
+    for (int v = 0; v < VERB_COUNT; v++)
+        if (!strcmp(verb_rows[v].name, name))
+            return (enum verb)v;
+    return VERB_NONE;
+}
+
+static struct err *set_password(struct option_password *out, char *text)
+{
+    if (out->text) {
+        explicit_bzero(out->text, strlen(out->text));
+        free(out->text);
+    }
+    *out = (struct option_password){.prompt = !text};
+    if (text) {
+        out->text = mem_strdup(text);
+        explicit_bzero(text, strlen(text)); /* the process list shows argv */
+    }
+    return NULL;
+}
+
+/* `text` is NULL for flags and for a password without a value. */
+static struct err *set_value(struct options *o, const struct option_row *row, char *text)
+{
+    void *const field = (char *)o + row->offset;
+    switch (row->type) {
+    case OPTION_FLAG:
+        *(bool *)field = true;
+        return NULL;
+    case OPTION_TEXT:
+    case OPTION_FILE:
+    case OPTION_DIR:
+    case OPTION_BACKUP:
+        *(const char **)field = text;
+        return *text ? NULL : err_make(USAGE, "the value is empty");
+    case OPTION_NUMBER:
+        return value_number(field, text, row->min, row->max);
+    case OPTION_SIZE:
+        return value_size(field, text, row->min, row->max);
+    case OPTION_CHOICE:
+        return value_choice(field, text, row->argument);
+    case OPTION_COMPRESS:
+        return value_compress(field, text, row->min, row->max);
+    case OPTION_PASSWORD:
+        return set_password(field, text);
+    }
+    return err_make(FAILED, "option type %d is not known", (int)row->type);
+}
+
+static struct err *set_presets(struct options *o)
+{
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (option_is_in(row, o->verb) && row->preset) {
+            /* Texts are kept by pointer, so the literal itself is handed over; no type writes to it. */
+            union {
+                const char *in;
+                char *out;
+            } literal = {row->preset};
+            TRY_AT(set_value(o, row, literal.out), "--%s", row->name);
+        }
+    }
+    return NULL;
+}
+
+/* What getopt_long wants to know of the command's options. */
+struct getopt_tables {
+    char shorts[2 + 3 * N_ROWS];
+    struct option longs[N_ROWS + 1];
+};
+
+static int argument_kind(const struct option_row *row)
+{
+    return row->type == OPTION_FLAG       ? no_argument
+           : row->type == OPTION_PASSWORD ? optional_argument
+                                          : required_argument;
+}
+
+static void make_tables(struct getopt_tables *t, enum verb verb)
+{
+    memset(t, 0, sizeof *t);
+    char *s = stpcpy(t->shorts, ":"); /* a missing value is told from an unknown option */
+    struct option *l = t->longs;
+    for (int i = 0; i < N_ROWS; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (!option_is_in(row, verb))
+            continue;
+        *l++ = (struct option){row->name, argument_kind(row), NULL, ROW_BASE + i};
+        if (row->short_name) {
+            *s++ = row->short_name;
+            s = stpcpy(s, argument_kind(row) == required_argument ? ":" : "");
+        }
+    }
+}
+
+static const struct option_row *row_of(enum verb verb, int value)
+{
+    if (value >= ROW_BASE && value < ROW_BASE + N_ROWS)
+        return &option_rows[value - ROW_BASE];
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (value && option_rows[i].short_name == value && option_is_in(&option_rows[i], verb))
+            return &option_rows[i];
+    return NULL;
+}
+
+/* How many long options of the command begin like `word` (n characters behind the dashes). */
+static int n_beginning(const struct getopt_tables *t, const char *word, size_t n)
+{
+    int found = 0;
+    for (const struct option *l = t->longs; l->name; l++)
+        found += !strncmp(l->name, word, n);
+    return found;
+}
+
+/* The option as typed, without a value: that may be a secret. */
+static struct err *not_understood(const struct getopt_tables *t, enum verb verb, const char *word)
+{
+    const struct option_row *row = row_of(verb, optopt);
+    if (row)
+        return err_make(USAGE, "--%s takes no value", row->name);
+    if (optopt)
+        return err_make(USAGE, "%s has no option -%c", verb_rows[verb].name, optopt);
+    const int n = (int)strcspn(word, "=");
+    if (n > 2 && n_beginning(t, word + 2, (size_t)n - 2) > 1)
+        return err_make(USAGE, "%.*s is the beginning of several options", n, word);
+    return err_make(USAGE, "%s has no option %.*s", verb_rows[verb].name, n, word);
+}
+
+static struct err *parse_options(struct options *o, int argc, char **argv)
+{
+    struct getopt_tables t;
+    make_tables(&t, o->verb);
+    opterr = 0;
+    optind = 0; /* glibc: start afresh */
+    for (;;) {
+        const int value = getopt_long(argc, argv, t.shorts, t.longs, NULL);
+        if (value == -1)
+            return NULL;
+        if (value == '?')
+            return not_understood(&t, o->verb, argv[optind - 1]);
+        const struct option_row *row = row_of(o->verb, value == ':' ? optopt : value);
+        if (!row)
+            return err_make(FAILED, "getopt_long returned %d", value);
+        if (value == ':')
+            return err_make(USAGE, "--%s needs a value: --%s=%s", row->name, row->name,
+                            row->argument);
+        TRY_AT(set_value(o, row, optarg), "--%s", row->name);
+    }
+}
+
+static struct err *parse_rest(struct options *o, int argc, char **argv)
+{
+    if (optind < argc && o->verb == VERB_HELP) {
+        o->help_of = verb_find(argv[optind]);
+        if (o->help_of == VERB_NONE)
+            return err_make(USAGE, "there is no command '%s'", argv[optind]);
+        optind++;
+    }
+    if (optind >= argc)
+        return NULL;
+    if (o->password.prompt) { /* "--password secret": what follows was meant to be the value */
+        explicit_bzero(argv[optind], strlen(argv[optind]));
+        return err_hint(err_make(USAGE, "unexpected argument behind --password (not shown)"),
+                        "Write --password=PASSWORD, or --password alone to be asked for it.");
+    }
+    return err_make(USAGE, "unexpected argument '%s'", argv[optind]);
+}
+
+static struct err *check_required(const struct options *o)
+{
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const struct option_row *row = &option_rows[i];
+        const void *field = (const char *)o + row->offset;
+        if (!row->required || !option_is_in(row, o->verb))
+            continue;
+        const bool given =
+            row->type == OPTION_FLAG ? *(const bool *)field : *(char *const *)field != NULL;
+        if (!given)
+            return err_make(USAGE, "%s needs --%s%s%s: %s", verb_rows[o->verb].name, row->name,
+                            row->argument ? "=" : "", row->argument ? row->argument : "",
+                            row->help);
+    }
+    return NULL;
+}
+
+static struct err *check_together(const struct options *o)
+{
+    if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))
+        return err_make(USAGE, "--no-defaults and --defaults-%sfile exclude each other",
+                        o->defaults_file ? "" : "extra-");
+    if (o->defaults_file && o->defaults_extra_file)
+        return err_make(USAGE, "--defaults-file and --defaults-extra-file exclude each other");
+    if (o->password_file && (o->password.text || o->password.prompt))
+        return err_make(USAGE, "--password and --password-file exclude each other");
+    if (o->man && o->completion)
+        return err_make(USAGE, "--man and --completion exclude each other");
+    return NULL;
+}
+
+/* Processors this process may use, which in a container can be fewer than the machine has. */
+static uint64_t default_threads(void)
+{
+    cpu_set_t set;
+    const int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    return (uint64_t)(n < MAX_DEFAULT_THREADS ? n : MAX_DEFAULT_THREADS);
+}
+
+static struct err *parse_verb(struct options *o, int argc, char **argv)
+{
+    TRY(set_presets(o));
+    TRY(parse_options(o, argc, argv));
+    if (o->help || o->version)
+        return NULL;
+    TRY(parse_rest(o, argc, argv));
+    TRY(check_required(o));
+    TRY(check_together(o));
+    if (!o->parallel)
+        o->parallel = default_threads();
+    return NULL;
+}
+
+struct err *options_parse(struct options *out, int argc, char **argv)
+{
+    *out = (struct options){.verb = VERB_NONE, .help_of = VERB_NONE};
+    if (argc < 2)
+        return err_hint(err_make(USAGE, "no command given"), "Run 'mbe --help' for the commands.");
+    out->help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h");
+    out->version = !strcmp(argv[1], "--version") || !strcmp(argv[1], "-V");
+    if (out->help || out->version)
+        return NULL;
+    if (argv[1][0] == '-')
+        return err_hint(err_make(USAGE, "the command comes first, options behind it"),
+                        "Run 'mbe --help' for the commands.");
+    out->verb = verb_find(argv[1]);
+    if (out->verb == VERB_NONE)
+        return err_hint(err_make(USAGE, "there is no command '%s'", argv[1]),
+                        "Run 'mbe --help' for the commands.");
+    return err_hint(parse_verb(out, argc - 1, argv + 1), "Run 'mbe %s --help' for its options.",
+                    verb_rows[out->verb].name);
+}
+
+void options_fini(struct options *o)
+{
+    if (o->password.text) {
+        explicit_bzero(o->password.text, strlen(o->password.text));
+        free(o->password.text);
+        o->password.text = NULL;
+    }
+}

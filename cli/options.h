@@ -1,0 +1,108 @@
+/* cli/options.h: the command line as a value, and the table it is parsed by (options.def). Parsing
+ * opens no file and prints nothing. */
+#ifndef MBE_CLI_OPTIONS_H
+#define MBE_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "archive/writer.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+
+enum verb {
+#define VERB(id, ...) VERB_##id,
+#include "cli/options.def"
+    VERB_COUNT,
+    VERB_NONE = VERB_COUNT, /* mbe --help, mbe --version */
+};
+
+enum verb_bit {
+#define VERB(id, ...) IN_##id = 1 << VERB_##id,
+#include "cli/options.def"
+    IN_ALL = (1 << VERB_COUNT) - 1,
+};
+
+/* With the C type of the field. */
+enum option_type {
+    OPTION_FLAG, /* bool */
+    OPTION_TEXT, /* const char *, as are FILE, DIR and BACKUP; never empty */
+    OPTION_FILE,
+    OPTION_DIR,
+    OPTION_BACKUP,
+    OPTION_NUMBER,   /* uint64_t, 0 when not given */
+    OPTION_SIZE,     /* uint64_t: bytes */
+    OPTION_CHOICE,   /* uint64_t: place in the list of words, from 0 */
+    OPTION_COMPRESS, /* struct option_compress */
+    OPTION_PASSWORD, /* struct option_password */
+};
+
+struct option_compress {
+    enum archive_codec codec;
+    int level;
+};
+
+struct option_password {
+    char *text;  /* owned; NULL when not given */
+    bool prompt; /* given without a value */
+};
+
+/* In the order of their lists in options.def. */
+enum progress_choice {
+    PROGRESS_CHOICE_AUTO,
+    PROGRESS_CHOICE_BAR,
+    PROGRESS_CHOICE_JSON,
+    PROGRESS_CHOICE_NONE,
+};
+enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/* Texts are borrowed from argv. */
+struct options {
+    enum verb verb;
+    enum verb help_of; /* `mbe help COMMAND` */
+    bool full, no_defaults, allow_corrupt, syslog, quiet, json, man, completion, debug, help,
+        version;
+    const char *repo, *backup, *datadir, *defaults_file, *defaults_extra_file;
+    const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
+    struct option_password password;
+    struct option_compress compress;
+    uint64_t port, lock_wait, memory, parallel, progress, log_format;
+};
+
+/* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv. getopt_long
+ * keeps its state in globals: one thread at a time. */
+struct err *options_parse(struct options *out, int argc, char **argv) MUST_CHECK;
+void options_fini(struct options *o);
+static inline void options_cleanup(struct options *o)
+{
+    options_fini(o);
+}
+
+struct verb_row {
+    const char *name, *synopsis, *summary, *description;
+};
+
+struct option_row {
+    unsigned verbs; /* IN_* bits */
+    const char *name;
+    char short_name; /* or 0 */
+    const char *argument;
+    enum option_type type;
+    size_t offset; /* in struct options */
+    uint64_t min, max;
+    const char *preset;
+    bool required;
+    const char *help;
+};
+
+extern const struct verb_row verb_rows[VERB_COUNT];
+extern const struct option_row option_rows[];
+extern const size_t n_option_rows;
+
+static inline bool option_is_in(const struct option_row *row, enum verb verb)
+{
+    return verb < VERB_COUNT && (row->verbs >> verb & 1);
+}
+
+#endif

@@ -1,0 +1,334 @@
+/* cli/options_test.c: command lines that are right, that are wrong (with the text for it), and secrets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "cli/options.h"
+#include "cli/values.h"
+
+enum { MAX_WORDS = 32 };
+
+/* A command line in writable memory, as the kernel gives it. Words are separated by single blanks. */
+struct line {
+    char *text;
+    char *argv[MAX_WORDS + 1];
+    int argc;
+};
+
+static struct line line_of(const char *text)
+{
+    struct line l = {.text = mem_strdup(text)};
+    char *save = NULL;
+    for (char *w = strtok_r(l.text, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+        assert_true(l.argc < MAX_WORDS);
+        l.argv[l.argc++] = w;
+    }
+    return l;
+}
+
+static struct options parsed(struct line *l, const char *text)
+{
+    struct options o;
+    *l = line_of(text);
+    struct err *e = options_parse(&o, l->argc, l->argv);
+    if (e)
+        fail_msg("%s: %s", text, e->message);
+    return o;
+}
+
+static void bad_usage_is_told_in_so_many_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *message;
+    } cases[] = {
+        {"mbe", "no command given"},
+        {"mbe frobnicate", "there is no command 'frobnicate'"},
+        {"mbe --repo=/r list", "the command comes first, options behind it"},
+        {"mbe backup --repo=/r",
+         "backup needs --full: take a full backup; the only type there is so "
+         "far, so it has to be named"},
+        {"mbe backup --full",
+         "backup needs --repo=DIR: the repository: a directory that holds backups"},
+        {"mbe restore --repo=/r",
+         "restore needs --datadir=DIR: the directory to restore into; must be "
+         "absent or empty"},
+        {"mbe list --repo", "--repo needs a value: --repo=DIR"},
+        {"mbe list -r", "--repo needs a value: --repo=DIR"},
+        {"mbe list --repo=", "--repo: the value is empty"},
+        {"mbe list --repo=/r x", "unexpected argument 'x'"},
+        {"mbe list --full", "list has no option --full"},
+        {"mbe list --passwrd=secret --repo=/r", "list has no option --passwrd"},
+        {"mbe list -x", "list has no option -x"},
+        {"mbe list -psecret", "list has no option -p"},
+        {"mbe list --json=yes", "--json takes no value"},
+        {"mbe backup --log=x", "--log is the beginning of several options"},
+        {"mbe backup --passw=s3cret", "--passw is the beginning of several options"},
+        {"mbe backup --default=x", "--default is the beginning of several options"},
+        {"mbe backup --parallel=0", "--parallel: '0' is not a whole number from 1 to 256"},
+        {"mbe backup --parallel=257", "--parallel: '257' is not a whole number from 1 to 256"},
+        {"mbe backup --parallel=-1", "--parallel: '-1' is not a whole number from 1 to 256"},
+        {"mbe backup --parallel=4x", "--parallel: '4x' is not a whole number from 1 to 256"},
+        {"mbe backup -j 99999999999999999999",
+         "--parallel: '99999999999999999999' is not a whole number from 1 to 256"},
+        {"mbe backup --port=65536", "--port: '65536' is not a whole number from 1 to 65535"},
+        {"mbe backup --lock-wait=0", "--lock-wait: '0' is not a whole number from 1 to 86400"},
+        {"mbe backup --lock-wait=", "--lock-wait: '' is not a whole number from 1 to 86400"},
+        {"mbe backup --compress=gzip", "--compress: 'gzip' is not none, zstd or zstd:LEVEL"},
+        {"mbe backup --compress=zstdx", "--compress: 'zstdx' is not none, zstd or zstd:LEVEL"},
+        {"mbe backup --compress=none:1", "--compress: 'none:1' is not none, zstd or zstd:LEVEL"},
+        {"mbe backup --compress=zstd:0",
+         "--compress: zstd level: '0' is not a whole number from 1 to 19"},
+        {"mbe backup --compress=zstd:20",
+         "--compress: zstd level: '20' is not a whole number from 1 to 19"},
+        {"mbe backup --compress=zstd:",
+         "--compress: zstd level: '' is not a whole number from 1 to 19"},
+        {"mbe backup --progress=yes", "--progress: 'yes' is not one of auto|bar|json|none"},
+        {"mbe backup --progress=auto|bar",
+         "--progress: 'auto|bar' is not one of auto|bar|json|none"},
+        {"mbe backup --progress=", "--progress: '' is not one of auto|bar|json|none"},
+        {"mbe verify --log-format=xml", "--log-format: 'xml' is not one of text|json"},
+        {"mbe restore --memory=15M", "--memory: '15M' is not between 16.0 MiB and 8.0 EiB"},
+        {"mbe restore --memory=1X", "--memory: '1X' is not a size like 512M or 2G"},
+        {"mbe restore --memory=M", "--memory: 'M' is not a size like 512M or 2G"},
+        {"mbe restore --memory=99999999T",
+         "--memory: '99999999T' is not between 16.0 MiB and 8.0 EiB"},
+        {"mbe backup --full --repo=/r --no-defaults --defaults-file=f",
+         "--no-defaults and --defaults-file exclude each other"},
+        {"mbe backup --full --repo=/r --no-defaults --defaults-extra-file=f",
+         "--no-defaults and --defaults-extra-file exclude each other"},
+        {"mbe backup --full --repo=/r --defaults-file=f --defaults-extra-file=f",
+         "--defaults-file and --defaults-extra-file exclude each other"},
+        {"mbe backup --full --repo=/r --password=x --password-file=f",
+         "--password and --password-file exclude each other"},
+        {"mbe backup --full --repo=/r --password --password-file=f",
+         "--password and --password-file exclude each other"},
+        {"mbe backup --full --repo=/r --password secret",
+         "unexpected argument behind --password (not shown)"},
+        {"mbe help --man --completion", "--man and --completion exclude each other"},
+        {"mbe help nothing", "there is no command 'nothing'"},
+        {"mbe help backup restore", "unexpected argument 'restore'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct line l = line_of(cases[i].line);
+        struct options o;
+        struct err *e = options_parse(&o, l.argc, l.argv);
+        if (!e)
+            fail_msg("%s: accepted", cases[i].line);
+        assert_string_equal(e->message, cases[i].message);
+        assert_int_equal(err_kind_exit(e->kind), 2);
+        assert_non_null(e->hint);
+        err_free(e);
+        options_fini(&o);
+        free(l.text);
+    }
+}
+
+static void defaults_are_those_that_help_shows(void **state)
+{
+    (void)state;
+    struct line l;
+    struct options o = parsed(&l, "mbe backup --full --repo=/r");
+    assert_int_equal(o.verb, VERB_BACKUP);
+    assert_true(o.full);
+    assert_string_equal(o.repo, "/r");
+    assert_int_equal(o.compress.codec, ARCHIVE_CODEC_ZSTD);
+    assert_int_equal(o.compress.level, 1);
+    assert_true(o.lock_wait == 60);
+    assert_int_equal(o.progress, PROGRESS_CHOICE_AUTO);
+    assert_int_equal(o.log_format, LOG_FORMAT_TEXT);
+    assert_in_range(o.parallel, 1, 8);
+    assert_null(o.password.text);
+    assert_null(o.host);
+    assert_true(o.port == 0);
+    free(l.text);
+    o = parsed(&l, "mbe restore --repo=/r --datadir=/d");
+    assert_true(o.memory == UINT64_C(1) << 30);
+    assert_string_equal(o.backup, "latest");
+    free(l.text);
+    o = parsed(&l, "mbe show --repo=/r");
+    assert_string_equal(o.backup, "latest");
+    free(l.text);
+}
+
+static void every_option_of_a_command_arrives(void **state)
+{
+    (void)state;
+    struct line l;
+    struct options o = parsed(&l, "mbe backup --full -r /r --datadir=/d -P 3307 -S /s -u root "
+                                  "--host=h --compress=zstd:19 --parallel=256 --lock-wait=5 "
+                                  "--progress=none --log-file=/l --syslog --log-format=json -q");
+    assert_string_equal(o.datadir, "/d");
+    assert_true(o.port == 3307);
+    assert_string_equal(o.socket, "/s");
+    assert_string_equal(o.user, "root");
+    assert_string_equal(o.host, "h");
+    assert_int_equal(o.compress.level, 19);
+    assert_true(o.parallel == 256 && o.lock_wait == 5);
+    assert_int_equal(o.progress, PROGRESS_CHOICE_NONE);
+    assert_string_equal(o.log_file, "/l");
+    assert_int_equal(o.log_format, LOG_FORMAT_JSON);
+    assert_true(o.syslog && o.quiet && !o.debug);
+    free(l.text);
+    o = parsed(&l, "mbe restore --repo /r --backup 20261124T170632Z-full --datadir /d --user=mysql "
+                   "-g mysql --memory=2G --external-dir=/x --progress=json --debug");
+    assert_string_equal(o.backup, "20261124T170632Z-full");
+    assert_string_equal(o.user, "mysql");
+    assert_string_equal(o.group, "mysql");
+    assert_string_equal(o.external_dir, "/x");
+    assert_true(o.memory == UINT64_C(2) << 30);
+    assert_int_equal(o.progress, PROGRESS_CHOICE_JSON);
+    assert_true(o.debug);
+    free(l.text);
+    o = parsed(&l, "mbe backup --full --repo=/r --compress=none --no-defaults --allow-corrupt");
+    assert_int_equal(o.compress.codec, ARCHIVE_CODEC_NONE);
+    assert_true(o.no_defaults && o.allow_corrupt);
+    free(l.text);
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+    (void)state;
+    struct line l;
+    struct options o = parsed(&l, "mbe --help");
+    assert_true(o.help && o.verb == VERB_NONE);
+    free(l.text);
+    o = parsed(&l, "mbe -V");
+    assert_true(o.version);
+    free(l.text);
+    o = parsed(&l, "mbe restore --help");
+    assert_true(o.help && o.verb == VERB_RESTORE);
+    free(l.text);
+    o = parsed(&l, "mbe help verify");
+    assert_true(o.verb == VERB_HELP && o.help_of == VERB_VERIFY);
+    free(l.text);
+}
+
+static void a_password_is_kept_and_wiped_from_argv(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "mbe backup --full --repo=/r --password=s3cret",
+        "mbe backup --password=s3cret --repo=/r --full",
+        "mbe backup --password=first --password=s3cret --repo=/r --full",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct line l;
+        struct options o = parsed(&l, lines[i]);
+        assert_string_equal(o.password.text, "s3cret");
+        assert_false(o.password.prompt);
+        assert_null(memmem(l.text, strlen(lines[i]), "s3cret", 6));
+        assert_null(memmem(l.text, strlen(lines[i]), "first", 5));
+        options_fini(&o);
+        assert_null(o.password.text);
+        free(l.text);
+    }
+}
+
+static void a_password_without_value_is_to_be_asked_for(void **state)
+{
+    (void)state;
+    struct line l;
+    struct options o = parsed(&l, "mbe backup --full --repo=/r --password");
+    assert_true(o.password.prompt);
+    assert_null(o.password.text);
+    free(l.text);
+}
+
+static void a_password_in_a_word_of_its_own_is_wiped_and_not_shown(void **state)
+{
+    (void)state;
+    static const char text[] = "mbe backup --full --repo=/r --password s3cret";
+    struct line l = line_of(text);
+    struct options o;
+    struct err *e = options_parse(&o, l.argc, l.argv);
+    assert_non_null(e);
+    assert_null(strstr(e->message, "s3cret"));
+    assert_string_equal(e->hint,
+                        "Write --password=PASSWORD, or --password alone to be asked for it.");
+    assert_null(memmem(l.text, sizeof text, "s3cret", 6));
+    err_free(e);
+    free(l.text);
+}
+
+static void sizes_are_read_with_their_units(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } cases[] = {
+        {"0", 0},
+        {"123", 123},
+        {"7B", 7},
+        {"1k", 1024},
+        {"512M", UINT64_C(512) << 20},
+        {"2G", UINT64_C(2) << 30},
+        {"2g", UINT64_C(2) << 30},
+        {"3GiB", UINT64_C(3) << 30},
+        {"3gb", UINT64_C(3) << 30},
+        {"1T", UINT64_C(1) << 40},
+        {"16777215T", UINT64_C(16777215) << 40},
+        {"18446744073709551615", UINT64_MAX},
+    };
+    static const char *const bad[] = {"",   " 1", "1 ",  "-1",  "+1",   "1.5G",
+                                      "1P", "GB", "1BB", "1iB", "0x10", "18446744073709551616"};
+    uint64_t v;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_null(value_size(&v, cases[i].text, 0, UINT64_MAX));
+        assert_true(v == cases[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct err *e = value_size(&v, bad[i], 0, UINT64_MAX);
+        assert_non_null(e);
+        AUTO_FREE char *want = mem_printf("'%s' is not a size like 512M or 2G", bad[i]);
+        assert_string_equal(e->message, want);
+        err_free(e);
+    }
+    struct err *e = value_size(&v, "16777216T", 0, UINT64_MAX);
+    assert_non_null(e);
+    assert_string_equal(e->message, "'16777216T' is not between 0 B and 16.0 EiB");
+    err_free(e);
+}
+
+/* A name or a short letter must mean one option in each command, or parsing picks one at random. */
+static void the_table_is_consistent(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < n_option_rows; i++) {
+        const struct option_row *a = &option_rows[i];
+        assert_true(a->verbs && a->offset < sizeof(struct options));
+        assert_int_equal(a->type == OPTION_FLAG, a->argument == NULL);
+        assert_true(a->help[strlen(a->help) - 1] != '.');
+        for (size_t k = 0; k < i; k++) {
+            const struct option_row *b = &option_rows[k];
+            if (!(a->verbs & b->verbs))
+                continue;
+            assert_string_not_equal(a->name, b->name);
+            assert_true(!a->short_name || a->short_name != b->short_name);
+            assert_int_not_equal(a->offset, b->offset);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_usage_is_told_in_so_many_words),
+        cmocka_unit_test(defaults_are_those_that_help_shows),
+        cmocka_unit_test(every_option_of_a_command_arrives),
+        cmocka_unit_test(help_and_version_need_nothing_else),
+        cmocka_unit_test(a_password_is_kept_and_wiped_from_argv),
+        cmocka_unit_test(a_password_without_value_is_to_be_asked_for),
+        cmocka_unit_test(a_password_in_a_word_of_its_own_is_wiped_and_not_shown),
+        cmocka_unit_test(sizes_are_read_with_their_units),
+        cmocka_unit_test(the_table_is_consistent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

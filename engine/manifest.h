@@ -1,0 +1,33 @@
+/* engine/manifest.h: the two JSON texts of a backup: its manifest, which says what it is, and its space map
+ * (innodb/space_map.h), which says what the redo alone does not. Keys and their meaning: docs/backup.md. */
+#ifndef MBE_ENGINE_MANIFEST_H
+#define MBE_ENGINE_MANIFEST_H
+
+#include <stdbool.h>
+
+#include "engine/lock_window.h"
+#include "engine/space_settle.h"
+#include "innodb/file_ops.h"
+#include "server/mariadb.h"
+
+struct manifest {
+    const char *id;
+    const char *started, *finished; /* UTC, as clock_utc writes it */
+    const struct server_info *server;
+    const struct coordinates *coordinates;
+    const struct lock_times *lock;
+    lsn_t from, to;
+    uint64_t bytes_read, bytes_stored, files, tables, pages_reread;
+    unsigned log_resizes;
+    char *const *corrupt_pages; /* n_corrupt texts */
+    size_t n_corrupt;
+    char *const *needs_repair; /* NULL-terminated, or NULL */
+};
+
+/* *out owned by caller. Texts that are not UTF-8 (file names) are written with their odd bytes as "?". */
+struct err *manifest_json(char **out, const struct manifest *m) MUST_CHECK;
+/* *out owned by caller. */
+struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,
+                                    const struct file_ops *ops) MUST_CHECK;
+
+#endif

@@ -1,0 +1,54 @@
+/* engine/space_judge.h: what is to be done about the tablespaces, given a listing made under BLOCK_DDL, the redo's file
+ * records up to then and the copies taken. Decides only; reads nothing but page 0 of the files whose name tells too little.
+ *
+ * Rules (see docs/backup.md for what each event looks like):
+ *  J1 A space's name is the last one the redo gave it, else the one it was copied under.
+ *  J2 A listed file is taken for granted, unopened, when exactly one live space claims its name and a good copy of it
+ *     exists. Every other file is asked for its space id.
+ *  J3 A copy is stale when it was begun before the tablespace was imported, or when pages of another space were in it.
+ *  J4 A file whose space was neither copied nor created in the redo is copied (placed by hand, or missed by a listing).
+ *  J5 A page 0 of zeros belongs to a space whose pages are all in the redo.
+ *  J6 A space created in the redo, neither copied nor deleted, whose name no file carries, or a file of another space
+ *     does, is a ghost: a CREATE that failed. It is not restored.
+ *  J7 Two files with one id: the one that has the space's name by the redo is it. Where the redo is silent, the server's
+ *     dictionary must tell.
+ *  J8 A copy whose name no longer has its file, and of which the redo knows nothing, is void. */
+#ifndef MBE_ENGINE_SPACE_JUDGE_H
+#define MBE_ENGINE_SPACE_JUDGE_H
+
+#include "engine/datadir.h"
+#include "engine/space_copy.h"
+#include "innodb/file_ops.h"
+
+struct space_verdict {
+    struct space_to_copy {
+        space_id_t id;
+        const struct listed_space *file; /* borrowed from the listing */
+        const char *why;                 /* static: "imported", ... */
+    } * copies;
+    size_t n_copies, cap_copies;
+    space_id_t *ghosts;
+    size_t n_ghosts, cap_ghosts;
+    space_id_t *voids; /* J8 */
+    size_t n_voids, cap_voids;
+    struct space_unlisted { /* live by the redo, neither copied nor created, and in no listing */
+        space_id_t id;
+        char *name;
+    } * unlisted;
+    size_t n_unlisted, cap_unlisted;
+    struct space_conflict { /* J7 */
+        space_id_t id;
+        const struct listed_space **files;
+        size_t n_files;
+    } * conflicts;
+    size_t n_conflicts, cap_conflicts;
+    size_t n_opened; /* files asked for their id */
+};
+
+/* Lists are in no particular order. After an error too, call _fini. */
+struct err *space_judge(struct space_verdict *out, const struct listing *list,
+                        const struct file_ops *ops, const struct space_set *copied,
+                        const char *root) MUST_CHECK;
+void space_verdict_fini(struct space_verdict *v);
+
+#endif

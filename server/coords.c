@@ -1,0 +1,111 @@
+/* server/coords.c: where the data stands in the binary logs; see mariadb.h. Called while commits are blocked, so it asks as
+ * little as it can. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "server/mariadb.h"
+
+enum { ACCESS_DENIED = 1227 };
+
+static char *copy(const char *text)
+{
+    return mem_strdup(text ? text : "");
+}
+
+static uint64_t number(const char *text)
+{
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static struct err *load_gtid(struct coordinates *out, struct conn *c, bool *log_bin)
+{
+    struct rows rows;
+    TRY(conn_query(c, &rows,
+                   "SELECT @@log_bin AS log_bin, @@gtid_binlog_pos AS binlog_pos,"
+                   " @@gtid_current_pos AS current_pos, @@gtid_slave_pos AS slave_pos"));
+    *log_bin = number(rows_get(&rows, 0, "log_bin")) != 0;
+    out->gtid_binlog_pos = copy(rows_get(&rows, 0, "binlog_pos"));
+    out->gtid_current_pos = copy(rows_get(&rows, 0, "current_pos"));
+    out->gtid_slave_pos = copy(rows_get(&rows, 0, "slave_pos"));
+    rows_fini(&rows);
+    return NULL;
+}
+
+static struct err *load_binlog(struct coordinates *out, struct conn *c)
+{
+    struct rows rows;
+    TRY(conn_query(c, &rows, "SHOW MASTER STATUS"));
+    const char *file = rows_get(&rows, 0, "File");
+    const char *position = rows_get(&rows, 0, "Position");
+    if (file && position) {
+        out->binlog_file = mem_strdup(file);
+        out->binlog_position = number(position);
+    }
+    rows_fini(&rows);
+    return out->binlog_file
+               ? NULL
+               : err_make(SERVER,
+                          "the server writes a binary log but does not say where it stands");
+}
+
+static void take_replica(struct replica_coordinates *r, const struct rows *rows, size_t row)
+{
+    r->connection_name = copy(rows_get(rows, row, "Connection_name"));
+    r->master_host = copy(rows_get(rows, row, "Master_Host"));
+    r->relay_master_log_file = copy(rows_get(rows, row, "Relay_Master_Log_File"));
+    r->gtid_slave_pos = copy(rows_get(rows, row, "Gtid_Slave_Pos"));
+    r->using_gtid = copy(rows_get(rows, row, "Using_Gtid"));
+    r->exec_master_log_pos = number(rows_get(rows, row, "Exec_Master_Log_Pos"));
+    r->master_port = (unsigned)number(rows_get(rows, row, "Master_Port"));
+}
+
+static struct err *load_replicas(struct coordinates *out, struct conn *c)
+{
+    struct rows rows;
+    struct err *e = conn_query(c, &rows, "SHOW ALL SLAVES STATUS");
+    if (e && conn_errno(c) ==
+                 ACCESS_DENIED) { /* asked for on replicas only, see server_check_privileges */
+        err_free(e);
+        return NULL;
+    }
+    TRY(e);
+    out->replicas = mem_zalloc((rows.n_rows + 1) * sizeof *out->replicas);
+    out->n_replicas = rows.n_rows;
+    for (size_t row = 0; row < rows.n_rows; row++)
+        take_replica(&out->replicas[row], &rows, row);
+    rows_fini(&rows);
+    return NULL;
+}
+
+struct err *coordinates_load(struct coordinates *out, struct conn *c)
+{
+    bool log_bin = false;
+
+    *out = (struct coordinates){0};
+    struct err *e = load_gtid(out, c, &log_bin);
+    if (!e && log_bin)
+        e = load_binlog(out, c);
+    if (!e)
+        e = load_replicas(out, c);
+    if (e)
+        coordinates_fini(out);
+    return e;
+}
+
+void coordinates_fini(struct coordinates *c)
+{
+    for (size_t i = 0; i < c->n_replicas; i++) {
+        free(c->replicas[i].connection_name);
+        free(c->replicas[i].master_host);
+        free(c->replicas[i].relay_master_log_file);
+        free(c->replicas[i].gtid_slave_pos);
+        free(c->replicas[i].using_gtid);
+    }
+    free(c->replicas);
+    free(c->binlog_file);
+    free(c->gtid_binlog_pos);
+    free(c->gtid_current_pos);
+    free(c->gtid_slave_pos);
+    *c = (struct coordinates){0};
+}

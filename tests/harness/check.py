@@ -1,0 +1,222 @@
+"""Whether two servers hold the same, and whether one of them is sound.
+
+A State is everything SQL shows of a server: for each table its definition and a hash over all rows, whatever their order;
+each view, trigger, routine, event, database and account. Two of them are compared with differences().
+"""
+
+import contextlib
+import os
+import re
+
+import pymysql
+
+HIDDEN = ("information_schema", "performance_schema", "sys")
+
+# Written by the server itself in the background, past every lock and outside the binary log.
+UNSTABLE = {("mysql", name) for name in (
+    "innodb_table_stats", "innodb_index_stats", "general_log", "slow_log", "gtid_slave_pos", "table_stats", "column_stats",
+    "index_stats", "transaction_registry")}
+
+GEOMETRY = ("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+            "geometrycollection")
+
+# CHECK TABLE says these of tables that have nothing to check.
+CHECK_NOTES = ("OK", "Table is already up to date", "The storage engine for the table doesn't support check")
+
+
+def quoted(name):
+    return "`%s`" % name.replace("`", "``")
+
+
+def full_name(schema, table):
+    return "%s.%s" % (quoted(schema), quoted(table))
+
+
+class State:
+    def __init__(self):
+        self.tables = {}        # (schema, table): (kind, definition, rows, hash) or ("error", number, text)
+        self.objects = {}       # (kind, schema, name): definition
+
+    def rows(self):
+        return sum(t[2] for t in self.tables.values() if t[0] != "error")
+
+
+def _definition(cursor, what, name):
+    try:
+        cursor.execute("show create %s %s" % (what, name))
+        row = cursor.fetchone()
+    except pymysql.err.MySQLError as e:
+        return "error %s" % (e.args[0],)
+    texts = [str(x) for x in row]
+    # where the counter stands is checked by the rows; that of rolled back rows differs from run to run
+    return re.sub(r" AUTO_INCREMENT=\d+", "", texts[2] if what in ("trigger", "procedure", "function") else texts[1])
+
+
+def _row_hash(columns):
+    cells = []
+    for name, kind in columns:
+        cell = quoted(name)
+        if kind in GEOMETRY:
+            cell = "concat(st_srid(%s),st_astext(%s))" % (cell, cell)
+        cells.append("ifnull(hex(cast(%s as binary)),'-')" % cell)
+    return "sha2(concat_ws('|',%s),256)" % ",".join(cells)
+
+
+def table_hash(cursor, schema, table, columns, history=False):
+    """(rows, hash): three sums over the hashes of all rows, so that the order of rows does not matter."""
+    cursor.execute(
+        "select count(*), coalesce(bit_xor(cast(conv(substr(h,1,16),16,10) as unsigned)),0),"
+        " coalesce(bit_xor(cast(conv(substr(h,17,16),16,10) as unsigned)),0), coalesce(sum(crc32(h)),0)"
+        " from (select %s as h from %s%s) as rows_of_table" %
+        (_row_hash(columns), full_name(schema, table), " for system_time all" if history else ""))
+    row = cursor.fetchone()
+    return row[0], "%016x%016x-%d" % (int(row[1]), int(row[2]), int(row[3]))
+
+
+def _columns(cursor):
+    cursor.execute("select table_schema, table_name, column_name, data_type from information_schema.columns"
+                   " where table_schema not in %s order by 1, 2, ordinal_position", (HIDDEN,))
+    found = {}
+    for schema, table, column, kind in cursor.fetchall():
+        found.setdefault((schema, table), []).append((column, kind))
+    return found
+
+
+def _read_tables(cursor, state, skip):
+    columns = _columns(cursor)
+    cursor.execute("select table_schema, table_name, table_type, engine from information_schema.tables"
+                   " where table_schema not in %s", (HIDDEN,))
+    for schema, table, kind, engine in cursor.fetchall():
+        name = (schema, table)
+        if kind in ("VIEW", "SYSTEM VIEW") or name in UNSTABLE or skip(*name):
+            continue
+        definition = "" if schema == "mysql" else _definition(cursor, "table", full_name(*name))
+        try:
+            rows, digest = table_hash(cursor, schema, table, columns[name], kind == "SYSTEM VERSIONED")
+            if engine == "MEMORY":
+                rows, digest = 0, "memory"      # comes up empty, by nature
+            state.tables[name] = ("%s %s" % (kind, engine), definition, rows, digest)
+        except (pymysql.err.MySQLError, KeyError) as e:
+            state.tables[name] = ("error", *e.args[:2])
+
+
+def _read_objects(cursor, state, skip):
+    lists = (("view", "select table_schema, table_name from information_schema.views"),
+             ("trigger", "select trigger_schema, trigger_name from information_schema.triggers"),
+             ("procedure", "select routine_schema, routine_name from information_schema.routines"
+                           " where routine_type='PROCEDURE'"),
+             ("function", "select routine_schema, routine_name from information_schema.routines"
+                          " where routine_type='FUNCTION'"),
+             ("event", "select event_schema, event_name from information_schema.events"),
+             ("database", "select schema_name, schema_name from information_schema.schemata"))
+    for kind, query in lists:
+        cursor.execute(query)
+        for schema, name in cursor.fetchall():
+            if schema in HIDDEN or (schema == "mysql" and kind != "database") or skip(schema, name):
+                continue
+            path = quoted(name) if kind == "database" else full_name(schema, name)
+            state.objects[(kind, schema, name)] = _definition(cursor, kind, path)
+    cursor.execute("select user, host from mysql.global_priv")
+    for user, host in cursor.fetchall():
+        cursor.execute("show grants for %s@%s", (user, host))
+        state.objects[("account", user, host)] = "\n".join(sorted(r[0] for r in cursor.fetchall()))
+
+
+def read_state(server, skip=lambda schema, name: False):
+    """skip(schema, name): True for what is left out."""
+    state = State()
+    with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("set session sql_mode='', lock_wait_timeout=20, group_concat_max_len=1000000")
+        _read_tables(cursor, state, skip)
+        _read_objects(cursor, state, skip)
+    return state
+
+
+def differences(expected, found):
+    """One line per difference; nothing when the two are equal."""
+    lines = []
+    for what in ("tables", "objects"):
+        a, b = getattr(expected, what), getattr(found, what)
+        for name in sorted(set(a) | set(b)):
+            label = "%s %s" % (what[:-1], ".".join(str(n) for n in name))
+            if name not in b:
+                lines.append("%s is missing: expected %r" % (label, a[name]))
+            elif name not in a:
+                lines.append("%s should not be there: %r" % (label, b[name]))
+            elif a[name] != b[name]:
+                lines.append("%s: expected %r\n%s found %r" % (label, a[name], " " * (len(label) + 7), b[name]))
+    return lines
+
+
+# --- one server -------------------------------------------------------------------------------------------------------
+
+def check_tables(server, accept=()):
+    """CHECK TABLE ... EXTENDED of every table; one line per complaint. accept: (schema, table) that may complain."""
+    problems = []
+    with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("select table_schema, table_name, engine from information_schema.tables"
+                       " where table_schema not in %s and table_type in ('BASE TABLE','SYSTEM VERSIONED','SEQUENCE')", (HIDDEN,))
+        for schema, table, engine in cursor.fetchall():
+            if engine == "MEMORY" or (schema, table) in accept:
+                continue
+            try:
+                cursor.execute("check table %s extended" % full_name(schema, table))
+                bad = [(r[2], r[3]) for r in cursor.fetchall()
+                       if r[2] in ("error", "warning") or (r[2] == "status" and r[3] not in CHECK_NOTES)]
+            except pymysql.err.MySQLError as e:
+                bad = [e.args]
+            problems += ["check %s.%s (%s): %s" % (schema, table, engine, text) for text in bad]
+    return problems
+
+
+LOG_BAD = re.compile(r"\[ERROR\]|marked as crashed|not closed|repair|corrupt|zerofill|is missing|cannot be opened|"
+                     r"future LSN|is in the future", re.I)
+# Lines that tell nothing about the data.
+LOG_HARMLESS = re.compile(r"Can't open and lock privilege|Incorrect definition of table mysql\.|Missing system table|"
+                          r"mysql_upgrade|may be crashed|Could not find or open io_uring|io_uring|Event Scheduler|"
+                          r"Slave (SQL|I/O)(?! error).*(killed|exiting)|Aborted connection|Got an error reading communication")
+
+
+def log_problems(server, since=0):
+    """Lines of the server's error log, from character `since` on, that a sound server does not write."""
+    return ["log: " + line for line in server.log()[since:].splitlines()
+            if LOG_BAD.search(line) and not LOG_HARMLESS.search(line)]
+
+
+def file_problems(server):
+    """Files without a table, tables without a file, and intermediate files of DDL."""
+    problems = []
+    known = {r[0] for r in server.sql("select name from information_schema.innodb_sys_tables")}
+    for folder, _, names in os.walk(server.datadir):
+        place = os.path.relpath(folder, server.datadir)
+        for name in names:
+            stem, extension = os.path.splitext(name)
+            table = re.split("#[Pp]#", stem)[0]
+            if name.startswith("#sql"):
+                problems.append("left over: %s/%s" % (place, name))
+            elif extension == ".ibd" and "%s/%s" % (place, stem) not in known:
+                problems.append("no table for %s/%s" % (place, name))
+            elif extension in (".MYD", ".MYI", ".MAD", ".MAI", ".CSV", ".ARZ") and \
+                    not os.path.exists(os.path.join(folder, table + ".frm")):
+                problems.append("no .frm for %s/%s" % (place, name))
+    for name in sorted(known):
+        table = re.split("#[Pp]#", name)[0]
+        if "#sql" in name:
+            problems.append("intermediate table in InnoDB's dictionary: " + name)
+        elif "/" in name and "/FTS_" not in name and \
+                not os.path.exists(os.path.join(server.datadir, table + ".frm")):
+            problems.append("dictionary entry without a .frm: " + name)
+    return problems
+
+
+def wait_for_rollback(server, scenario):
+    """The server rolls open transactions back in the background; CHECK TABLE would see them."""
+    scenario.wait_until(lambda: int(server.value(
+        "select count(*) from information_schema.innodb_trx where trx_mysql_thread_id=0 and trx_state<>'PREPARED'")) == 0
+        or None, 60, "rollback of open transactions")
+
+
+def health(server, scenario, accept=()):
+    """Everything wrong with a server that was started on a restored datadir."""
+    wait_for_rollback(server, scenario)
+    return check_tables(server, accept) + file_problems(server) + log_problems(server)

@@ -1,0 +1,327 @@
+/* tests/tools/page_compare.c: compares a restored datadir with the same crash image recovered by its own server, page by
+ * page. The other half of the oracle; see crash_image.c.
+ *
+ *     page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR
+ *
+ * Tablespaces are matched by space id. Pages are compared as logical images (page_compressed pages decompressed), every
+ * byte but these: checksum words and trailer, the page LSN (pages that differ in nothing else are counted apart), and on
+ * page 0 of the system tablespace the flush LSN. A page behind the end of a file counts as zeros. Not compared:
+ *  - pages that the log leaves freed: their content has no meaning, server and restore leave different leftovers;
+ *  - the doublewrite buffer: the server's scratch area.
+ *
+ * Prints a line for each differing page and a summary. Exit 0: nothing differs; 1: something does; 2: cannot tell. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive/catalog.h"
+#include "archive/reader.h"
+#include "base/map64.h"
+#include "innodb/fil_page.h"
+#include "innodb/page_compress.h"
+#include "innodb/redo_mariadb.h"
+#include "innodb/space_map.h"
+#include "restore/backup_facts.h"
+#include "tests/tools/space_file.h"
+
+enum { WINDOW = 4 * REDO_MTR_MAX };
+
+/* What the log says about pages. */
+struct page_states {
+    struct map64 pages; /* space << 32 | page -> position in the log << 1 | freed */
+    struct map64 trims; /* space -> position of its last truncation */
+    uint64_t position;  /* record number */
+};
+
+enum page_fate { UNTOUCHED, TOUCHED, FREED };
+
+struct side {
+    const char *root;
+    struct datadir datadir;
+    struct listing list;
+};
+
+struct tally {
+    uint64_t equal, other_lsn, touched, freed, doublewrite, different;
+};
+
+/* --- the log -------------------------------------------------------------------------------------------------------- */
+
+static void note_record(struct page_states *s, const struct redo_record *rec)
+{
+    if (rec->type >= REDO_FILE_CREATE)
+        return;
+    s->position++;
+    if (rec->type == REDO_EXTENDED && rec->body_len && rec->body[0] == REDO_EXT_TRIM_PAGES)
+        map64_put(&s->trims, rec->space, s->position);
+    else
+        map64_put(&s->pages, (uint64_t)rec->space << 32 | rec->page,
+                  s->position << 1 | (rec->type == REDO_FREE_PAGE));
+}
+
+static enum page_fate page_fate(const struct page_states *s, space_id_t space, page_no_t page)
+{
+    uint64_t state, trim = 0;
+    map64_get(&s->trims, space, &trim);
+    if (!map64_get(&s->pages, (uint64_t)space << 32 | page, &state) || state >> 1 < trim)
+        return UNTOUCHED;
+    return state & 1 ? FREED : TOUCHED;
+}
+
+static struct err *note_mtrs(struct page_states *s, const uint8_t *buf, size_t len, lsn_t lsn,
+                             bool last, size_t *used)
+{
+    for (*used = 0; *used < len && (last || len - *used > REDO_MTR_MAX);) {
+        struct redo_mtr m;
+        struct redo_record rec;
+        size_t mtr_len;
+        TRY(redo_mtr_open(&m, buf + *used, len - *used, lsn + *used, &mtr_len));
+        for (bool more = true;;) {
+            TRY(redo_mtr_next(&m, &rec, &more));
+            if (!more)
+                break;
+            note_record(s, &rec);
+        }
+        *used += mtr_len;
+    }
+    return NULL;
+}
+
+static struct err *read_log(struct page_states *s, struct archive_reader *r,
+                            const struct backup_facts *facts)
+{
+    const int64_t entry = archive_reader_find(r, REDO_PATH);
+    AUTO_FREE uint8_t *buf = mem_alloc(WINDOW);
+    if (entry < 0)
+        return err_make(CORRUPT, "%s is missing in the archive", REDO_PATH);
+    for (lsn_t lsn = facts->from; lsn < facts->to;) {
+        const uint64_t left = facts->to - lsn;
+        const size_t n = left < WINDOW ? (size_t)left : WINDOW;
+        size_t used;
+        TRY(archive_read(r, (uint32_t)entry, REDO_START_OFFSET + (lsn - facts->from), buf, n));
+        TRY(note_mtrs(s, buf, n, lsn, n == left, &used));
+        lsn += used;
+    }
+    return NULL;
+}
+
+/* --- pages ---------------------------------------------------------------------------------------------------------- */
+
+/* The logical image of a stored page; *image is `stored` or `scratch`. */
+static struct err *logical(const struct space_file *f, const uint8_t *stored, uint8_t *scratch,
+                           const uint8_t **image)
+{
+    *image = stored;
+    if (!page_is_compressed(&f->format, stored))
+        return NULL;
+    TRY_AT(page_decompress(&f->format, stored, scratch), "%s", f->listed->path);
+    *image = scratch;
+    return NULL;
+}
+
+static bool is_compared(const struct space_format *format, space_id_t id, page_no_t no, uint32_t at)
+{
+    if (at < FIL_PAGE_NO || (at >= FIL_LSN && at < FIL_TYPE))
+        return false;
+    if (!format->zip && at >= format->physical - FIL_TRAILER)
+        return false;
+    return id != 0 || no != 0 || at < FIL_AFTER_TYPE || at >= FIL_SPACE;
+}
+
+/* First differing offset that matters, or the page size. */
+static uint32_t first_difference(const struct space_format *format, space_id_t id, page_no_t no,
+                                 const uint8_t *a, const uint8_t *b)
+{
+    for (uint32_t at = 0; at < format->physical; at++)
+        if (a[at] != b[at] && is_compared(format, id, no, at))
+            return at;
+    return format->physical;
+}
+
+struct pair {
+    struct space_file mbe, server;
+    uint8_t *stored[2], *scratch[2]; /* page_size bytes each */
+};
+
+static struct err *compare_page(struct tally *t, const struct pair *p, page_no_t index,
+                                enum page_fate fate)
+{
+    const struct space_format *format = &p->server.format;
+    const page_no_t no = p->server.listed->first_page + index;
+    const uint8_t *a, *b;
+    TRY(space_file_read(&p->mbe, index, p->stored[0]));
+    TRY(space_file_read(&p->server, index, p->stored[1]));
+    TRY(logical(&p->mbe, p->stored[0], p->scratch[0], &a));
+    TRY(logical(&p->server, p->stored[1], p->scratch[1], &b));
+    t->touched += fate == TOUCHED;
+    const uint32_t at = first_difference(format, p->server.id, no, a, b);
+    if (at == format->physical) {
+        t->equal++;
+        t->other_lsn += memcmp(a + FIL_LSN, b + FIL_LSN, 8) != 0;
+        return NULL;
+    }
+    t->different++;
+    printf("%s: page %" PRIu32 " (%s, type %u, server's type %u, LSN %" PRIu64 ", server's %" PRIu64
+           "): byte %" PRIu32 " is 0x%02x, server's 0x%02x\n",
+           p->server.listed->name, no, fate == TOUCHED ? "touched" : "untouched",
+           be16(a + FIL_TYPE), be16(b + FIL_TYPE), be64(a + FIL_LSN), be64(b + FIL_LSN), at, a[at],
+           b[at]);
+    return NULL;
+}
+
+static struct err *compare_pages(struct tally *t, const struct pair *p,
+                                 const struct page_states *states)
+{
+    const page_no_t n = p->mbe.n_pages > p->server.n_pages ? p->mbe.n_pages : p->server.n_pages;
+    for (page_no_t i = 0; i < n; i++) {
+        const page_no_t no = p->server.listed->first_page + i;
+        const enum page_fate fate = page_fate(states, p->server.id, no);
+        if (space_file_in_doublewrite(&p->server, no))
+            t->doublewrite++;
+        else if (fate == FREED)
+            t->freed++;
+        else
+            TRY(compare_page(t, p, i, fate));
+    }
+    return NULL;
+}
+
+static struct err *compare_files(struct tally *t, const struct side *mbe,
+                                 const struct listed_space *mbe_file, const struct side *server,
+                                 const struct listed_space *server_file,
+                                 const struct page_states *states)
+{
+    const uint32_t size = server->datadir.page_size;
+    AUTO_FREE uint8_t *memory = mem_alloc((size_t)4 * size);
+    struct pair p = {.mbe = {.fd = -1},
+                     .stored = {memory, memory + size},
+                     .scratch = {memory + 2 * (size_t)size, memory + 3 * (size_t)size}};
+    struct err *e = space_file_open(&p.server, server_file, &server->datadir);
+    if (!e)
+        e = space_file_open(&p.mbe, mbe_file, &mbe->datadir);
+    if (!e && p.mbe.format.flags != p.server.format.flags) {
+        printf("%s: flags 0x%" PRIx32 ", server's 0x%" PRIx32 "\n", server_file->name,
+               p.mbe.format.flags, p.server.format.flags);
+        t->different++;
+    } else if (!e) {
+        e = compare_pages(t, &p, states);
+    }
+    space_file_close(&p.mbe);
+    space_file_close(&p.server);
+    return e;
+}
+
+/* --- tablespaces ---------------------------------------------------------------------------------------------------- */
+
+/* space id << 32 | first page of each listed file -> its position. A blank file is named and gets no key. */
+static struct err *index_side(struct map64 *out, const struct side *s)
+{
+    for (size_t i = 0; i < s->list.n_spaces; i++) {
+        struct space_file f;
+        struct err *e = space_file_open(&f, &s->list.spaces[i], &s->datadir);
+        if (!e && !f.blank)
+            map64_put(out, (uint64_t)f.id << 32 | s->list.spaces[i].first_page, i);
+        else if (!e)
+            printf("%s: page 0 is all zero\n", s->list.spaces[i].path);
+        space_file_close(&f);
+        TRY(e);
+    }
+    return NULL;
+}
+
+/* Names the files of a whose key b lacks; returns how many. */
+static uint64_t report_missing(const struct side *a, const struct map64 *a_index,
+                               const struct map64 *b_index, const char *in_b)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < a_index->cap; i++) {
+        uint64_t unused;
+        if (!a_index->used[i] || map64_get(b_index, a_index->slots[2 * i], &unused))
+            continue;
+        printf("%s: space %" PRIu64 " is not in %s\n",
+               a->list.spaces[a_index->slots[2 * i + 1]].name, a_index->slots[2 * i] >> 32, in_b);
+        n++;
+    }
+    return n;
+}
+
+static struct err *compare_sides(struct tally *t, uint64_t *missing, const struct side *mbe,
+                                 const struct side *server, const struct page_states *states)
+{
+    struct map64 mbe_index = {0}, server_index = {0};
+    struct err *e = index_side(&mbe_index, mbe);
+    if (!e)
+        e = index_side(&server_index, server);
+    *missing = 0;
+    if (!e)
+        *missing = report_missing(mbe, &mbe_index, &server_index, server->root) +
+                   report_missing(server, &server_index, &mbe_index, mbe->root);
+    for (size_t i = 0; !e && i < server_index.cap; i++) {
+        uint64_t at;
+        if (server_index.used[i] && map64_get(&mbe_index, server_index.slots[2 * i], &at))
+            e = compare_files(t, mbe, &mbe->list.spaces[at], server,
+                              &server->list.spaces[server_index.slots[2 * i + 1]], states);
+    }
+    map64_fini(&mbe_index);
+    map64_fini(&server_index);
+    return e;
+}
+
+static struct err *side_open(struct side *s, const char *root, const struct backup_facts *facts)
+{
+    s->root = root;
+    TRY(space_file_datadir(&s->datadir, root, facts->data_file_path));
+    return listing_make(&s->list, &s->datadir);
+}
+
+static struct err *compare(char **argv, bool *same)
+{
+    AUTO(archive_reader) reader = NULL;
+    AUTO_FREE char *path = NULL, *id = NULL;
+    struct backup_facts facts = {0};
+    struct page_states states = {0};
+    struct side mbe = {0}, server = {0};
+    struct tally t = {0};
+    uint64_t missing = 0;
+    TRY(catalog_find(&path, &id, argv[1], argv[2]));
+    TRY(archive_reader_open(&reader, path));
+    struct err *e = backup_facts_load(&facts, reader);
+    if (!e)
+        e = read_log(&states, reader, &facts);
+    if (!e)
+        e = side_open(&mbe, argv[3], &facts);
+    if (!e)
+        e = side_open(&server, argv[4], &facts);
+    if (!e)
+        e = compare_sides(&t, &missing, &mbe, &server, &states);
+    if (!e)
+        printf("%" PRIu64 " pages equal (%" PRIu64 " with another LSN), %" PRIu64
+               " touched, %" PRIu64 " freed skipped, %" PRIu64 " doublewrite skipped, %" PRIu64
+               " different, %" PRIu64 " tablespaces on one side only\n",
+               t.equal, t.other_lsn, t.touched, t.freed, t.doublewrite, t.different, missing);
+    *same = !t.different && !missing;
+    listing_fini(&mbe.list);
+    listing_fini(&server.list);
+    datadir_fini(&mbe.datadir);
+    datadir_fini(&server.datadir);
+    map64_fini(&states.pages);
+    map64_fini(&states.trims);
+    backup_facts_fini(&facts);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    bool same = false;
+    if (argc != 5) {
+        fputs("usage: page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR\n", stderr);
+        return 2;
+    }
+    struct err *e = compare(argv, &same);
+    if (e) {
+        fprintf(stderr, "page_compare: %s\n", e->message);
+        err_free(e);
+        return 2;
+    }
+    return same ? 0 : 1;
+}
