@@ -6,7 +6,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 VERSION := $(shell cat VERSION)
 BUILD   ?= build
 PREFIX  ?= /usr/local
@@ -18,6 +20,9 @@ PC_LIBS   := $(shell pkg-config --libs $(PC) 2>/dev/null)
 
 WARN    := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wcast-qual
 OPT     ?= -O2 -g
+# one short line for each file; V=1 shows the commands
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@echo '  $(1)  $(2)')
 CFLAGS  ?=
 BASE_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMBE_VERSION='"$(VERSION)"' -I. $(WARN) $(PC_CFLAGS)
 ALL_CFLAGS = $(BASE_CFLAGS) $(OPT) -pthread $(CFLAGS)
@@ -52,7 +57,7 @@ C_AND_H = $(C_FILES) $(wildcard $(addsuffix /*.h,$(LAYERS) cli tests/tools tests
 all: $(BUILD)/mbe
 
 help:
-	@echo 'make                    build $(BUILD)/mbe (CC=clang works; OPT="-O0 -g" to debug)'
+	@echo 'make                    build $(BUILD)/mbe (CC=clang works; OPT="-O0 -g" to debug; V=1 shows commands)'
 	@echo 'make demo               back up a busy throwaway server, restore it, compare every table'
 	@echo 'make test               install what is missing, build, run every test'
 	@echo 'make check              the same without installing anything'
@@ -76,7 +81,8 @@ deps-check:
 	 [ -z "$$missing" ] || { echo "missing libraries:$$missing (packaging/deps.sh build installs them)" >&2; exit 1; }
 
 $(BUILD)/mbe: $(BUILD)/cli/main.o $(call libs_of,cli)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/libcli.a: $(CLI_OBJ)
 	@rm -f $@; ar rcs $@ $^
@@ -88,21 +94,25 @@ $(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$(l))))
 
 $(BUILD)/%.o: %.c | deps-check
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 define UNIT_RULE
 $(BUILD)/$(1)/%_test: $(BUILD)/$(1)/%_test.o $$(call libs_of,$(1))
-	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
 endef
 $(foreach l,$(LAYERS) cli,$(eval $(call UNIT_RULE,$(l))))
 
 $(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(call libs_of,cli)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o $(call libs_of,cli)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 tools: $(TOOLS)
 fuzz-replay: $(REPLAY)
@@ -163,7 +173,8 @@ fuzz:
 fuzz-targets: $(patsubst %,$(BUILD)/fuzz/%,$(FUZZERS))
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(call libs_of,cli)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 
 COVER_OPT := -O0 -g -fprofile-instr-generate -fcoverage-mapping
 cover:

@@ -12,7 +12,8 @@
 
 struct unpacker {
     ZSTD_DCtx *zstd;
-    uint8_t *raw;
+    uint8_t *raw; /* grows to the largest payload so far */
+    size_t cap;
 };
 
 struct unpacker *unpacker_new(void)
@@ -35,8 +36,11 @@ static struct err *decompress(struct unpacker *u, const struct chunk_header *h, 
         u->zstd = ZSTD_createDCtx();
     if (!u->zstd)
         return err_make(FAILED, "zstd: cannot create a decompression context");
-    if (!u->raw)
-        u->raw = mem_alloc_aligned(CHUNK_RAW_MAX);
+    if (h->raw_len > u->cap) {
+        free(u->raw);
+        u->raw = mem_alloc_aligned(h->raw_len);
+        u->cap = h->raw_len;
+    }
     const size_t n = ZSTD_decompressDCtx(u->zstd, u->raw, h->raw_len, stored, h->stored_len);
     if (ZSTD_isError(n))
         return err_make(CORRUPT, "zstd: %s", ZSTD_getErrorName(n));

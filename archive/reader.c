@@ -16,7 +16,6 @@
 struct chunk_slot *chunk_slot_new(void)
 {
     struct chunk_slot *s = mem_zalloc(sizeof *s);
-    s->file_bytes = mem_alloc_aligned(CHUNK_SIZE_MAX);
     s->unpacker = unpacker_new();
     return s;
 }
@@ -28,6 +27,15 @@ void chunk_slot_free(struct chunk_slot *s)
     unpacker_free(s->unpacker);
     free(s->file_bytes);
     free(s);
+}
+
+static void slot_reserve(struct chunk_slot *s, size_t n)
+{
+    if (n <= s->cap)
+        return;
+    free(s->file_bytes);
+    s->file_bytes = mem_alloc_aligned(n);
+    s->cap = n;
 }
 
 /* n bytes at `at`, all of which the archive must have. */
@@ -46,6 +54,7 @@ static struct err *load_chunk(const struct archive_reader *r, struct chunk_slot 
     struct chunk_header h;
     if (size < CHUNK_HEADER_SIZE || size > CHUNK_SIZE_MAX)
         return err_make(CORRUPT, "%" PRIu64 " bytes, %d to %d expected", size, CHUNK_HEADER_SIZE, CHUNK_SIZE_MAX);
+    slot_reserve(s, (size_t)size);
     TRY(read_exactly(r, s->file_bytes, (size_t)size, at));
     TRY(chunk_header_get(&h, s->file_bytes));
     if (h.archive_id != r->header.archive_id)

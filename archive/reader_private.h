@@ -11,7 +11,8 @@
 /* A chunk read from the archive, with the buffers it lives in. */
 struct chunk_slot {
     struct chunk_slot *next;
-    uint8_t *file_bytes; /* CHUNK_SIZE_MAX */
+    uint8_t *file_bytes; /* grows to the largest chunk read so far */
+    size_t cap;
     struct unpacker *unpacker;
     bool loaded;
     uint32_t number; /* if loaded */

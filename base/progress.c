@@ -20,7 +20,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-enum { BAR_TICK_MS = 200, JSON_TICK_MS = 1000, BAR_CELLS = 24 };
+enum { BAR_TICK_MS = 200, JSON_TICK_MS = 1000, BAR_CELLS_MIN = 5, BAR_CELLS_MAX = 24 };
 
 struct progress {
     enum progress_mode mode;
@@ -110,35 +110,47 @@ static void cut_to(char *text, size_t n)
     text[n] = '\0';
 }
 
-/* "copy [#####...] 42%  1.2 GiB of 3.0 GiB"; without a total "copy  1.2 GiB"; neither: "copy". */
-static char *bar_head(const struct progress *p, const struct moment *m)
+/* "1.2 GiB of 3.0 GiB  310.0 MiB/s  eta 0:06" as far as known, owned by caller. */
+static char *figures_of(const struct moment *m)
 {
-    char done[16], total[16];
-    text_bytes(done, m->done);
+    char done[16], total[16], rate[16], eta[24];
+    AUTO_FREE char *size =
+        m->total  ? mem_printf("  %s of %s", text_bytes(done, m->done), text_bytes(total, m->total))
+        : m->done ? mem_printf("  %s", text_bytes(done, m->done))
+                  : mem_strdup("");
+    AUTO_FREE char *speed =
+        m->rate > 0 ? mem_printf("  %s/s", text_bytes(rate, (uint64_t)m->rate)) : mem_strdup("");
+    if (m->eta > 0)
+        return mem_printf("%s%s  eta %s", size, speed, text_duration(eta, m->eta));
+    return mem_printf("%s%s", size, speed);
+}
+
+/* " [######......]  42%" in what the rest of the line leaves, owned by caller. */
+static char *cells_of(const struct moment *m, size_t room)
+{
     if (!m->total)
-        return m->done ? mem_printf("%s %s  %s", p->what, p->phase, done)
-                       : mem_printf("%s %s", p->what, p->phase);
+        return mem_strdup("");
     const double part = m->done < m->total ? (double)m->done / (double)m->total : 1;
-    char cells[BAR_CELLS + 1];
-    for (int i = 0; i < BAR_CELLS; i++)
-        cells[i] = i < (int)(part * BAR_CELLS) ? '#' : '.';
-    cells[BAR_CELLS] = '\0';
-    return mem_printf("%s %s [%s] %3d%%  %s of %s", p->what, p->phase, cells, (int)(part * 100),
-                      done, text_bytes(total, m->total));
+    const size_t around = sizeof " [] 100%";
+    const size_t n = room < around + BAR_CELLS_MIN   ? BAR_CELLS_MIN
+                     : room > around + BAR_CELLS_MAX ? BAR_CELLS_MAX
+                                                     : room - around;
+    char cells[BAR_CELLS_MAX + 1] = {0};
+    for (size_t i = 0; i < n; i++)
+        cells[i] = i < (size_t)(part * (double)n) ? '#' : '.';
+    return mem_printf(" [%s] %3d%%", cells, (int)(part * 100));
 }
 
 static void put_bar(const struct progress *p, const struct moment *m, const char *end)
 {
-    char rate[16], eta[24];
-    AUTO_FREE char *head = bar_head(p, m);
-    AUTO_FREE char *speed =
-        m->rate > 0 ? mem_printf("  %s/s", text_bytes(rate, (uint64_t)m->rate)) : mem_strdup("");
-    AUTO_FREE char *left =
-        m->eta > 0 ? mem_printf("  eta %s", text_duration(eta, m->eta)) : mem_strdup("");
-    AUTO_FREE char *raw =
-        mem_printf("%s%s%s%s%s", head, speed, left, p->note[0] ? "  " : "", p->note);
+    const size_t width = terminal_width() - 1; /* the last column would wrap */
+    AUTO_FREE char *figures = figures_of(m);
+    const size_t used = strlen(p->what) + 1 + strlen(p->phase) + strlen(figures);
+    AUTO_FREE char *cells = cells_of(m, used < width ? width - used : 0);
+    AUTO_FREE char *raw = mem_printf("%s %s%s%s%s%s", p->what, p->phase, cells, figures,
+                                     p->note[0] ? "  " : "", p->note);
     AUTO_FREE char *text = text_one_line(raw);
-    cut_to(text, terminal_width() - 1); /* the last column would wrap */
+    cut_to(text, width);
     AUTO_FREE char *line = mem_printf("\r%s\033[K%s", text, end);
     put(line);
 }

@@ -21,7 +21,7 @@ static json_t *row_of(const struct catalog_item *item)
     return row;
 }
 
-enum { ID_WIDTH = 24, TIME_WIDTH = 22, BYTES_WIDTH = 12 };
+enum { ID_WIDTH = 26, TIME_WIDTH = 22, BYTES_WIDTH = 12 };
 
 static void print_row(const json_t *row)
 {
@@ -69,6 +69,9 @@ struct err *command_list(const struct options *o)
            BYTES_WIDTH, "STORED", "SERVER");
     size_t i;
     const json_t *row;
-    json_array_foreach(rows, i, row) print_row(row);
+    json_array_foreach(rows, i, row)
+    {
+        print_row(row);
+    }
     return NULL;
 }

@@ -3,14 +3,11 @@
 
 #include "archive/catalog.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/text.h"
 #include "restore/restore.h"
 
 struct err *command_restore(const struct session *s)
 {
     const struct options *o = s->options;
-    const double began = clock_seconds();
     AUTO_FREE char *path = NULL, *id = NULL;
     TRY(catalog_find(&path, &id, o->repo, o->backup));
     const struct restore_options options = {
@@ -25,9 +22,5 @@ struct err *command_restore(const struct session *s)
         .log = s->log,
         .progress = s->progress,
     };
-    TRY(restore_full(&options));
-    char took[24];
-    log_info(s->log, "restore", "%s is restored in %s; it took %s", id, o->datadir,
-             text_duration(took, clock_seconds() - began));
-    return NULL;
+    return restore_full(&options);
 }

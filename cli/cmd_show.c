@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "cli/manifest.h"
 
-enum { KEY_COLUMN = 28, DEEPEST = 8 };
+enum { KEY_COLUMN = 32, DEEPEST = 8 };
 
 /* In words, owned by caller. */
 static char *in_words(const json_t *value)
@@ -37,38 +37,39 @@ static char *in_words(const json_t *value)
     return mem_strdup("");
 }
 
-static void print_key(const char *key, int depth)
-{
-    printf("%*s", 2 * depth, "");
-    print_clean(key, KEY_COLUMN - 2 * depth);
-    putchar(' ');
-}
-
 static void print_value(const char *key, json_t *value, int depth, bool is_size)
 {
     char size[16];
     AUTO_FREE char *words = in_words(value);
-    print_key(key, depth);
+    printf("%*s", 2 * depth, "");
+    print_clean(key, *words ? KEY_COLUMN - 2 * depth : 0);
     print_clean(words, 0);
     if (is_size && json_integer_value(value) > 0)
         printf(" (%s)", text_bytes(size, (uint64_t)json_integer_value(value)));
     putchar('\n');
-    if (depth ==
-        DEEPEST) /* the manifest is ours and shallow; one that is not is not worth a stack */
+    if (depth == DEEPEST) /* ours are shallow; one that is not is not worth a stack */
         return;
     const char *name;
     json_t *below;
     size_t i;
     json_object_foreach(value, name, below)
+    {
         print_value(name, below, depth + 1, !strcmp(key, "bytes"));
-    json_array_foreach(value, i, below) print_value("-", below, depth + 1, false);
+    }
+    json_array_foreach(value, i, below)
+    {
+        print_value("-", below, depth + 1, false);
+    }
 }
 
 static void print_pretty(json_t *manifest)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(manifest, key, value) print_value(key, value, 0, false);
+    json_object_foreach(manifest, key, value)
+    {
+        print_value(key, value, 0, false);
+    }
 }
 
 struct err *command_show(const struct options *o)

@@ -313,7 +313,7 @@ static struct err *store_redo(struct backup *b)
     const struct file_ops *ops = tailer_ops(b->tail);
     struct err *e = space_set_settle_names(&b->spaces, ops);
     if (!e)
-        e = manifest_space_map_json(&map, &b->ghosts, ops);
+        e = manifest_space_map_json(&map, &b->ghosts, &b->spaces, ops);
     tailer_ops_release(b->tail);
     TRY(e);
     TRY(redo_store(b->writer, b->spool_path, &b->span, b->server.version_number,

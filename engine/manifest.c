@@ -211,18 +211,29 @@ struct err *manifest_json(char **out, const struct manifest *m)
     return dump(out, j, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 }
 
+/* LSN below which the redo of a space is void, 0 if all of it counts. Its copy was begun after the import, even where the
+ * FILE_MODIFY that tells of it came later still. */
+static lsn_t void_below(const struct copied_space *c, const struct file_ops *ops)
+{
+    const struct space_ops *o = file_ops_find(ops, c->id);
+    if (c->system || c->dropped || !o || !(c->revived || o->import_lsn))
+        return 0;
+    return o->import_lsn && o->import_lsn < c->lsn_at_start ? o->import_lsn : c->lsn_at_start;
+}
+
 struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,
-                                    const struct file_ops *ops)
+                                    const struct space_set *spaces, const struct file_ops *ops)
 {
     json_t *ids = json_array(), *imports = json_array();
     for (size_t i = 0; i < ghosts->n; i++)
         ids = append(ids, number(ghosts->ids[i]));
-    for (size_t i = 0; i < ops->n; i++) {
-        const struct space_ops *o = &ops->items[i];
-        if (o->import_lsn && !o->deleted)
-            imports = append(imports, object((const struct field[]){{"id", number(o->id)},
-                                                                    {"lsn", number(o->import_lsn)}},
-                                             2));
+    for (size_t i = 0; i < spaces->n; i++) {
+        const struct copied_space *c = &spaces->items[i];
+        const lsn_t lsn = void_below(c, ops);
+        if (lsn)
+            imports = append(
+                imports,
+                object((const struct field[]){{"id", number(c->id)}, {"lsn", number(lsn)}}, 2));
     }
     return dump(out, object((const struct field[]){{"ghosts", ids}, {"imports", imports}}, 2),
                 JSON_COMPACT);

@@ -28,6 +28,7 @@ struct manifest {
 struct err *manifest_json(char **out, const struct manifest *m) MUST_CHECK;
 /* *out owned by caller. */
 struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,
+                                    const struct space_set *spaces,
                                     const struct file_ops *ops) MUST_CHECK;
 
 #endif

@@ -20,6 +20,7 @@ enum {
     RANGE_BYTES = 64 << 20, /* work item of a thread */
     TORN_TRIES = 30,        /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
+    FIL_LSN = 16,
     FIL_SPACE_ID = 34,
 };
 
@@ -44,8 +45,8 @@ struct job {
     space_id_t id;
     uint32_t entry;
     lsn_t lsn_at_start;
-    uint32_t mode_bits;
-    int64_t mtime;
+    struct stat st; /* when it was opened */
+    bool st_proves;
     _Atomic bool is_suspect;
     char *suspect;
 };
@@ -117,7 +118,7 @@ struct err *space_set_settle_names(struct space_set *s, const struct file_ops *o
         const struct space_ops *o = c->system || c->dropped ? NULL : file_ops_find(ops, c->id);
         if (!o)
             continue;
-        if (o->deleted) {
+        if (o->deleted && !c->revived) {
             space_set_drop(s, c->id);
             continue;
         }
@@ -131,23 +132,39 @@ struct err *space_set_settle_names(struct space_set *s, const struct file_ops *o
     return NULL;
 }
 
-struct err *space_file_id(const char *path, space_id_t *id, bool *zero, bool *absent)
+struct err *space_head_read(struct space_head *out, const char *path)
 {
     uint8_t head[64];
     size_t got = 0;
     AUTO_FD int fd = -1;
-    *zero = *absent = false;
+    *out = (struct space_head){0};
     struct err *e = file_open(&fd, path, O_RDONLY, 0);
     if (e && e->os_errno == ENOENT) {
         err_free(e);
-        *absent = true;
+        out->absent = true;
         return NULL;
     }
     TRY(e);
     TRY(file_pread(fd, head, sizeof head, 0, &got, path));
-    *zero = got < sizeof head || bytes_are_zero(head, sizeof head);
-    *id = *zero ? 0 : be32(head + FIL_SPACE_ID);
+    out->zero = got < sizeof head || bytes_are_zero(head, sizeof head);
+    if (!out->zero) {
+        out->id = be32(head + FIL_SPACE_ID);
+        out->lsn = be64(head + FIL_LSN);
+    }
     return NULL;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool space_is_untouched(const struct copied_space *c, const char *path)
+{
+    struct stat st;
+    return c->stamp.proves && !stat(path, &st) && st.st_dev == c->stamp.dev &&
+           st.st_ino == c->stamp.inode && same_time(st.st_mtim, c->stamp.mtime) &&
+           same_time(st.st_ctim, c->stamp.ctime);
 }
 
 /* TRX_SYS page (5 of space 0), 200 bytes before its end: 10 bytes segment header, magic, first pages of two extents. */
@@ -244,8 +261,8 @@ static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
     const struct archive_attr attr = {.kind = ARCHIVE_SPACE,
                                       .path = path,
                                       .link_target = j->listed->external ? j->listed->name : NULL,
-                                      .mode = j->mode_bits,
-                                      .mtime = j->mtime,
+                                      .mode = j->st.st_mode & 07777,
+                                      .mtime = j->st.st_mtime,
                                       .space_id = j->id,
                                       .page_size = j->format.physical,
                                       .space_flags = j->format.flags,
@@ -269,12 +286,14 @@ static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
                 map64_put(&s->by_id, j->id, s->n);
             old = &s->items[s->n++];
         }
-        *old = (struct copied_space){.id = j->id,
-                                     .entry = j->entry,
-                                     .lsn_at_start = attr.lsn_at_start,
-                                     .name = mem_strdup(j->listed->name),
-                                     .system = j->listed->system,
-                                     .attr = attr};
+        *old = (struct copied_space){
+            .id = j->id,
+            .entry = j->entry,
+            .lsn_at_start = attr.lsn_at_start,
+            .name = mem_strdup(j->listed->name),
+            .system = j->listed->system,
+            .attr = attr,
+            .stamp = {j->st.st_dev, j->st.st_ino, j->st.st_mtim, j->st.st_ctim, j->st_proves}};
         old->attr.path = mem_strdup(attr.path);
         old->attr.link_target = attr.link_target ? mem_strdup(attr.link_target) : NULL;
         j->lsn_at_start = attr.lsn_at_start;
@@ -310,7 +329,6 @@ static struct err *job_open(struct space_set *s, struct job *j)
 {
     const char *path = j->listed->path;
     bool found = true, claimed;
-    struct stat st;
     j->state = JOB_SKIP;
     struct err *e = file_open(&j->fd, path, O_RDONLY, 0);
     if (e && e->os_errno == ENOENT) {
@@ -319,10 +337,9 @@ static struct err *job_open(struct space_set *s, struct job *j)
         return NULL;
     }
     TRY(e);
-    if (fstat(j->fd, &st))
+    if (fstat(j->fd, &j->st))
         return err_os("%s: cannot stat", path);
-    j->mode_bits = st.st_mode & 07777;
-    j->mtime = st.st_mtime;
+    j->st_proves = time(NULL) - j->st.st_mtime > 1 && time(NULL) - j->st.st_ctime > 1;
     if (j->listed->system)
         TRY(read_system_format(j, s->env));
     else

@@ -11,6 +11,9 @@
 #ifndef MBE_ENGINE_SPACE_COPY_H
 #define MBE_ENGINE_SPACE_COPY_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "base/map64.h"
 #include "engine/copy_env.h"
 
@@ -20,6 +23,13 @@ struct copied_space {
     lsn_t lsn_at_start; /* of the redo tail */
     char *name;         /* of the file it was copied from, as listed */
     bool system;
+    bool revived; /* the redo ends with its FILE_DELETE, but it was imported since */
+    struct {      /* of the file, before its first page was read */
+        dev_t dev;
+        ino_t inode;
+        struct timespec mtime, ctime;
+        bool proves; /* old enough then to prove that nothing was written since */
+    } stamp;
     bool dropped;             /* void: in no index, found by nobody */
     struct archive_attr attr; /* owns path and link_target */
     char *suspect;            /* why the copy may be bad, or NULL */
@@ -46,9 +56,19 @@ struct err *space_set_copy_one(struct space_set *s, const struct listed_space *s
 struct copied_space *space_set_find(const struct space_set *s, space_id_t id);
 /* Voids a copy. */
 void space_set_drop(struct space_set *s, space_id_t id);
-/* Gives every copy the name that the redo gave its space last, and drops those of deleted spaces. */
+/* Gives every copy the name that the redo gave its space last, and drops those of deleted spaces
+ * that were not revived. */
 struct err *space_set_settle_names(struct space_set *s, const struct file_ops *ops) MUST_CHECK;
-/* Space id on page 0 of a file; *zero when page 0 is all zero or not there; ENOENT is *absent. */
-struct err *space_file_id(const char *path, space_id_t *id, bool *zero, bool *absent) MUST_CHECK;
+/* What the first bytes of a file say. */
+struct space_head {
+    bool absent; /* no such file */
+    bool zero;   /* page 0 is all zero or not there; then the rest is 0 */
+    space_id_t id;
+    lsn_t lsn; /* of page 0 */
+};
+struct err *space_head_read(struct space_head *out, const char *path) MUST_CHECK;
+
+/* Whether the file cannot have been written since before it was copied. */
+bool space_is_untouched(const struct copied_space *c, const char *path);
 
 #endif

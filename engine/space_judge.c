@@ -18,14 +18,13 @@ struct claim {
 /* A file that was asked, and the space it says it is. */
 struct witness {
     space_id_t id;
+    lsn_t lsn; /* of page 0 */
     const struct listed_space *file;
 };
 
 struct court {
     struct space_verdict *verdict;
-    const struct file_ops *ops;
-    const struct space_set *copied;
-    const char *root;
+    const struct space_evidence *evidence;
     struct claim *claims; /* sorted by name */
     size_t n_claims, cap_claims;
     struct map64 by_id; /* id -> position in claims */
@@ -64,18 +63,19 @@ static int by_name_then_id(const void *a, const void *b)
 /* J1 */
 static void make_claims(struct court *k)
 {
-    for (size_t i = 0; i < k->copied->n; i++) {
-        const struct copied_space *c = &k->copied->items[i];
-        const struct space_ops *o = file_ops_find(k->ops, c->id);
+    for (size_t i = 0; i < k->evidence->copied->n; i++) {
+        const struct copied_space *c = &k->evidence->copied->items[i];
+        const struct space_ops *o = file_ops_find(k->evidence->ops, c->id);
         if (c->system || c->dropped || (o && o->deleted))
             continue;
         const bool renamed = o && o->name && !is_undo_name(c->name);
         add_claim(k, (struct claim){
                          .name = renamed ? o->name : c->name, .id = c->id, .copy = c, .ops = o});
     }
-    for (size_t i = 0; i < k->ops->n; i++) {
-        const struct space_ops *o = &k->ops->items[i];
-        if (o->deleted || !o->name || is_undo_name(o->name) || space_set_find(k->copied, o->id))
+    for (size_t i = 0; i < k->evidence->ops->n; i++) {
+        const struct space_ops *o = &k->evidence->ops->items[i];
+        if (o->deleted || !o->name || is_undo_name(o->name) ||
+            space_set_find(k->evidence->copied, o->id))
             continue;
         add_claim(k, (struct claim){.name = o->name, .id = o->id, .ops = o});
     }
@@ -103,34 +103,52 @@ static size_t claims_on(const struct court *k, const char *name, size_t *from)
 }
 
 /* J2; true: nothing left to ask. */
-static bool take_for_granted(struct claim *c, size_t n)
+static bool take_for_granted(struct claim *c, size_t n, const struct listed_space *file)
 {
-    if (n != 1 || !c->copy || is_stale(c->copy, c->ops))
+    if (n != 1 || !c->copy || is_stale(c->copy, c->ops) || !space_is_untouched(c->copy, file->path))
         return false;
     c->held = true;
     return true;
+}
+
+static void add_copy(struct space_verdict *v, struct space_to_copy copy)
+{
+    mem_grow(&v->copies, &v->cap_copies, v->n_copies, sizeof *v->copies);
+    v->copies[v->n_copies++] = copy;
+}
+
+/* J3: imported and not changed since; or, harmless, a discarded table's own file that was put back for an import. */
+static void judge_deleted(struct court *k, const struct space_ops *o,
+                          const struct listed_space *file)
+{
+    const char *slash = strrchr(file->name, '/');
+    if (o->name && !strcmp(o->name, file->name) && !(slash && !strncmp(slash, "/#sql", 5)))
+        add_copy(k->verdict, (struct space_to_copy){o->id, file, "imported", true});
 }
 
 static struct err *ask_file(struct court *k, const struct listed_space *file)
 {
     size_t from;
     const size_t to = claims_on(k, file->name, &from);
-    space_id_t id;
-    bool zero, absent;
-    if (take_for_granted(k->claims + from, to - from))
+    struct space_head head;
+    if (take_for_granted(k->claims + from, to - from, file))
         return NULL;
     k->verdict->n_opened++;
-    TRY(space_file_id(file->path, &id, &zero, &absent));
-    if (absent)
+    TRY(space_head_read(&head, file->path));
+    if (head.absent)
         return NULL;
     for (size_t i = from; i < to; i++) /* J5 */
-        if (zero ? k->claims[i].ops && k->claims[i].ops->created : k->claims[i].id == id)
+        if (head.zero ? k->claims[i].ops && k->claims[i].ops->created : k->claims[i].id == head.id)
             k->claims[i].held = true;
-    const struct space_ops *o = zero ? NULL : file_ops_find(k->ops, id);
-    if (zero || (o && o->deleted))
-        return NULL; /* deleted: a discarded table's file, put back by hand */
+    if (head.zero)
+        return NULL;
+    const struct space_ops *o = file_ops_find(k->evidence->ops, head.id);
+    if (o && o->deleted) {
+        judge_deleted(k, o, file);
+        return NULL;
+    }
     mem_grow(&k->witnesses, &k->cap_witnesses, k->n_witnesses, sizeof *k->witnesses);
-    k->witnesses[k->n_witnesses++] = (struct witness){id, file};
+    k->witnesses[k->n_witnesses++] = (struct witness){head.id, head.lsn, file};
     return NULL;
 }
 
@@ -152,13 +170,6 @@ static const struct listed_space *named(const struct witness *w, size_t n, const
         if (!strcmp(w[i].file->name, name))
             return w[i].file;
     return NULL;
-}
-
-static void add_copy(struct space_verdict *v, space_id_t id, const struct listed_space *file,
-                     const char *why)
-{
-    mem_grow(&v->copies, &v->cap_copies, v->n_copies, sizeof *v->copies);
-    v->copies[v->n_copies++] = (struct space_to_copy){id, file, why};
 }
 
 static void add_conflict(struct space_verdict *v, const struct witness *w, size_t n)
@@ -200,7 +211,42 @@ static bool is_copy_of_other_file(const struct claim *claim, const struct listed
     return !(claim->ops && claim->ops->name);
 }
 
-/* J3, J4, J7: what the files that say they are space w[0].id mean for its copy. */
+/* J3: page 0 was changed after the checkpoint, and the redo knows nothing of it. What lies between the checkpoint and its
+ * own file records is named by those. */
+static bool changed_without_redo(const struct court *k, const struct claim *claim, lsn_t page_lsn)
+{
+    const struct space_evidence *v = k->evidence;
+    if (page_lsn <= v->checkpoint || is_undo_name(claim->name))
+        return false;
+    if (!claim->ops)
+        return page_lsn > v->checkpoint_end;
+    return claim->ops->first_lsn > v->checkpoint_end && page_lsn < claim->ops->first_lsn &&
+           !claim->ops->created;
+}
+
+static lsn_t lsn_of(const struct witness *w, size_t n, const struct listed_space *file)
+{
+    for (size_t i = 0; i < n; i++)
+        if (w[i].file == file)
+            return w[i].lsn;
+    return 0;
+}
+
+/* Why the copy of a space with this home has to be made (again); NULL: it has not. J3, J4, J7. */
+static const char *why_copy(const struct court *k, const struct claim *claim,
+                            const struct listed_space *home, const struct witness *w, size_t n)
+{
+    if (!claim)
+        return "not copied yet";
+    if (!claim->copy)
+        return claim->ops->created ? NULL : "not copied yet";
+    if (claim->copy->suspect)
+        return "pages of two spaces were in it";
+    if (is_stale(claim->copy, claim->ops) || changed_without_redo(k, claim, lsn_of(w, n, home)))
+        return "imported";
+    return is_copy_of_other_file(claim, home, w, n) ? "copied from another file" : NULL;
+}
+
 static void judge_space(struct court *k, const struct witness *w, size_t n)
 {
     struct claim *claim = claim_of(k, w[0].id);
@@ -209,13 +255,9 @@ static void judge_space(struct court *k, const struct witness *w, size_t n)
         return;
     if (claim)
         claim->held = true;
-    if (!claim || (!claim->copy && !claim->ops->created))
-        add_copy(k->verdict, w[0].id, home, "not copied yet");
-    else if (claim->copy && is_stale(claim->copy, claim->ops))
-        add_copy(k->verdict, w[0].id, home,
-                 claim->copy->suspect ? "pages of two spaces were in it" : "imported");
-    else if (claim->copy && is_copy_of_other_file(claim, home, w, n))
-        add_copy(k->verdict, w[0].id, home, "copied from another file");
+    const char *why = why_copy(k, claim, home, w, n);
+    if (why)
+        add_copy(k->verdict, (struct space_to_copy){w[0].id, home, why, false});
 }
 
 static void judge_witnesses(struct court *k)
@@ -247,11 +289,10 @@ static void add_unlisted(struct space_verdict *v, const struct claim *c)
 static struct err *judge_created(struct court *k, const struct claim *c)
 {
     AUTO_FREE char *path =
-        c->name[0] == '/' ? mem_strdup(c->name) : mem_printf("%s/%s", k->root, c->name);
-    space_id_t id;
-    bool zero, absent;
-    TRY(space_file_id(path, &id, &zero, &absent));
-    if (absent || (!zero && id != c->id))
+        c->name[0] == '/' ? mem_strdup(c->name) : mem_printf("%s/%s", k->evidence->root, c->name);
+    struct space_head head;
+    TRY(space_head_read(&head, path));
+    if (head.absent || (!head.zero && head.id != c->id))
         add_id(&k->verdict->ghosts, &k->verdict->n_ghosts, &k->verdict->cap_ghosts, c->id);
     return NULL;
 }
@@ -274,8 +315,9 @@ static struct err *judge_unheld(struct court *k)
     return NULL;
 }
 
-static struct err *hear(struct court *k, const struct listing *list)
+static struct err *hear(struct court *k)
 {
+    const struct listing *list = k->evidence->listing;
     make_claims(k);
     for (size_t i = 0; i < list->n_spaces; i++) {
         const struct listed_space *file = &list->spaces[i];
@@ -288,13 +330,11 @@ static struct err *hear(struct court *k, const struct listing *list)
     return judge_unheld(k);
 }
 
-struct err *space_judge(struct space_verdict *out, const struct listing *list,
-                        const struct file_ops *ops, const struct space_set *copied,
-                        const char *root)
+struct err *space_judge(struct space_verdict *out, const struct space_evidence *evidence)
 {
-    struct court k = {.verdict = out, .ops = ops, .copied = copied, .root = root};
+    struct court k = {.verdict = out, .evidence = evidence};
     *out = (struct space_verdict){0};
-    struct err *e = hear(&k, list);
+    struct err *e = hear(&k);
     free(k.claims);
     free(k.witnesses);
     map64_fini(&k.by_id);

@@ -3,9 +3,12 @@
  *
  * Rules (see docs/backup.md for what each event looks like):
  *  J1 A space's name is the last one the redo gave it, else the one it was copied under.
- *  J2 A listed file is taken for granted, unopened, when exactly one live space claims its name and a good copy of it
- *     exists. Every other file is asked for its space id.
- *  J3 A copy is stale when it was begun before the tablespace was imported, or when pages of another space were in it.
+ *  J2 A listed file is taken for granted, unopened, when exactly one live space claims its name, a good copy of it
+ *     exists, and the file was not touched since. Every other file is asked for its space id.
+ *  J3 A copy is stale when it was begun before the tablespace was imported, or when pages of another space were in it. An
+ *     import leaves a FILE_MODIFY after a FILE_DELETE in the redo, but only with the first change that follows. Before
+ *     that, it shows in a file of a deleted space under that space's own name; or, if the FILE_DELETE is older than our
+ *     redo, in a page 0 that is newer than the checkpoint and older than anything the redo says of the space.
  *  J4 A file whose space was neither copied nor created in the redo is copied (placed by hand, or missed by a listing).
  *  J5 A page 0 of zeros belongs to a space whose pages are all in the redo.
  *  J6 A space created in the redo, neither copied nor deleted, whose name no file carries, or a file of another space
@@ -25,6 +28,7 @@ struct space_verdict {
         space_id_t id;
         const struct listed_space *file; /* borrowed from the listing */
         const char *why;                 /* static: "imported", ... */
+        bool revives;                    /* the redo ends with its FILE_DELETE */
     } * copies;
     size_t n_copies, cap_copies;
     space_id_t *ghosts;
@@ -45,10 +49,18 @@ struct space_verdict {
     size_t n_opened; /* files asked for their id */
 };
 
+struct space_evidence {
+    const struct listing *listing;
+    const struct file_ops *ops;
+    const struct space_set *copied;
+    const char *root; /* datadir */
+    lsn_t checkpoint,
+        checkpoint_end; /* the redo's first LSN, and that of the checkpoint's own file records */
+};
+
 /* Lists are in no particular order. After an error too, call _fini. */
-struct err *space_judge(struct space_verdict *out, const struct listing *list,
-                        const struct file_ops *ops, const struct space_set *copied,
-                        const char *root) MUST_CHECK;
+struct err *space_judge(struct space_verdict *out,
+                        const struct space_evidence *evidence) MUST_CHECK;
 void space_verdict_fini(struct space_verdict *v);
 
 #endif

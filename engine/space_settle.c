@@ -12,18 +12,42 @@ static struct err *judge(struct space_verdict *v, struct space_set *set, const s
 {
     struct tailer *tail = set->env->tail;
     const struct file_ops *ops = tailer_ops(tail);
-    struct err *e = space_judge(v, list, ops, set, set->env->datadir->root);
+    const struct space_evidence evidence = {.listing = list,
+                                            .ops = ops,
+                                            .copied = set,
+                                            .root = set->env->datadir->root,
+                                            .checkpoint = tailer_start_lsn(tail),
+                                            .checkpoint_end = tailer_checkpoint_end(tail)};
+    struct err *e = space_judge(v, &evidence);
     tailer_ops_release(tail);
     return e;
 }
 
-static struct err *copy_listed(struct space_set *set, const struct space_verdict *v)
+static struct err *copy_listed(struct space_set *set, const struct space_to_copy *c)
 {
+    log_info(set->env->log, "copy", "%s: copying space %" PRIu32 " now: %s", c->file->name, c->id,
+             c->why);
+    return space_set_copy_one(set, c->file, SPACE_COPY_AGAIN);
+}
+
+/* A space that seems to be revived may be one whose file is about to be removed: only the lock tells. */
+static struct err *copy_early(struct space_set *set, const struct space_verdict *v)
+{
+    for (size_t i = 0; i < v->n_copies; i++)
+        if (!v->copies[i].revives)
+            TRY(copy_listed(set, &v->copies[i]));
+    return NULL;
+}
+
+static struct err *copy_all(struct space_set *set, const struct space_verdict *v)
+{
+    for (size_t i = 0; i < set->n; i++)
+        set->items[i].revived = false;
     for (size_t i = 0; i < v->n_copies; i++) {
-        const struct space_to_copy *c = &v->copies[i];
-        log_info(set->env->log, "copy", "%s: copying space %" PRIu32 " now: %s", c->file->name,
-                 c->id, c->why);
-        TRY(space_set_copy_one(set, c->file, SPACE_COPY_AGAIN));
+        TRY(copy_listed(set, &v->copies[i]));
+        struct copied_space *c = space_set_find(set, v->copies[i].id);
+        if (c && v->copies[i].revives)
+            c->revived = true;
     }
     return NULL;
 }
@@ -33,7 +57,7 @@ struct err *space_settle_early(struct space_set *set, const struct listing *list
     struct space_verdict v;
     struct err *e = judge(&v, set, list);
     if (!e)
-        e = copy_listed(set, &v);
+        e = copy_early(set, &v);
     space_verdict_fini(&v);
     return e;
 }
@@ -45,12 +69,11 @@ static struct err *copy_unlisted(struct space_set *set, const struct space_unlis
     AUTO_FREE char *path =
         external ? mem_strdup(u->name) : mem_printf("%s/%s", set->env->datadir->root, u->name);
     const struct listed_space file = {.name = u->name, .path = path, .external = external};
-    space_id_t id;
-    bool zero, absent;
-    TRY(space_file_id(path, &id, &zero, &absent));
-    if (absent || zero || id != u->id)
+    struct space_head head;
+    TRY(space_head_read(&head, path));
+    if (head.absent || head.zero || head.id != u->id)
         return err_make(CORRUPT, "%s: the redo log has changes of space %" PRIu32 ", and %s", path,
-                        u->id, absent ? "the file is missing" : "the file is not that space");
+                        u->id, head.absent ? "the file is missing" : "the file is not that space");
     return space_set_copy_one(set, &file, SPACE_COPY_AGAIN);
 }
 
@@ -120,7 +143,7 @@ static struct err *check_suspects(const struct space_set *set)
 static struct err *carry_out(struct space_set *set, struct space_verdict *v, struct conn *queries,
                              struct ghosts *ghosts)
 {
-    TRY(copy_listed(set, v));
+    TRY(copy_all(set, v));
     for (size_t i = 0; i < v->n_unlisted; i++)
         TRY(copy_unlisted(set, &v->unlisted[i]));
     for (size_t i = 0; i < v->n_conflicts; i++)
@@ -137,7 +160,7 @@ static void drop_deleted(struct space_set *set)
     for (size_t i = 0; i < set->n; i++) {
         const struct space_ops *o =
             set->items[i].system ? NULL : file_ops_find(ops, set->items[i].id);
-        if (o && o->deleted)
+        if (o && o->deleted && !set->items[i].revived)
             space_set_drop(set, o->id);
     }
     tailer_ops_release(set->env->tail);

@@ -2,16 +2,21 @@
  *
  *   offset  size  order  meaning
  *        0     4  big    legacy: checksum. full_crc32: key version, 0 when not encrypted
- *        4     4  big    page number in its tablespace (counted over all files of the system tablespace)
+ *        4     4  big    page number; in the system tablespace counted over all its files
  *        8     8         previous and next page of a chain
  *       16     8  big    LSN: end of the last mini-transaction that changed the page
- *       24     2  big    type; full_crc32: bit 15 marks a page compressed on disk, the other bits are its size / 256
- *       26     8         legacy: key version and post-encryption checksum, or the page_compressed algorithm; R-tree
- *                        pages: split sequence number; page 0 of ibdata1: flush LSN; else 0
- *       34     4  big    tablespace id (ciphertext or payload when encrypted or compressed under full_crc32)
- *   size-8     8         full_crc32: low LSN word, CRC-32C. Legacy: checksum, low LSN word. COMPRESSED: no trailer
+ *       24     2  big    type; full_crc32: bit 15 marks a page compressed on disk, the other bits
+ *                        are its stored size / 256
+ *       26     8         legacy: key version and post-encryption checksum, or the page_compressed
+ *                        algorithm; R-tree pages: split sequence number; page 0 of ibdata1: flush
+ *                        LSN; else 0
+ *       34     4  big    tablespace id; ciphertext or payload when the page is encrypted or
+ *                        compressed under full_crc32
+ *   size-8     8         full_crc32: low LSN word, CRC-32C. Legacy: checksum, low LSN word.
+ *                        ROW_FORMAT=COMPRESSED has no trailer
  *
- * Facts: MariaDB 10.11.19, by experiment; see docs/formats-mariadb.md. Fixtures: tests/data/page/. */
+ * Facts: MariaDB 10.11.19, by experiment; see docs/formats-mariadb.md. Fixtures in
+ * tests/data/page/. */
 #ifndef MBE_INNODB_FIL_PAGE_H
 #define MBE_INNODB_FIL_PAGE_H
 

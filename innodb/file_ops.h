@@ -4,7 +4,8 @@
  *  - the last of FILE_CREATE, FILE_MODIFY, FILE_RENAME(new) is the name of a space;
  *  - FILE_DELETE ends a space id, except that
  *  - FILE_MODIFY of a deleted id is ALTER TABLE ... IMPORT TABLESPACE: the id lives again, its pages were written
- *    without redo, everything logged for it before that LSN is void, and so is a copy begun before it.
+ *    without redo, everything logged for it before that LSN is void, and so is a copy begun before it. The record comes
+ *    with the first change of the tablespace *after* the import; one that was not changed since leaves no trace here.
  * Not thread-safe. */
 #ifndef MBE_INNODB_FILE_OPS_H
 #define MBE_INNODB_FILE_OPS_H
@@ -19,6 +20,7 @@ struct space_ops {
     space_id_t id;
     bool created;    /* FILE_CREATE seen: every page of it is in the redo */
     bool deleted;
+    lsn_t first_lsn;  /* of the first file record about it */
     lsn_t import_lsn; /* 0: never imported */
     char *name;      /* without "./"; absolute for DATA DIRECTORY tables; NULL if never named */
 };

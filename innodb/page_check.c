@@ -1,4 +1,5 @@
-/* innodb/page_check.c: see page_check.h. The hottest function of a backup: a good page costs one pass of CRC-32C. */
+/* innodb/page_check.c: see page_check.h. The hottest function of a backup: a good page costs one
+ * pass of CRC-32C. */
 #include "innodb/page_check.h"
 
 #include <inttypes.h>
@@ -145,7 +146,8 @@ static bool legacy_checksums_match(const uint8_t *page, uint32_t size, uint32_t 
     const uint32_t tail = be32(page + size - TRAILER_CHECKSUM_LEGACY);
     if (head == tail && (head == crc || head == CHECKSUM_NONE))
         return true;
-    /* a server that changed algorithms writes both words by the new one; each is judged alone all the same */
+    /* a server that changed algorithms writes both words by the new one; each is judged alone all
+     * the same */
     return (head == crc || head == fold(page + FIL_PAGE_NO, FIL_AFTER_TYPE - FIL_PAGE_NO) +
                                        fold(page + FIL_BODY, size - FIL_BODY - FIL_TRAILER)) &&
            (tail == crc || tail == fold(page, FIL_AFTER_TYPE));
@@ -156,8 +158,9 @@ static uint32_t crc_stored(const struct space_format *format, const uint8_t *pag
     return format->zip ? crc_zip(page, format->physical) : crc_legacy(page, format->physical);
 }
 
-/* Whether a page outside full_crc32 may be encrypted. Old servers left other things in the two words, page 0 a flush
- * LSN and R-trees their split sequence: the post-encryption checksum is what decides. */
+/* Whether a page outside full_crc32 may be encrypted. Old servers left other things in the two
+ * words, page 0 a flush LSN and R-trees their split sequence: the post-encryption checksum is what
+ * decides. */
 static bool has_legacy_key(const uint8_t *page, page_no_t no)
 {
     const uint16_t type = be16(page + FIL_TYPE);

@@ -20,10 +20,10 @@ static const struct {
     uint32_t page_size;
     int ok, zero, compressed, encrypted;
 } fixtures[] = {
-    {"full16-dyn", 16384, 10, 0, 0, 0},       {"full16-cpt", 16384, 5, 0, 0, 0},
-    {"full16-red", 16384, 10, 0, 0, 0},       {"full16-sp", 16384, 9, 0, 0, 0},
-    {"full16-zip1", 16384, 43, 27, 0, 0},     {"full16-zip4", 16384, 10, 2, 0, 0},
-    {"full16-zip16", 16384, 10, 0, 0, 0},     {"full4-dyn", 4096, 26, 1, 0, 0},
+    {"full16-dyn", 16384, 10, 0, 0, 0},      {"full16-cpt", 16384, 5, 0, 0, 0},
+    {"full16-red", 16384, 10, 0, 0, 0},      {"full16-sp", 16384, 9, 0, 0, 0},
+    {"full16-zip1", 16384, 43, 27, 0, 0},    {"full16-zip4", 16384, 10, 2, 0, 0},
+    {"full16-zip16", 16384, 10, 0, 0, 0},    {"full4-dyn", 4096, 26, 1, 0, 0},
     {"full64-dyn", 65536, 7, 0, 0, 0},       {"full4-pc_zlib", 4096, 26, 1, 25, 0},
     {"full4-pc_lz4", 4096, 26, 1, 25, 0},    {"full4-pc_lzo", 4096, 26, 1, 25, 0},
     {"full4-pc_lzma", 4096, 26, 1, 25, 0},   {"full4-pc_bzip2", 4096, 26, 1, 25, 0},
@@ -31,7 +31,7 @@ static const struct {
     {"full4-enc_dyn", 4096, 6, 0, 0, 5},     {"full4-enc_pc", 4096, 12, 0, 11, 11},
     {"full4-enc_sp", 4096, 4, 0, 0, 3},      {"crc16-dyn", 16384, 10, 0, 0, 0},
     {"crc16-red", 16384, 5, 0, 0, 0},        {"crc16-sp", 16384, 9, 0, 0, 0},
-    {"crc16-zip8", 16384, 10, 0, 0, 0},       {"crc64-dyn", 65536, 5, 0, 0, 0},
+    {"crc16-zip8", 16384, 10, 0, 0, 0},      {"crc64-dyn", 65536, 5, 0, 0, 0},
     {"crc16-pc_zlib", 16384, 6, 0, 5, 0},    {"crc16-pc_lz4", 16384, 6, 0, 5, 0},
     {"crc16-pc_lzo", 16384, 6, 0, 5, 0},     {"crc16-pc_lzma", 16384, 6, 0, 5, 0},
     {"crc16-pc_bzip2", 16384, 6, 0, 5, 0},   {"crc16-pc_snappy", 16384, 6, 0, 5, 0},
@@ -255,8 +255,8 @@ static void torn_pages_are_found(void **state)
     }
 }
 
-/* Pages as servers before MariaDB 10.2 and MySQL 5.7 wrote them by default; the vector was computed from the rule in
- * docs/formats-mariadb.md by another program. */
+/* Pages as servers before MariaDB 10.2 and MySQL 5.7 wrote them by default; the vector was
+ * computed from the rule in docs/formats-mariadb.md by another program. */
 static void old_innodb_checksums_are_accepted(void **state)
 {
     struct space_format format;

@@ -1,7 +1,8 @@
 /* innodb/page_codec.c: see page_codec.h.
  *
- * zlib, lz4, lzma and bzip2 are linked. snappy would bring the C++ library into every run and lzo is GPL: these two are
- * loaded when the first such page is met. Their entry points are the only mutable state, written once. */
+ * zlib, lz4, lzma and bzip2 are linked. snappy would bring the C++ library into every run and lzo
+ * is GPL: these two are loaded when the first such page is met. Their entry points are the only
+ * mutable state, written once. */
 #include "innodb/page_codec.h"
 
 #include <dlfcn.h>
@@ -14,7 +15,8 @@
 #include <lzma.h>
 #include <zlib.h>
 
-/* int lzo1x_decompress_safe(const uint8_t *, lzo_uint, uint8_t *, lzo_uint *, void *): 0 is success. */
+/* int lzo1x_decompress_safe(const uint8_t *, lzo_uint, uint8_t *, lzo_uint *, void *): 0 is
+ * success. */
 typedef int lzo_fn(const uint8_t *in, unsigned long n, uint8_t *out, unsigned long *out_len,
                    void *unused);
 /* snappy_status snappy_uncompress(const char *, size_t, char *, size_t *): 0 is success. */

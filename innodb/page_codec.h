@@ -19,9 +19,10 @@ enum page_algorithm {
 
 /* "zlib" ...; NULL when there is no such algorithm. */
 const char *page_algorithm_name(unsigned algorithm);
-/* Decompresses in[0, n) to exactly out_len bytes. Of zlib, lzma and bzip2 the end is found in the stream and what lies
- * behind it is ignored; for the others n is exact. CORRUPT when the bytes do not give out_len bytes or the algorithm is
- * none of the six; FAILED when the library of snappy or lzo is not installed. Thread-safe. */
+/* Decompresses in[0, n) to exactly out_len bytes. Of zlib, lzma and bzip2 the end is found in the
+ * stream and what lies behind it is ignored; for the others n is exact. CORRUPT when the bytes do
+ * not give out_len bytes or the algorithm is none of the six; FAILED when the library of snappy or
+ * lzo is not installed. Thread-safe. */
 struct err *page_codec_decode(unsigned algorithm, const uint8_t *in, size_t n, uint8_t *out,
                               size_t out_len) MUST_CHECK;
 

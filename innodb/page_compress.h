@@ -1,22 +1,26 @@
 /* innodb/page_compress.h: MariaDB page_compressed: the logical image of a page compressed on disk.
  *
- *   full_crc32    0..26 header in clear, type = 0x8000 | n / 256; payload from 26; CRC-32C at n-4; n < page size
+ *   full_crc32    0..26 header in clear, type = 0x8000 | n / 256 (n below the page size); payload
+ *                 from 26; CRC-32C at n-4
  *     zlib, lzma, bzip2  payload [26, n): the stream knows its end
  *     lz4, lzo, snappy   m = byte at n-5; payload [26, (m ? n + m - 256 : n) - 5)
  *   legacy 34354  algorithm: low 16 bits of BE64 at 26; payload length BE16 at 38; payload from 40
  *   legacy 37401  (encrypted too) length BE16 at 38; algorithm BE16 at 40; payload from 42
  *
- * The payload is the whole page with its header. Facts: MariaDB 10.11.19, by experiment, all six algorithms. */
+ * The payload is the whole page with its header. Facts: MariaDB 10.11.19, by experiment, all six
+ * algorithms. */
 #ifndef MBE_INNODB_PAGE_COMPRESS_H
 #define MBE_INNODB_PAGE_COMPRESS_H
 
 #include "innodb/tablespace.h"
 
-/* Whether the stored page is compressed (full_crc32: type bit 15; legacy: types 34354 and 37401). */
+/* Whether the stored page is compressed (full_crc32: type bit 15; legacy:
+ * types 34354 and 37401). */
 bool page_is_compressed(const struct space_format *format, const uint8_t *page);
-/* Decompresses `in` (verified by page_check, not encrypted) into `out` (page_size bytes). CORRUPT on a bad payload, FAILED
- * when the codec's library (snappy, lzo: loaded at run time) is absent, naming it. The image's checksum words are
- * meaningless under full_crc32: page_stamp sets them. */
-struct err *page_decompress(const struct space_format *format, const uint8_t *in, uint8_t *out) MUST_CHECK;
+/* Decompresses `in` (verified by page_check, not encrypted) into `out` (page_size bytes). CORRUPT
+ * on a bad payload, FAILED when the codec's library (snappy, lzo: loaded at run time) is absent,
+ * naming it. The image's checksum words are meaningless under full_crc32: page_stamp sets them. */
+struct err *page_decompress(const struct space_format *format, const uint8_t *in,
+                            uint8_t *out) MUST_CHECK;
 
 #endif

@@ -1,4 +1,5 @@
-/* innodb/page_compress_test.c: page_compressed pages of real servers give whole pages; bad payloads are named. */
+/* innodb/page_compress_test.c: page_compressed pages of real servers give whole pages; bad
+ * payloads are named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +40,7 @@ static int count_text(const uint8_t *page, size_t size, const char *text)
     return n;
 }
 
-/* The tables hold 60 rows, 'row 1xxx' ...; the clustered index and the secondary index name them. */
+/* The tables hold 60 rows, 'row 1xxx' ...: in the clustered index and in the secondary one. */
 static void every_algorithm_gives_back_whole_pages(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* innodb/page_fixture.h: for unit tests: pages written by real servers, from tests/data/page/ (see README there). Tests
- * run in the root of the source tree. */
+/* innodb/page_fixture.h: for unit tests: pages written by real servers, from tests/data/page/ (see
+ * README there). Tests run in the root of the source tree. */
 #ifndef MBE_INNODB_PAGE_FIXTURE_H
 #define MBE_INNODB_PAGE_FIXTURE_H
 

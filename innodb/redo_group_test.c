@@ -443,27 +443,29 @@ static void cursors_in_threads_read_the_same(void **state)
 
 /* --- a run read back ----------------------------------------------------------------------------------------------- */
 
-/* The file of a run has no name; it is the newest descriptor when the run has just been made. */
-static int newest_fd(void)
+/* The file of a run has no name, but its descriptor shows the directory it was made in. */
+static int fd_in_dir(const char *dir)
 {
-    int newest = -1;
+    int found = -1;
     DIR *d = opendir("/proc/self/fd");
     assert_non_null(d);
     for (const struct dirent *e; (e = readdir(d));) {
-        const int fd = atoi(e->d_name);
-        if (fd > newest && fd != dirfd(d))
-            newest = fd;
+        char target[300] = "";
+        if (readlinkat(dirfd(d), e->d_name, target, sizeof target - 1) > 0 &&
+            !strncmp(target, dir, strlen(dir)))
+            found = atoi(e->d_name);
     }
     closedir(d);
-    return newest;
+    assert_true(found >= 0);
+    return found;
 }
 
-static struct redo_run *make_run(int *fd, size_t n)
+static struct redo_run *make_run(const char *dir, int *fd, size_t n)
 {
     static const uint8_t data[300] = {1, 2, 3};
     struct redo_run *run;
-    assert_null(redo_run_new(&run, "/tmp"));
-    *fd = newest_fd();
+    assert_null(redo_run_new(&run, dir));
+    *fd = fd_in_dir(dir);
     for (size_t i = 0; i < n; i++) {
         const struct redo_bundle b = {.space = 1,
                                       .page = (page_no_t)i,
@@ -487,43 +489,49 @@ static struct err *read_all(const struct redo_run *run, size_t *n)
     return e;
 }
 
+static void assert_io_error(struct err *e, const char *dir, const char *rest)
+{
+    char message[300];
+    snprintf(message, sizeof message, "%s: redo spill file%s", dir, rest);
+    assert_non_null(e);
+    assert_int_equal(e->kind, ERR_IO);
+    assert_string_equal(e->message, message);
+    err_free(e);
+}
+
 static void run_that_became_shorter_is_an_error(void **state)
 {
     (void)state;
+    char *dir = make_dir();
     int fd;
     size_t n;
-    struct redo_run *run = make_run(&fd, 100);
-    struct err *e = read_all(run, &n);
-    assert_null(e);
+    struct redo_run *run = make_run(dir, &fd, 100);
+    assert_null(read_all(run, &n));
     assert_int_equal(n, 100);
     assert_int_equal(ftruncate(fd, 100 * 328 - 1), 0);
-    e = read_all(run, &n);
-    assert_non_null(e);
-    assert_int_equal(e->kind, ERR_IO);
-    assert_string_equal(e->message, "/tmp: redo spill file ends at 32799, expected 32800");
-    err_free(e);
+    assert_io_error(read_all(run, &n), dir, " ends at 32799, expected 32800");
     redo_run_free(run);
+    remove_empty_dir(dir);
 }
 
 static void any_damaged_byte_of_a_run_is_found(void **state)
 {
     (void)state;
-    for (off_t at = 0; at < 328; at += 3) {
+    char *dir = make_dir();
+    for (off_t at = 0; at < 328; at++) {
         int fd;
         size_t n;
         uint8_t byte;
-        struct redo_run *run = make_run(&fd, 2);
+        struct redo_run *run = make_run(dir, &fd, 2);
         assert_int_equal(pread(fd, &byte, 1, at), 1);
         byte ^= 0x40;
         assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-        struct err *e = read_all(run, &n);
-        assert_non_null(e);
-        assert_int_equal(e->kind, ERR_IO);
-        assert_true(strstr(e->message, "/tmp: redo spill file: damaged bundle before 656") ||
-                    strstr(e->message, "/tmp: redo spill file: a bundle is cut off at 656"));
-        err_free(e);
+        /* Bytes 4 to 7 are the length: with 0x4000 more the bundle runs past the end. */
+        assert_io_error(read_all(run, &n), dir,
+                        at == 5 ? ": a bundle is cut off at 656" : ": damaged bundle before 656");
         redo_run_free(run);
     }
+    remove_empty_dir(dir);
 }
 
 int main(void)

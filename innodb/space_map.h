@@ -4,7 +4,9 @@
  *   {"ghosts":[id,...], "imports":[{"id":5,"lsn":123},...]}
  *
  * ghosts: spaces that were created in the redo by a failed CREATE and do not exist; not restored.
- * imports: redo of that space below lsn is void (IMPORT TABLESPACE). */
+ * imports: redo of that space below lsn is void (IMPORT TABLESPACE), and the space lives although the redo may end with a
+ *          FILE_DELETE of it: an import is silent until the tablespace is changed. Its copy was begun at lsn or later.
+ *          This lsn counts, not that of the FILE_MODIFY behind it. */
 #ifndef MBE_INNODB_SPACE_MAP_H
 #define MBE_INNODB_SPACE_MAP_H
 

@@ -1,4 +1,5 @@
-/* innodb/tablespace.h: what page 0's flags say about all pages of a tablespace (MariaDB layouts: full_crc32 and legacy).
+/* innodb/tablespace.h: what page 0's flags say about all pages of a tablespace (MariaDB layouts:
+ * full_crc32 and legacy).
  *
  * Facts: MariaDB 10.11.19 and 11.8.6, proven by page comparison; see docs/formats-mariadb.md. */
 #ifndef MBE_INNODB_TABLESPACE_H
@@ -16,17 +17,21 @@ enum {
 };
 
 struct space_format {
-    uint32_t page_size;     /* logical: innodb_page_size */
-    uint32_t physical;      /* bytes a page takes in the file: < page_size only for ROW_FORMAT=COMPRESSED */
+    uint32_t page_size; /* logical: innodb_page_size */
+    uint32_t
+        physical; /* bytes a page takes in the file: < page_size only for ROW_FORMAT=COMPRESSED */
     bool full_crc32;
-    bool zip;               /* ROW_FORMAT=COMPRESSED: no trailer, its own checksum; physical may equal page_size */
-    uint8_t compression;    /* page_compressed algorithm of full_crc32 flags: 0 none, 1 zlib .. 6 snappy */
+    bool
+        zip; /* ROW_FORMAT=COMPRESSED: no trailer, its own checksum; physical may equal page_size */
+    uint8_t
+        compression; /* page_compressed algorithm of full_crc32 flags: 0 none, 1 zlib .. 6 snappy */
     uint32_t flags;
 };
 
-/* Decodes flags for a server whose innodb_page_size is page_size. CORRUPT when they make no sense or name another
- * logical page size. */
-struct err *space_format_decode(struct space_format *out, uint32_t flags, uint32_t page_size) MUST_CHECK;
+/* Decodes flags for a server whose innodb_page_size is page_size. CORRUPT when they make no sense
+ * or name another logical page size. */
+struct err *space_format_decode(struct space_format *out, uint32_t flags,
+                                uint32_t page_size) MUST_CHECK;
 /* Pages per extent for this logical page size: 1 MiB worth up to 16K, else 64. */
 uint32_t space_extent_pages(uint32_t page_size);
 

@@ -48,13 +48,13 @@ static char *gathered(const struct conn_options *options)
 {
     int fd = -1;
     size_t got;
-    char *text = mem_zalloc(4096);
     assert_null(option_files_gather(&fd, options));
     assert_true(fd >= 0);
     struct stat st;
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    assert_null(file_pread(fd, text, 4095, 0, &got, "memory"));
+    char *text = mem_zalloc((size_t)st.st_size + 1);
+    assert_null(file_pread(fd, text, (size_t)st.st_size, 0, &got, "memory"));
     close(fd);
     return text;
 }

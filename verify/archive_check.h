@@ -13,7 +13,7 @@ struct archive_check_result {
 };
 
 /* CORRUPT when anything is damaged; each damage is a log_error line first (at most 100). */
-struct err *archive_check(struct archive_check_result *out, const char *archive_path, int parallel, struct log *log,
-                          struct progress *progress) MUST_CHECK;
+struct err *archive_check(struct archive_check_result *out, const char *archive_path, int parallel,
+                          struct log *log, struct progress *progress) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
-/* tests/fuzz/page_fuzz.c: page_check and page_decompress over hostile bytes. Byte 0 chooses flags and page size, byte 1
- * whether the checksum is made good first, so that what lies behind it is reached; the rest is the page. */
+/* tests/fuzz/page_fuzz.c: page_check and page_decompress over hostile bytes. Byte 0 chooses flags
+ * and page size, byte 1 whether the checksum is made good first, so that what lies behind it is
+ * reached; the rest is the page. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

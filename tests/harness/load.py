@@ -340,6 +340,7 @@ class Load:
         if sum(self.steps) < goal:
             raise AssertionError("the load did only %d of %d steps in %d s: %s" %
                                  (sum(self.steps) - goal + steps, steps, seconds, self.errors))
+        return self
 
     def stop(self):
         """Ends all writers after their current step. Raises AssertionError if one met a real error."""

@@ -1,12 +1,13 @@
-/* tests/tools/crash_image.c: makes an ordinary full backup from the datadir of a server that was killed, so that a restore
- * of it can be compared with the server's own crash recovery. Half of the oracle; the other half is page_compare.c.
+/* tests/tools/crash_image.c: makes an ordinary full backup from the datadir of a server that was
+ * killed, so that a restore of it can be compared with the server's own crash recovery. Half of
+ * the oracle; the other half is page_compare.c.
  *
  *     crash_image CRASHED_DATADIR REPOSITORY [INNODB_DATA_FILE_PATH]
  *
- * Prints the id of the backup. The log is taken from its newest checkpoint to its end, as recovery would. A page that is
- * not whole is taken from the doublewrite buffer; if that has no whole copy either, it is left out (zeros), which the
- * restore accepts only if the log makes the page anew. A tablespace whose page 0 was never written is in the log as a
- * whole and is not stored. */
+ * Prints the id of the backup. The log is taken from its newest checkpoint to its end, as recovery
+ * would. A page that is not whole is taken from the doublewrite buffer; if that has no whole copy
+ * either, it is left out (zeros), which the restore accepts only if the log makes the page anew. A
+ * tablespace whose page 0 was never written is in the log as a whole and is not stored. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ struct image {
     unsigned pages_from_doublewrite, pages_left_out, spaces_left_out;
 };
 
-/* --- redo ----------------------------------------------------------------------------------------------------------- */
+/* --- redo ------------------------------------------------------------------------------------- */
 
 static struct err *log_read(int fd, const struct redo_geometry *g, lsn_t lsn, uint8_t *buf,
                             size_t n, const char *path)
@@ -81,7 +82,7 @@ static struct err *spool_redo(struct image *im, const char *spool)
     return NULL;
 }
 
-/* --- tablespaces ---------------------------------------------------------------------------------------------------- */
+/* --- tablespaces ------------------------------------------------------------------------------ */
 
 static struct err *load_doublewrite(struct image *im)
 {
@@ -181,7 +182,7 @@ static struct err *store_spaces(struct image *im)
     return NULL;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static struct err *store_files(struct image *im)
 {

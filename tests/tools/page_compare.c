@@ -1,15 +1,18 @@
-/* tests/tools/page_compare.c: compares a restored datadir with the same crash image recovered by its own server, page by
- * page. The other half of the oracle; see crash_image.c.
+/* tests/tools/page_compare.c: compares a restored datadir with the same crash image recovered by
+ * its own server, page by page. The other half of the oracle; see crash_image.c.
  *
  *     page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR
  *
- * Tablespaces are matched by space id. Pages are compared as logical images (page_compressed pages decompressed), every
- * byte but these: checksum words and trailer, the page LSN (pages that differ in nothing else are counted apart), and on
- * page 0 of the system tablespace the flush LSN. A page behind the end of a file counts as zeros. Not compared:
- *  - pages that the log leaves freed: their content has no meaning, server and restore leave different leftovers;
+ * Tablespaces are matched by space id. Pages are compared as logical images (page_compressed pages
+ * decompressed), every byte but these: checksum words and trailer, the page LSN (pages that differ
+ * in nothing else are counted apart), and on page 0 of the system tablespace the flush LSN. A page
+ * behind the end of a file counts as zeros. Not compared:
+ *  - pages that the log leaves freed: their content has no meaning, server and restore leave
+ *    different leftovers;
  *  - the doublewrite buffer: the server's scratch area.
  *
- * Prints a line for each differing page and a summary. Exit 0: nothing differs; 1: something does; 2: cannot tell. */
+ * Prints a line for each differing page and a summary. Exit 0: nothing differs; 1: something does;
+ * 2: cannot tell. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +48,7 @@ struct tally {
     uint64_t equal, other_lsn, touched, freed, doublewrite, different;
 };
 
-/* --- the log -------------------------------------------------------------------------------------------------------- */
+/* --- the log ---------------------------------------------------------------------------------- */
 
 static void note_record(struct page_states *s, const struct redo_record *rec)
 {
@@ -105,7 +108,7 @@ static struct err *read_log(struct page_states *s, struct archive_reader *r,
     return NULL;
 }
 
-/* --- pages ---------------------------------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 /* The logical image of a stored page; *image is `stored` or `scratch`. */
 static struct err *logical(const struct space_file *f, const uint8_t *stored, uint8_t *scratch,
@@ -211,9 +214,10 @@ static struct err *compare_files(struct tally *t, const struct side *mbe,
     return e;
 }
 
-/* --- tablespaces ---------------------------------------------------------------------------------------------------- */
+/* --- tablespaces ------------------------------------------------------------------------------ */
 
-/* space id << 32 | first page of each listed file -> its position. A blank file is named and gets no key. */
+/* space id << 32 | first page of each listed file -> its position. A blank file is named and gets
+ * no key. */
 static struct err *index_side(struct map64 *out, const struct side *s)
 {
     for (size_t i = 0; i < s->list.n_spaces; i++) {

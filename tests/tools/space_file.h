@@ -1,5 +1,5 @@
-/* tests/tools/space_file.h: for the oracle's tools: the tablespace files of a datadir that no server is using. Everything
- * is learnt from the files themselves. */
+/* tests/tools/space_file.h: for the oracle's tools: the tablespace files of a datadir that no
+ * server is using. Everything is learnt from the files themselves. */
 #ifndef MBE_TESTS_TOOLS_SPACE_FILE_H
 #define MBE_TESTS_TOOLS_SPACE_FILE_H
 
@@ -34,7 +34,8 @@ static inline void space_file_close(struct space_file *f)
     f->fd = -1;
 }
 
-/* Resolves `root` as a datadir with that innodb_data_file_path (NULL: one file) and finds the page size out. */
+/* Resolves `root` as a datadir with that innodb_data_file_path (NULL: one file) and finds the page
+ * size out. */
 static inline struct err *space_file_datadir(struct datadir *out, const char *root,
                                              const char *data_file_path)
 {
@@ -76,7 +77,8 @@ static inline struct err *space_file_read(const struct space_file *f, page_no_t 
                : NULL;
 }
 
-/* TRX_SYS page (5 of space 0): 200 bytes before its end 10 bytes, a magic number, the first pages of two extents. */
+/* TRX_SYS page (5 of space 0): 200 bytes before its end 10 bytes, a magic number, the first pages
+ * of two extents. */
 static inline struct err *space_file_find_doublewrite(struct space_file *f)
 {
     enum { TRX_SYS_PAGE = 5, FROM_END = 200, MAGIC = 0x1FFFBD5F };

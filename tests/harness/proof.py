@@ -1,0 +1,142 @@
+"""The proof that a backup taken under load is right: what it restores to, plus the binary log from the recorded position on,
+is what the source came to. One lost or doubled change anywhere, in any engine, shows as a difference.
+"""
+
+import contextlib
+import os
+import subprocess
+import threading
+
+import pymysql
+
+from . import check
+from .load import GONE, archive_options, bank_problems
+from .scenario import Failed
+
+# Options of a source whose binary log can be replayed.
+SOURCE_OPTIONS = ["--log-bin=binlog", "--server-id=1", "--binlog-format=row", "--gtid-domain-id=1",
+                  "--innodb-log-file-size=64M", "--innodb-flush-log-at-trx-commit=2"]
+
+
+def source_options(flavour_installation, *more):
+    return [*SOURCE_OPTIONS, *archive_options(flavour_installation), *more]
+
+
+def start_source(s, name="source", flavour="mariadb-10.11", options=(), port=None):
+    source = s.server(name, flavour=flavour, port=port)
+    source.options += source_options(source.installation, *options)
+    return source.init().start()
+
+
+def binlogs_from(server, name):
+    """Paths of the binary logs from `name` on."""
+    names = [r[0] for r in server.sql("show binary logs")]
+    if name not in names:
+        raise Failed("the recorded binary log %r is none of %s" % (name, names))
+    return [os.path.join(server.datadir, n) for n in names[names.index(name):]]
+
+
+def replay(target, position, paths):
+    """Runs the binary logs `paths`, the first one from `position` on, on another server."""
+    read = [*target.installation.program("mariadb-binlog"), "--no-defaults", "--start-position=%d" % position, *paths]
+    client = [*target.installation.program("mariadb"), "--no-defaults", "--binary-mode", "--user=root",
+              "--socket=" + target.socket]
+    with subprocess.Popen(read, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader:
+        done = subprocess.run(client, stdin=reader.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True, check=False)
+        reader.stdout.close()
+        said = reader.stderr.read().decode(errors="replace")
+    if done.returncode or reader.returncode or "ERROR" in said + done.stderr:
+        raise Failed("replay of the binary log failed: %s %s" % (said.strip()[-1000:], done.stderr.strip()[-1000:]))
+
+
+def no_skip(_schema, _name):
+    return False
+
+
+def prove_by_replay(s, source, backup, name="restored", skip=no_skip, before_restore=None, bank=True, options=(),
+                    accept=(), **restore):
+    """Nothing may write to the source any more. Restores, checks, replays, compares; returns the restored server.
+
+    before_restore: called when the source's state has been read; it may stop the source.
+    accept: tables that may complain in CHECK TABLE, because they do so on the source.
+    """
+    s.check(backup.binlog, "the manifest has no binary log position")
+    final = check.read_state(source, skip)
+    logs = binlogs_from(source, backup.binlog[0])
+    if before_restore:
+        before_restore()
+    restored = s.restored(source, backup, name=name, options=[*archive_options(source.installation), *options], **restore)
+    s.check_none(check.health(restored, s, accept), "restored server")
+    if bank:
+        s.check_none(bank_problems(restored), "bank right after the restore")
+    replay(restored, backup.binlog[1], logs)
+    s.check_none(check.differences(final, check.read_state(restored, skip)), "restored and replayed, against the source")
+    if bank:
+        s.check_none(bank_problems(restored), "bank after the replay")
+    return restored
+
+
+def prove_restart(s, server):
+    """A restored server stops and starts again without a complaint."""
+    since = len(server.log())
+    s.check(server.stop(), "the restored server did not stop cleanly")
+    server.start()
+    s.check_none(check.log_problems(server, since), "second start of the restored server")
+
+
+class HeldDdl:
+    """A DDL statement that runs until it is released. BACKUP STAGE waits for it, so a backup that has copied everything stands
+    still at a known place, and what happens meanwhile happens between its copy and its lock.
+    """
+
+    def __init__(self, server, seconds=120, table="held.t"):
+        self.server = server
+        self.statement = "create table %s engine=innodb as select sleep(%d) as s" % (table, seconds)
+        self.table = table
+        self.thread = None
+        self.connection_id = None
+        self.ready = threading.Event()
+
+    def __enter__(self):
+        self.server.sql("create database if not exists " + self.table.split(".")[0])
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+        self.ready.wait(10)
+        return self
+
+    def _run(self):
+        try:
+            with contextlib.closing(self.server.connect()) as connection, connection.cursor() as cursor:
+                self.connection_id = connection.thread_id()
+                self.ready.set()
+                cursor.execute(self.statement)
+        except pymysql.err.MySQLError as e:
+            # released by KILL QUERY, or the server is gone
+            if e.args and e.args[0] not in (1317, *GONE):
+                raise
+
+    def __exit__(self, *_exc):
+        with contextlib.suppress(pymysql.err.MySQLError):
+            self.server.sql("kill query %d" % self.connection_id)
+        self.thread.join(30)
+
+
+def waits_for_lock(server):
+    """Whether a backup's connection is asking for a stage just now."""
+    return bool(server.sql("select 1 from information_schema.processlist where info like 'BACKUP STAGE%'"))
+
+
+def locked_out(server):
+    """What a backup that is gone still holds: a reason, or nothing. Tries each kind of statement that a stage can block."""
+    try:
+        with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("set session lock_wait_timeout=3")
+            for statement in ("create database if not exists probe", "create or replace table probe.i (a int) engine=innodb",
+                              "create or replace table probe.m (a int) engine=myisam",
+                              "insert into probe.i values (1)", "insert into probe.m values (1)",
+                              "drop database probe", "backup stage start", "backup stage end"):
+                cursor.execute(statement)
+    except pymysql.err.MySQLError as e:
+        return "%s: %s" % (statement, e.args)
+    return None

@@ -1,0 +1,30 @@
+#!/usr/bin/python3
+"""A backup under load is right at every InnoDB page size, 4 KiB to 64 KiB."""
+# timeout: 600
+
+import _path                                    # noqa: F401  pylint: disable=unused-import
+from harness import proof
+from harness.load import Load
+from harness.scenario import run
+
+
+def main(s):
+    for size in (4, 8, 16, 32, 64):
+        name = "%dk" % size
+        source = proof.start_source(s, name, options=["--innodb-page-size=%dk" % size])
+        load = Load(source, s.seed).prepare().start()
+        load.wait_for_steps(150)
+        backup = s.mbe(source, repo=name + "-repo").backup("--parallel=2")
+        load.wait_for_steps(100)
+        load.stop()
+        s.check_equal(backup.manifest["server"]["page_size"], size * 1024, "page size in the manifest")
+        backup.mbe.verify()
+        restored = proof.prove_by_replay(s, source, backup, name=name + "-restored")
+        s.check_equal(int(restored.value("select @@innodb_page_size")), size * 1024, "page size of the restored server")
+        proof.prove_restart(s, restored)
+        restored.stop()
+        source.stop()
+        s.say("%s: equal", name)
+
+
+run(main)

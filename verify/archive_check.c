@@ -1,0 +1,173 @@
+/* verify/archive_check.c: see archive_check.h. In this order:
+ *  1 the index is opened; if that fails the chunks are read all the same, so that the damage is told in full;
+ *  2 every chunk, front to back;
+ *  3 every entry by the index, every page of the tablespaces, with several threads;
+ *  4 the redo log. */
+#include "verify/archive_check.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "archive/reader.h"
+#include "base/signals.h"
+#include "innodb/space_map.h"
+#include "innodb/types.h"
+#include "verify/content_check.h"
+#include "verify/damage.h"
+#include "verify/redo_check.h"
+
+/* What the checks need of the manifest. */
+struct facts {
+    uint32_t page_size;
+    lsn_t from, to;
+};
+
+struct chunk_walk {
+    const char *path;
+    struct damage *damage;
+    struct progress *progress;
+    uint64_t chunks_damaged;
+};
+
+static struct err *on_piece(void *ctx, uint32_t entry, uint64_t offset, const uint8_t *data,
+                            uint64_t len)
+{
+    struct chunk_walk *w = ctx;
+    (void)entry;
+    (void)offset;
+    (void)data;
+    progress_add(w->progress, len);
+    return signals_check();
+}
+
+static struct err *on_damage(void *ctx, const char *what)
+{
+    struct chunk_walk *w = ctx;
+    w->chunks_damaged++;
+    damage_report(w->damage, "%s: %s", w->path, what);
+    return signals_check();
+}
+
+static struct err *check_chunks(struct archive_check_result *out, const char *path,
+                                struct damage *damage, struct progress *progress)
+{
+    struct chunk_walk w = {.path = path, .damage = damage, .progress = progress};
+    const struct archive_walk walk = {.on_piece = on_piece, .on_damage = on_damage, .ctx = &w};
+    bool complete = false;
+    struct err *e = archive_walk(path, &walk, &complete);
+    if (!e && !complete)
+        damage_report(damage, "%s: is incomplete: no final record at its end", path);
+    out->chunks_damaged = w.chunks_damaged;
+    return e;
+}
+
+static struct err *number(uint64_t *out, const json_t *manifest, const char *group, const char *key)
+{
+    const json_t *value = json_object_get(json_object_get(manifest, group), key);
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return err_make(CORRUPT, "manifest: no number %s.%s", group, key);
+    *out = (uint64_t)json_integer_value(value);
+    return NULL;
+}
+
+static struct err *facts_take(struct facts *out, const json_t *manifest)
+{
+    const char *flavour =
+        json_string_value(json_object_get(json_object_get(manifest, "server"), "flavour"));
+    uint64_t size = 0;
+    if (!flavour)
+        return err_make(CORRUPT, "manifest: no text server.flavour");
+    if (strcmp(flavour, "mariadb"))
+        return err_make(REFUSED,
+                        "a backup of a server of kind '%s', whose pages this mbe cannot check",
+                        flavour);
+    TRY(number(&size, manifest, "server", "page_size"));
+    TRY(number(&out->from, manifest, "lsn", "from"));
+    TRY(number(&out->to, manifest, "lsn", "to"));
+    if (size < INNODB_PAGE_SIZE_MIN || size > INNODB_PAGE_SIZE_MAX || size & (size - 1))
+        return err_make(CORRUPT, "manifest: server.page_size %" PRIu64 " is no page size", size);
+    out->page_size = (uint32_t)size;
+    return NULL;
+}
+
+static struct err *facts_load(struct facts *out, const struct archive_reader *reader)
+{
+    json_error_t why;
+    json_t *manifest = json_loads(archive_reader_manifest(reader), JSON_REJECT_DUPLICATES, &why);
+    if (!manifest)
+        return err_make(CORRUPT, "manifest: line %d: %s", why.line, why.text);
+    struct err *e = facts_take(out, manifest);
+    json_decref(manifest);
+    return e;
+}
+
+static struct err *check_redo(struct archive_reader *reader, const struct facts *facts,
+                              struct damage *damage, struct progress *progress)
+{
+    const int64_t entry = archive_reader_find(reader, REDO_PATH);
+    if (entry < 0 || archive_reader_entry(reader, (uint32_t)entry)->kind != ARCHIVE_REDO) {
+        damage_report(damage, "%s: is missing", REDO_PATH);
+        return NULL;
+    }
+    return damage_take(damage,
+                       redo_check(reader, (uint32_t)entry, facts->from, facts->to, progress), "%s",
+                       REDO_PATH);
+}
+
+static uint64_t content_bytes(const struct archive_reader *reader)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < archive_reader_n_entries(reader); i++)
+        sum += archive_reader_entry(reader, i)->size;
+    return sum;
+}
+
+static struct err *check_contents(struct archive_check_result *out, struct archive_reader *reader,
+                                  int parallel, struct damage *damage, struct progress *progress)
+{
+    struct facts facts;
+    struct content_result content;
+    TRY(facts_load(&facts, reader));
+    const struct content_check options = {
+        .reader = reader,
+        .page_size = facts.page_size,
+        .parallel = parallel,
+        .damage = damage,
+        .progress = progress,
+    };
+    out->entries = archive_reader_n_entries(reader);
+    progress_phase(progress, "pages", content_bytes(reader));
+    struct err *e = content_check_run(&content, &options);
+    out->bytes = content.bytes;
+    out->pages = content.pages;
+    out->pages_damaged = content.pages_damaged;
+    return e ? e : check_redo(reader, &facts, damage, progress);
+}
+
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+struct err *archive_check(struct archive_check_result *out, const char *archive_path, int parallel,
+                          struct log *log, struct progress *progress)
+{
+    struct damage damage = {.log = log};
+    AUTO(archive_reader) reader = NULL;
+    *out = (struct archive_check_result){0};
+    struct err *index_error = archive_reader_open(&reader, archive_path);
+    progress_phase(progress, "chunks", index_error ? 0 : content_bytes(reader));
+    if (index_error && index_error->kind != ERR_CORRUPT)
+        return index_error;
+    struct err *e = check_chunks(out, archive_path, &damage, progress);
+    if (e || index_error)
+        return err_first(e, index_error);
+    TRY_AT(check_contents(out, reader, parallel, &damage, progress), "%s", archive_path);
+    if (!damage.n)
+        return NULL;
+    return err_make(CORRUPT,
+                    "%s: %" PRIu64 " place%s damaged (%" PRIu64 " chunk%s, %" PRIu64 " page%s)",
+                    archive_path, damage.n, damage.n == 1 ? " is" : "s are", out->chunks_damaged,
+                    plural(out->chunks_damaged), out->pages_damaged, plural(out->pages_damaged));
+}

@@ -1,0 +1,264 @@
+/* verify/content_check.c: see content_check.h.
+ *
+ * The threads share a walk over the entries. A tablespace is handed out in ranges of whole pages, any other entry at once.
+ * A range that cannot be read as a whole is read page by page, so that only what is really lost is named. */
+#include "verify/content_check.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/signals.h"
+#include "base/workers.h"
+#include "innodb/doublewrite.h"
+#include "innodb/page_check.h"
+
+enum { RANGE_BYTES = 4 << 20 }; /* a multiple of every page size */
+
+struct run {
+    const struct content_check *o;
+    struct doublewrite doublewrite;
+    _Atomic uint64_t bytes, pages, pages_damaged;
+    pthread_mutex_t lock; /* guards all below */
+    uint32_t entry;       /* next item: this entry from this offset on */
+    uint64_t offset;
+    struct space_format format; /* of `entry` if it is a tablespace in the middle of its ranges */
+    uint8_t **buffers;          /* RANGE_BYTES each, free ones */
+    size_t n_buffers;
+};
+
+struct item {
+    uint32_t entry;
+    const struct archive_attr *attr;
+    bool is_space;
+    struct space_format format; /* is_space: of its pages */
+    uint64_t offset, len;
+};
+
+/* What must be right about a tablespace before its pages can be looked at. */
+static struct err *check_space(struct space_format *format, const struct archive_attr *a,
+                               uint32_t page_size)
+{
+    TRY(space_format_decode(format, a->space_flags, page_size));
+    if (format->physical != a->page_size)
+        return err_make(CORRUPT, "page size %" PRIu32 " by its flags, %" PRIu32 " by the index",
+                        format->physical, a->page_size);
+    if (a->size % format->physical)
+        return err_make(CORRUPT, "%" PRIu64 " bytes are not whole pages of %" PRIu32, a->size,
+                        format->physical);
+    if (a->size / format->physical > UINT32_MAX - a->first_page)
+        return err_make(CORRUPT, "%" PRIu64 " bytes are more pages than a tablespace can have",
+                        a->size);
+    return NULL;
+}
+
+/* Takes the next item; false at the end. Called with the lock held. */
+static bool take_locked(struct run *r, struct item *item)
+{
+    const uint32_t n = archive_reader_n_entries(r->o->reader);
+    for (; r->entry < n; r->entry++, r->offset = 0) {
+        const struct archive_attr *a = archive_reader_entry(r->o->reader, r->entry);
+        *item = (struct item){.entry = r->entry, .attr = a, .offset = r->offset, .len = a->size};
+        if (a->kind == ARCHIVE_REDO || (r->offset && r->offset >= a->size))
+            continue;
+        if (a->kind == ARCHIVE_SPACE && !r->offset) {
+            struct err *e = check_space(&r->format, a, r->o->page_size);
+            item->is_space = !e;
+            err_free(damage_take(r->o->damage, e, "%s", a->path));
+        } else {
+            item->is_space = a->kind == ARCHIVE_SPACE;
+        }
+        if (item->is_space) {
+            item->format = r->format;
+            item->len = a->size - r->offset < RANGE_BYTES ? a->size - r->offset : RANGE_BYTES;
+            r->offset += item->len;
+        }
+        if (!item->is_space || r->offset >= a->size) {
+            r->entry++;
+            r->offset = 0;
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool take(struct run *r, struct item *item, uint8_t **buf)
+{
+    pthread_mutex_lock(&r->lock);
+    const bool taken = take_locked(r, item);
+    *buf = taken && item->is_space ? r->buffers[--r->n_buffers] : NULL;
+    pthread_mutex_unlock(&r->lock);
+    return taken;
+}
+
+static void give_back(struct run *r, uint8_t *buf)
+{
+    if (!buf)
+        return;
+    pthread_mutex_lock(&r->lock);
+    r->buffers[r->n_buffers++] = buf;
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* Reads everything that is stored of an entry; the reader verifies it. */
+static struct err *read_stored(struct run *r, const struct item *item)
+{
+    AUTO(archive_cursor) cursor = NULL;
+    uint64_t at, len;
+    const uint8_t *data;
+    TRY(archive_cursor_open(&cursor, r->o->reader, item->entry, 0, item->len));
+    do {
+        TRY(signals_check());
+        TRY(archive_cursor_next(cursor, &at, &data, &len));
+        atomic_fetch_add(&r->bytes, data ? len : 0);
+        progress_add(r->o->progress, len);
+    } while (len);
+    return NULL;
+}
+
+/* Reads a range into buf. *stored is false, and buf left alone, when all of it is zeros. */
+static struct err *read_range(struct run *r, const struct item *item, uint8_t *buf, bool *stored)
+{
+    AUTO(archive_cursor) cursor = NULL;
+    uint64_t at, len, filled = 0;
+    const uint8_t *data;
+    *stored = false;
+    TRY(archive_cursor_open(&cursor, r->o->reader, item->entry, item->offset, item->len));
+    for (;;) {
+        TRY(archive_cursor_next(cursor, &at, &data, &len));
+        if (!len)
+            break;
+        if (!data)
+            continue;
+        memset(buf + filled, 0, (size_t)(at - item->offset - filled));
+        memcpy(buf + (at - item->offset), data, (size_t)len);
+        filled = at - item->offset + len;
+        *stored = true;
+        atomic_fetch_add(&r->bytes, len);
+    }
+    if (*stored)
+        memset(buf + filled, 0, (size_t)(item->len - filled));
+    return NULL;
+}
+
+static bool in_doublewrite(const struct run *r, const struct item *item, page_no_t no)
+{
+    return item->attr->space_id == 0 && doublewrite_has(&r->doublewrite, no);
+}
+
+static void page_is_damaged(struct run *r, const struct item *item, uint64_t offset, page_no_t no,
+                            const char *why)
+{
+    atomic_fetch_add(&r->pages_damaged, 1);
+    damage_report(r->o->damage, "%s: page %" PRIu32 " at offset %" PRIu64 ": %s", item->attr->path,
+                  no, offset, why);
+}
+
+static void check_page(struct run *r, const struct item *item, uint64_t offset, const uint8_t *page)
+{
+    const page_no_t no = item->attr->first_page + (page_no_t)(offset / item->format.physical);
+    char why[PAGE_WHY_SIZE];
+    atomic_fetch_add_explicit(&r->pages, 1, memory_order_relaxed);
+    if (page_check(&item->format, item->attr->space_id, no, page, why) == PAGE_CORRUPT &&
+        !in_doublewrite(r, item, no))
+        page_is_damaged(r, item, offset, no, why);
+}
+
+/* A part of the range is lost: which pages? */
+static struct err *check_page_by_page(struct run *r, const struct item *item, uint8_t *buf)
+{
+    const uint32_t size = item->format.physical;
+    for (uint64_t done = 0; done < item->len; done += size) {
+        const uint64_t offset = item->offset + done;
+        struct err *e = archive_read(r->o->reader, item->entry, offset, buf, size);
+        if (!e) {
+            check_page(r, item, offset, buf);
+            continue;
+        }
+        if (e->kind != ERR_CORRUPT)
+            return e;
+        page_is_damaged(r, item, offset, item->attr->first_page + (page_no_t)(offset / size),
+                        e->message);
+        err_free(e);
+        atomic_fetch_add_explicit(&r->pages, 1, memory_order_relaxed);
+    }
+    return NULL;
+}
+
+static struct err *check_range(struct run *r, const struct item *item, uint8_t *buf)
+{
+    bool stored;
+    struct err *e = read_range(r, item, buf, &stored);
+    if (e && e->kind == ERR_CORRUPT) {
+        err_free(e);
+        e = check_page_by_page(r, item, buf);
+    } else if (!e && stored) {
+        for (uint64_t done = 0; done < item->len; done += item->format.physical)
+            check_page(r, item, item->offset + done, buf + done);
+    } else if (!e) {
+        atomic_fetch_add(&r->pages, item->len / item->format.physical); /* zero pages are whole */
+    }
+    progress_add(r->o->progress, item->len);
+    return e;
+}
+
+static struct err *work(void *ctx, bool *more)
+{
+    struct run *r = ctx;
+    struct item item;
+    uint8_t *buf;
+    TRY(signals_check());
+    *more = take(r, &item, &buf);
+    if (!*more)
+        return NULL;
+    if (!item.is_space)
+        return damage_take(r->o->damage, read_stored(r, &item), "%s", item.attr->path);
+    struct err *e = check_range(r, &item, buf);
+    give_back(r, buf);
+    return err_wrap(e, "%s", item.attr->path);
+}
+
+/* Finds the doublewrite area by way of the first file of the system tablespace, if that can be read. */
+static struct err *find_doublewrite(struct run *r)
+{
+    const uint32_t size = r->o->page_size;
+    AUTO_FREE uint8_t *page = mem_alloc(size);
+    char why[PAGE_WHY_SIZE];
+    for (uint32_t i = 0; i < archive_reader_n_entries(r->o->reader); i++) {
+        const struct archive_attr *a = archive_reader_entry(r->o->reader, i);
+        struct space_format format;
+        if (a->kind != ARCHIVE_SPACE || a->space_id || a->first_page ||
+            a->size < (TRX_SYS_PAGE_NO + 1) * size)
+            continue;
+        struct err *e = space_format_decode(&format, a->space_flags, size);
+        if (!e)
+            e = archive_read(r->o->reader, i, (uint64_t)TRX_SYS_PAGE_NO * size, page, size);
+        if (!e && page_check(&format, 0, TRX_SYS_PAGE_NO, page, why) == PAGE_OK)
+            r->doublewrite = doublewrite_of(page, size);
+        if (e && e->kind != ERR_CORRUPT)
+            return e;
+        err_free(e); /* damage is reported in its turn */
+        return NULL;
+    }
+    return NULL;
+}
+
+struct err *content_check_run(struct content_result *out, const struct content_check *options)
+{
+    struct run r = {.o = options, .n_buffers = (size_t)options->parallel};
+    *out = (struct content_result){0};
+    TRY(find_doublewrite(&r));
+    pthread_mutex_init(&r.lock, NULL);
+    r.buffers = mem_alloc(r.n_buffers * sizeof *r.buffers);
+    for (size_t i = 0; i < r.n_buffers; i++)
+        r.buffers[i] = mem_alloc_aligned(RANGE_BYTES);
+    struct err *e = workers_run(options->parallel, work, &r);
+    for (int i = 0; i < options->parallel; i++)
+        free(r.buffers[i]);
+    free(r.buffers);
+    pthread_mutex_destroy(&r.lock);
+    *out = (struct content_result){r.bytes, r.pages, r.pages_damaged};
+    return e;
+}
