@@ -1,6 +1,7 @@
-/* archive/archive_test_util.h: what the tests and the fuzz target of this folder share: a sink into memory that can be
- * told to fail, files from bytes, and resealing: recomputing the checksums of an archive whose fields were patched, so
- * that the checks behind the checksums are reached. */
+/* archive/archive_test_util.h: what the tests and the fuzz target of this folder share: a sink
+ * into memory that can be told to fail, files from bytes, and resealing: recomputing the
+ * checksums of an archive whose fields were patched, so that the checks behind the checksums are
+ * reached. */
 #ifndef MBE_ARCHIVE_TEST_UTIL_H
 #define MBE_ARCHIVE_TEST_UTIL_H
 
@@ -104,13 +105,17 @@ static inline uint8_t test_sample_byte(uint64_t at)
     return block == 5 * piece ? (uint8_t)("one row after another "[(at + at / 97) % 22]) : 0;
 }
 
-/* Chunks: 0-2 the pieces of db/a.ibd, 3 the shared one, 4 the index, 5 the manifest. Entry ids: 0 db, 1 db/a.ibd,
- * 2 db/b.frm, 3 db/c.MYD (zeros), 4 db/d.MYD (a link), 5 dropped. */
+/* Chunks: 0-2 the pieces of db/a.ibd, 3 the shared one, 4 the index, 5 the manifest. Entry ids:
+ * 0 db, 1 db/a.ibd, 2 db/b.frm, 3 db/c.MYD (zeros), 4 db/d.MYD (a link), 5 dropped. */
 static inline struct err *test_sample_write(struct sink *sink, enum archive_codec codec)
 {
     static const struct archive_attr attrs[] = {
         {.kind = ARCHIVE_EMPTY_DIR, .path = "db", .mode = 0700},
-        {.kind = ARCHIVE_SPACE, .path = "db/a.ibd", .mode = 0660, .space_id = 5, .page_size = 16384},
+        {.kind = ARCHIVE_SPACE,
+         .path = "db/a.ibd",
+         .mode = 0660,
+         .space_id = 5,
+         .page_size = 16384},
         {.kind = ARCHIVE_PLAIN, .path = "db/b.frm", .mode = 0660, .mtime = 1795540000},
         {.kind = ARCHIVE_PLAIN, .path = "db/c.MYD", .mode = 0660},
         {.kind = ARCHIVE_SYMLINK, .path = "db/d.MYD", .link_target = "/data/d.MYD", .mode = 0777},
@@ -136,7 +141,8 @@ static inline struct err *test_sample_write(struct sink *sink, enum archive_code
     return archive_writer_finish(w, SAMPLE_MANIFEST);
 }
 
-/* Offset of chunk i (and, for the number of chunks, of the final record) of an undamaged archive. */
+/* Offset of chunk i (and, for the number of chunks, of the final record) of an undamaged
+ * archive. */
 static inline size_t test_chunk_at(const uint8_t *p, uint32_t i)
 {
     size_t at = ARCHIVE_HEADER_SIZE;
@@ -153,8 +159,8 @@ static inline void test_put_hash(uint8_t *p, struct hash128 h)
     put_le64(p + 8, h.hi);
 }
 
-/* Recomputes every checksum: of the header, of each chunk as far as the chunks follow each other by their lengths, and of
- * the final record. */
+/* Recomputes every checksum: of the header, of each chunk as far as the chunks follow each other
+ * by their lengths, and of the final record. */
 static inline void test_reseal(uint8_t *p, size_t n)
 {
     size_t at = ARCHIVE_HEADER_SIZE;
@@ -172,7 +178,8 @@ static inline void test_reseal(uint8_t *p, size_t n)
         at += CHUNK_HEADER_SIZE + (size_t)body;
     }
     if (n >= FINAL_SIZE)
-        test_put_hash(p + n - HASH_SIZE, hash128_of(p + n - FINAL_SIZE, FINAL_SIZE - HASH_SIZE, NULL, 0));
+        test_put_hash(p + n - HASH_SIZE,
+                      hash128_of(p + n - FINAL_SIZE, FINAL_SIZE - HASH_SIZE, NULL, 0));
 }
 
 #endif

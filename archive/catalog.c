@@ -1,8 +1,9 @@
 /* archive/catalog.c: see catalog.h.
  *
  * Two kinds of lock, both flock(2), which a killed process gives back:
- *   on the repository's marker file, while a draft is made, cleaned up or published: so that nobody takes a draft for
- *   abandoned between its mkdir and its lock, or between the removal of its lock file and its rename;
+ *   on the repository's marker file, while a draft is made, cleaned up or published: so that
+ *   nobody takes a draft for abandoned between its mkdir and its lock, or between the removal of
+ *   its lock file and its rename;
  *   on the draft's lock file, as long as the draft lives. */
 #include "archive/catalog.h"
 
@@ -109,7 +110,8 @@ static struct err *check_marker(const char *repo)
     struct stat st;
     size_t len;
     if (stat(repo, &st))
-        return errno == ENOENT ? not_a_repository(repo, "no such directory") : err_os("%s: cannot stat", repo);
+        return errno == ENOENT ? not_a_repository(repo, "no such directory")
+                               : err_os("%s: cannot stat", repo);
     if (!S_ISDIR(st.st_mode))
         return not_a_repository(repo, "not a directory");
     struct err *e = file_read_all(&text, &len, path, 4096);
@@ -123,11 +125,12 @@ static struct err *check_marker(const char *repo)
     return NULL;
 }
 
-/* What a directory may hold and still become a repository: a new file system's lost+found, and what was left by a run
- * that was killed while it wrote the marker. */
+/* What a directory may hold and still become a repository: a new file system's lost+found, and
+ * what was left by a run that was killed while it wrote the marker. */
 static bool is_harmless(const char *name)
 {
-    return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "lost+found") || !strcmp(name, MARKER ".tmp");
+    return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "lost+found") ||
+           !strcmp(name, MARKER ".tmp");
 }
 
 /* *may: there is no directory, or one with nothing in it. */
@@ -149,7 +152,8 @@ static struct err *open_or_create(const char *repo)
     bool may;
     TRY(may_become_repository(repo, &may));
     if (!may)
-        return err_hint(check_marker(repo), "Name an empty or absent directory to make a new repository.");
+        return err_hint(check_marker(repo),
+                        "Name an empty or absent directory to make a new repository.");
     AUTO_FREE char *marker = join(repo, MARKER);
     TRY(file_mkdirs(repo, 0700));
     return file_replace(marker, MARKER_TEXT, strlen(MARKER_TEXT), 0600);
@@ -167,7 +171,8 @@ static struct err *lock_repository(int *fd, const char *repo)
 }
 
 /* Names in the repository for which `take` gives a string, which goes to the list. */
-static struct err *scan(const char *repo, char *(*take)(const char *repo, const char *name), char ***names, size_t *n)
+static struct err *scan(const char *repo, char *(*take)(const char *repo, const char *name),
+                        char ***names, size_t *n)
 {
     size_t cap = 0;
     *names = NULL;
@@ -212,8 +217,8 @@ struct err *catalog_list_load(struct catalog_list *out, const char *repo)
     out->n = n;
     out->items = mem_zalloc(n * sizeof *out->items);
     for (size_t i = 0; i < n; i++)
-        out->items[i] = (struct catalog_item){.id = ids[i],
-                                              .archive_path = mem_printf("%s/%s/" ARCHIVE_NAME, repo, ids[i])};
+        out->items[i] = (struct catalog_item){
+            .id = ids[i], .archive_path = mem_printf("%s/%s/" ARCHIVE_NAME, repo, ids[i])};
     free(ids);
     qsort(out->items, n, sizeof *out->items, compare_items);
     return NULL;
@@ -233,7 +238,8 @@ struct err *catalog_find(char **archive_path, char **found_id, const char *repo,
 {
     const bool latest = !strcmp(id, "latest");
     if (!latest && !is_id(id))
-        return err_hint(err_make(USAGE, "\"%s\" is no backup id", id), "See `mbe list` for the ids there are.");
+        return err_hint(err_make(USAGE, "\"%s\" is no backup id", id),
+                        "See `mbe list` for the ids there are.");
     struct catalog_list list;
     TRY(catalog_list_load(&list, repo));
     size_t i = list.n;
@@ -247,7 +253,8 @@ struct err *catalog_find(char **archive_path, char **found_id, const char *repo,
     } else if (latest) {
         e = err_make(USAGE, "%s: has no backup yet", repo);
     } else {
-        e = err_hint(err_make(USAGE, "%s: has no backup %s", repo, id), "See `mbe list` for the ids there are.");
+        e = err_hint(err_make(USAGE, "%s: has no backup %s", repo, id),
+                     "See `mbe list` for the ids there are.");
     }
     catalog_list_fini(&list);
     return e;
@@ -262,8 +269,9 @@ static char *take_draft(const char *repo, const char *name)
     return id ? mem_strdup(name) : NULL;
 }
 
-/* *held: a living process has the lock. A draft without lock file was never begun, or nearly published, by a process
- * that is gone: those two steps are taken under the repository's lock, which we have. */
+/* *held: a living process has the lock. A draft without lock file was never begun, or nearly
+ * published, by a process that is gone: those two steps are taken under the repository's lock,
+ * which we have. */
 static struct err *draft_is_held(const char *dir, bool *held)
 {
     AUTO_FREE char *path = join(dir, LOCK_NAME);
@@ -322,7 +330,8 @@ static struct err *try_id(struct catalog_draft *d, const char *stem, int number,
         d->archive = join(d->dir, ARCHIVE_NAME);
         return NULL;
     }
-    struct err *e = *taken || errno == EEXIST ? NULL : err_os("%s: cannot create directory", d->dir);
+    struct err *e =
+        *taken || errno == EEXIST ? NULL : err_os("%s: cannot create directory", d->dir);
     *taken = !e;
     free(d->id);
     free(d->dir);
@@ -353,7 +362,8 @@ static struct err *make_lock(struct catalog_draft *d)
     return flock(d->lock_fd, LOCK_EX | LOCK_NB) ? err_os("%s: cannot lock", path) : NULL;
 }
 
-struct err *catalog_begin(struct catalog_draft **out, const char *repo, const char *type, struct log *log)
+struct err *catalog_begin(struct catalog_draft **out, const char *repo, const char *type,
+                          struct log *log)
 {
     AUTO_FD int repo_lock = -1;
     TRY(open_or_create(repo));
@@ -424,8 +434,8 @@ struct err *catalog_publish(struct catalog_draft *d)
     return e;
 }
 
-/* The lock is given up last: until then nobody else takes the directory for abandoned. What cannot be removed now is
- * removed by the next catalog_begin. */
+/* The lock is given up last: until then nobody else takes the directory for abandoned. What
+ * cannot be removed now is removed by the next catalog_begin. */
 void catalog_draft_free(struct catalog_draft *d)
 {
     if (!d)

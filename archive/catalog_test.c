@@ -1,5 +1,6 @@
-/* archive/catalog_test.c: a backup is listed when it is published and not before; what killed runs leave is cleaned up,
- * what living ones hold is not; a directory that is no repository stays untouched. */
+/* archive/catalog_test.c: a backup is listed when it is published and not before; what killed
+ * runs leave is cleaned up, what living ones hold is not; a directory that is no repository
+ * stays untouched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +47,8 @@ static void put_file(const char *dir, const char *name, const char *text)
     assert_null(file_replace(path, text, strlen(text), 0600));
 }
 
-static void assert_error(struct err *e, enum err_kind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void assert_error(struct err *e, enum err_kind kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static void assert_error(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
     char expected[1024];
@@ -114,7 +116,8 @@ static void a_backup_is_listed_once_it_is_published(void **state)
     publish(d);
 
     char *path, *found;
-    AUTO_FREE char *published = mem_printf("%s/%s", repo, id), *archive_path = mem_printf("%s/backup.mbe", published);
+    AUTO_FREE char *published = mem_printf("%s/%s", repo, id),
+                   *archive_path = mem_printf("%s/backup.mbe", published);
     assert_int_equal(count(repo), 1);
     assert_int_equal(n_files(published), 1);
     assert_int_equal(n_files(repo), 2);
@@ -141,7 +144,8 @@ static void a_draft_that_is_given_up_leaves_nothing(void **state)
 static void a_draft_without_archive_cannot_be_published(void **state)
 {
     struct catalog_draft *d = begin(*state);
-    AUTO_FREE char *expected = mem_printf("%s: cannot open: No such file or directory", catalog_draft_archive(d));
+    AUTO_FREE char *expected =
+        mem_printf("%s: cannot open: No such file or directory", catalog_draft_archive(d));
     assert_error(catalog_publish(d), ERR_IO, "%s", expected);
     catalog_draft_free(d);
     assert_int_equal(count(*state), 0);
@@ -171,15 +175,18 @@ static void ids_of_one_second_differ_and_sort_in_order(void **state)
 static void only_what_looks_like_a_backup_is_listed_oldest_first(void **state)
 {
     static const char *const names[] = {
-        "20261124T170632Z-full-10/backup.mbe", "20261124T170632Z-full-2/backup.mbe", "20261124T170632Z-full/backup.mbe",
-        "20251124T170632Z-full/backup.mbe",    "20261124T170632Z-incr/backup.mbe",
+        "20261124T170632Z-full-10/backup.mbe", "20261124T170632Z-full-2/backup.mbe",
+        "20261124T170632Z-full/backup.mbe", "20251124T170632Z-full/backup.mbe",
+        "20261124T170632Z-incr/backup.mbe",
         /* and these are not: */
-        "20261124T170633Z-full/other", ".20261124T170634Z-full.incomplete/backup.mbe", "latest/backup.mbe",
-        "20261124T170632Z/backup.mbe", "20261124T170632Z-full-/backup.mbe", "20261124T170632Z-full-0/backup.mbe",
-        "20261124T170632Z-full-2x/backup.mbe", "20261124T17063Z-full/backup.mbe", "20261124T170632Z-FULL/backup.mbe",
+        "20261124T170633Z-full/other", ".20261124T170634Z-full.incomplete/backup.mbe",
+        "latest/backup.mbe", "20261124T170632Z/backup.mbe", "20261124T170632Z-full-/backup.mbe",
+        "20261124T170632Z-full-0/backup.mbe", "20261124T170632Z-full-2x/backup.mbe",
+        "20261124T17063Z-full/backup.mbe", "20261124T170632Z-FULL/backup.mbe",
         "x20261124T170632Z-full/backup.mbe"};
-    static const char *const expected[] = {"20251124T170632Z-full", "20261124T170632Z-full", "20261124T170632Z-full-2",
-                                           "20261124T170632Z-full-10", "20261124T170632Z-incr"};
+    static const char *const expected[] = {"20251124T170632Z-full", "20261124T170632Z-full",
+                                           "20261124T170632Z-full-2", "20261124T170632Z-full-10",
+                                           "20261124T170632Z-incr"};
     put_file(*state, "mbe-repository", "mbe repository 1\n");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         put_file(*state, names[i], "x");
@@ -193,15 +200,24 @@ static void only_what_looks_like_a_backup_is_listed_oldest_first(void **state)
 
 static void ids_that_are_no_ids_or_not_there_are_usage_errors(void **state)
 {
-    static const char *const bad[] = {"",  "..", "../x", "/etc", "20261124T170632Z-full/..", ".20261124T170632Z-full.incomplete",
-                                      "x", "LATEST", "20261124T170632Z-full "};
+    static const char *const bad[] = {"",
+                                      "..",
+                                      "../x",
+                                      "/etc",
+                                      "20261124T170632Z-full/..",
+                                      ".20261124T170632Z-full.incomplete",
+                                      "x",
+                                      "LATEST",
+                                      "20261124T170632Z-full "};
     char *path = NULL, *id = NULL, *const repo = *state;
     put_file(repo, "mbe-repository", "mbe repository 1\n");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_error(catalog_find(&path, &id, repo, bad[i]), ERR_USAGE, "\"%s\" is no backup id", bad[i]);
+        assert_error(catalog_find(&path, &id, repo, bad[i]), ERR_USAGE, "\"%s\" is no backup id",
+                     bad[i]);
     assert_error(catalog_find(&path, &id, repo, "20261124T170632Z-full"), ERR_USAGE,
                  "%s: has no backup 20261124T170632Z-full", repo);
-    assert_error(catalog_find(&path, &id, repo, "latest"), ERR_USAGE, "%s: has no backup yet", repo);
+    assert_error(catalog_find(&path, &id, repo, "latest"), ERR_USAGE, "%s: has no backup yet",
+                 repo);
     assert_null(path);
     assert_null(id);
 }
@@ -214,17 +230,22 @@ static void a_directory_that_is_no_repository_is_refused_and_untouched(void **st
     put_file(repo, "precious/data", "x");
     assert_error(catalog_begin(&d, repo, "full", NULL), ERR_REFUSED,
                  "%s: is no mbe repository: it has no file mbe-repository", repo);
-    assert_error(catalog_list_load(&list, repo), ERR_REFUSED, "%s: is no mbe repository: it has no file mbe-repository",
-                 repo);
+    assert_error(catalog_list_load(&list, repo), ERR_REFUSED,
+                 "%s: is no mbe repository: it has no file mbe-repository", repo);
     assert_int_equal(n_files(repo), 1);
     assert_true(exists(repo, "precious/data"));
     put_file(repo, "mbe-repository", "mbe repository 2\n");
     assert_error(catalog_begin(&d, repo, "full", NULL), ERR_REFUSED,
-                 "%s: is no mbe repository: its file mbe-repository is not \"mbe repository 1\"", repo);
-    AUTO_FREE char *absent = mem_printf("%s/absent", repo), *file = mem_printf("%s/precious/data", repo);
-    assert_error(catalog_list_load(&list, absent), ERR_REFUSED, "%s: is no mbe repository: no such directory", absent);
-    assert_error(catalog_list_load(&list, file), ERR_REFUSED, "%s: is no mbe repository: not a directory", file);
-    assert_error(catalog_begin(&d, file, "full", NULL), ERR_IO, "%s: cannot open directory: Not a directory", file);
+                 "%s: is no mbe repository: its file mbe-repository is not \"mbe repository 1\"",
+                 repo);
+    AUTO_FREE char *absent = mem_printf("%s/absent", repo),
+                   *file = mem_printf("%s/precious/data", repo);
+    assert_error(catalog_list_load(&list, absent), ERR_REFUSED,
+                 "%s: is no mbe repository: no such directory", absent);
+    assert_error(catalog_list_load(&list, file), ERR_REFUSED,
+                 "%s: is no mbe repository: not a directory", file);
+    assert_error(catalog_begin(&d, file, "full", NULL), ERR_IO,
+                 "%s: cannot open directory: Not a directory", file);
     assert_int_equal(n_files(repo), 2);
     assert_null(d);
 }
@@ -232,7 +253,8 @@ static void a_directory_that_is_no_repository_is_refused_and_untouched(void **st
 static void a_type_that_is_no_word_is_refused(void **state)
 {
     struct catalog_draft *d = NULL;
-    assert_error(catalog_begin(&d, *state, "../x", NULL), ERR_FAILED, "\"../x\" is no type of backup");
+    assert_error(catalog_begin(&d, *state, "../x", NULL), ERR_FAILED,
+                 "\"../x\" is no type of backup");
     assert_int_equal(n_files(*state), 1);
 }
 
@@ -298,7 +320,8 @@ static void the_draft_of_a_killed_run_is_removed_and_that_of_a_living_one_kept(v
     assert_true(exists(repo, ".something.incomplete/x"));
     assert_int_equal(count(repo), 1);
 
-    assert_true(exists(repo, name)); /* a killed run lists nothing and is cleaned up by the next one */
+    assert_true(
+        exists(repo, name)); /* a killed run lists nothing and is cleaned up by the next one */
     catalog_draft_free(begin(repo));
     assert_false(exists(repo, name));
     assert_int_equal(count(repo), 1);

@@ -30,7 +30,8 @@ void unpacker_free(struct unpacker *u)
     free(u);
 }
 
-static struct err *decompress(struct unpacker *u, const struct chunk_header *h, const uint8_t *stored)
+static struct err *decompress(struct unpacker *u, const struct chunk_header *h,
+                              const uint8_t *stored)
 {
     if (!u->zstd)
         u->zstd = ZSTD_createDCtx();
@@ -55,23 +56,27 @@ static struct err *check_records(const struct chunk *c)
     for (uint32_t i = 0; i < c->header.n_records; i++) {
         const struct chunk_record r = chunk_record_at(c, i);
         if (r.len == 0 || r.len > RECORD_LEN_MAX || r.offset > CONTENT_SIZE_MAX)
-            return err_make(CORRUPT, "record %" PRIu32 ": length %" PRIu32 " at content offset %" PRIu64
-                                     " is out of range",
+            return err_make(CORRUPT,
+                            "record %" PRIu32 ": length %" PRIu32 " at content offset %" PRIu64
+                            " is out of range",
                             i, r.len, r.offset);
         data += r.zeros ? 0 : r.len;
     }
     if (c->header.kind == CHUNK_DATA && data != c->header.raw_len)
-        return err_make(CORRUPT, "the records hold %" PRIu64 " bytes, the payload %" PRIu32, data, c->header.raw_len);
+        return err_make(CORRUPT, "the records hold %" PRIu64 " bytes, the payload %" PRIu32, data,
+                        c->header.raw_len);
     return NULL;
 }
 
-struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chunk_header *h, const uint8_t *body)
+struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
+                         const uint8_t *body)
 {
     const size_t table_len = (size_t)h->n_records * RECORD_SIZE;
     const struct hash128 computed = hash128_of(body, table_len + h->stored_len, NULL, 0);
     if (computed.lo != h->body_hash.lo || computed.hi != h->body_hash.hi)
         return err_make(CORRUPT,
-                        "checksum 0x%016" PRIx64 "%016" PRIx64 " stored, 0x%016" PRIx64 "%016" PRIx64 " computed",
+                        "checksum 0x%016" PRIx64 "%016" PRIx64 " stored, 0x%016" PRIx64
+                        "%016" PRIx64 " computed",
                         h->body_hash.hi, h->body_hash.lo, computed.hi, computed.lo);
     *out = (struct chunk){.header = *h, .table = body, .raw = body + table_len};
     TRY(check_records(out));
@@ -82,7 +87,8 @@ struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chu
     return NULL;
 }
 
-/* A piece of len bytes has at most this many records: its blocks, and one more when it starts within a block. */
+/* A piece of len bytes has at most this many records: its blocks, and one more when it starts
+ * within a block. */
 static size_t records_most(size_t len)
 {
     return len / ZERO_BLOCK + 2;
@@ -90,8 +96,9 @@ static size_t records_most(size_t len)
 
 void chunk_build_init(struct chunk_build *b)
 {
-    *b = (struct chunk_build){.head = mem_alloc(CHUNK_HEADER_SIZE + CHUNK_RECORDS_MAX * RECORD_SIZE),
-                              .runs = mem_alloc(CHUNK_RECORDS_MAX * sizeof(struct chunk_run))};
+    *b =
+        (struct chunk_build){.head = mem_alloc(CHUNK_HEADER_SIZE + CHUNK_RECORDS_MAX * RECORD_SIZE),
+                             .runs = mem_alloc(CHUNK_RECORDS_MAX * sizeof(struct chunk_run))};
 }
 
 void chunk_build_fini(struct chunk_build *b)
@@ -110,7 +117,8 @@ void chunk_build_reset(struct chunk_build *b)
 
 bool chunk_build_fits(const struct chunk_build *b, size_t len)
 {
-    return len <= CHUNK_RAW_MAX - b->raw_len && records_most(len) <= CHUNK_RECORDS_MAX - b->n_records;
+    return len <= CHUNK_RAW_MAX - b->raw_len &&
+           records_most(len) <= CHUNK_RECORDS_MAX - b->n_records;
 }
 
 static uint8_t *record_place(const struct chunk_build *b, uint32_t i)
@@ -124,8 +132,8 @@ static void add_record(struct chunk_build *b, const struct chunk_record *r)
     if (b->n_records > b->runs[b->n_runs - 1].first_record) {
         uint8_t *place = record_place(b, b->n_records - 1);
         struct chunk_record last = chunk_record_get(place);
-        if (last.entry == r->entry && last.zeros == r->zeros && last.offset + last.len == r->offset &&
-            last.len <= RECORD_LEN_MAX - r->len) {
+        if (last.entry == r->entry && last.zeros == r->zeros &&
+            last.offset + last.len == r->offset && last.len <= RECORD_LEN_MAX - r->len) {
             last.len += r->len;
             chunk_record_put(place, &last);
             return;
@@ -137,15 +145,17 @@ static void add_record(struct chunk_build *b, const struct chunk_record *r)
 static void add_run(struct chunk_build *b, uint32_t entry, uint64_t offset, uint32_t len)
 {
     struct chunk_run *last = b->n_runs ? &b->runs[b->n_runs - 1] : NULL;
-    if (last && last->entry == entry && last->offset + last->len == offset && last->len <= RECORD_LEN_MAX - len) {
+    if (last && last->entry == entry && last->offset + last->len == offset &&
+        last->len <= RECORD_LEN_MAX - len) {
         last->len += len;
         return;
     }
-    b->runs[b->n_runs++] =
-        (struct chunk_run){.offset = offset, .entry = entry, .len = len, .first_record = b->n_records};
+    b->runs[b->n_runs++] = (struct chunk_run){
+        .offset = offset, .entry = entry, .len = len, .first_record = b->n_records};
 }
 
-/* Length of the block of content at `offset`: up to the next multiple of ZERO_BLOCK, at most left. */
+/* Length of the block of content at `offset`: up to the next multiple of ZERO_BLOCK, at most
+ * left. */
 static uint32_t block_len(uint64_t offset, size_t left)
 {
     const size_t whole = ZERO_BLOCK - (size_t)(offset % ZERO_BLOCK);
@@ -163,7 +173,8 @@ static bool has_zero_block(uint64_t offset, const uint8_t *data, size_t len)
     return false;
 }
 
-static void add_data(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data, uint32_t len)
+static void add_data(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data,
+                     uint32_t len)
 {
     if (!b->own_raw)
         b->own_raw = mem_alloc_aligned(CHUNK_RAW_MAX);
@@ -176,10 +187,12 @@ static void add_data(struct chunk_build *b, uint32_t entry, uint64_t offset, con
 void chunk_build_add_zeros(struct chunk_build *b, uint32_t entry, uint64_t offset, size_t len)
 {
     add_run(b, entry, offset, (uint32_t)len);
-    add_record(b, &(struct chunk_record){.entry = entry, .len = (uint32_t)len, .zeros = true, .offset = offset});
+    add_record(b, &(struct chunk_record){
+                      .entry = entry, .len = (uint32_t)len, .zeros = true, .offset = offset});
 }
 
-void chunk_build_add(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data, size_t len)
+void chunk_build_add(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data,
+                     size_t len)
 {
     add_run(b, entry, offset, (uint32_t)len);
     for (size_t at = 0; at < len;) {
@@ -192,15 +205,17 @@ void chunk_build_add(struct chunk_build *b, uint32_t entry, uint64_t offset, con
             n += next;
         }
         if (zeros)
-            add_record(b, &(struct chunk_record){
-                              .entry = entry, .len = (uint32_t)n, .zeros = true, .offset = offset + at});
+            add_record(
+                b, &(struct chunk_record){
+                       .entry = entry, .len = (uint32_t)n, .zeros = true, .offset = offset + at});
         else
             add_data(b, entry, offset + at, data + at, (uint32_t)n);
         at += n;
     }
 }
 
-void chunk_build_only(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data, size_t len)
+void chunk_build_only(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data,
+                      size_t len)
 {
     chunk_build_reset(b);
     if (has_zero_block(offset, data, len)) {

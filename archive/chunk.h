@@ -1,5 +1,5 @@
-/* archive/chunk.h: a chunk in memory: checked and decompressed when read (chunk_unpack), put together from pieces of
- * content when written (struct chunk_build). No I/O. */
+/* archive/chunk.h: a chunk in memory: checked and decompressed when read (chunk_unpack), put
+ * together from pieces of content when written (struct chunk_build). No I/O. */
 #ifndef MBE_ARCHIVE_CHUNK_H
 #define MBE_ARCHIVE_CHUNK_H
 
@@ -23,8 +23,9 @@ struct unpacker;
 struct unpacker *unpacker_new(void);
 void unpacker_free(struct unpacker *u); /* NULL is fine */
 
-/* `body` holds the chunk_size(h) - CHUNK_HEADER_SIZE bytes behind the header. Verifies the body's checksum, decompresses
- * and checks the records. Valid until the next call with the same unpacker and as long as body lives. */
+/* `body` holds the chunk_size(h) - CHUNK_HEADER_SIZE bytes behind the header. Verifies the
+ * body's checksum, decompresses and checks the records. Valid until the next call with the same
+ * unpacker and as long as body lives. */
 struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
                          const uint8_t *body) MUST_CHECK;
 
@@ -55,13 +56,18 @@ struct chunk_build {
 void chunk_build_init(struct chunk_build *b);
 void chunk_build_fini(struct chunk_build *b);
 void chunk_build_reset(struct chunk_build *b);
-/* Whether a piece of len bytes still fits. An empty build takes every piece of up to CHUNK_RAW_MAX bytes. */
+/* Whether a piece of len bytes still fits. An empty build takes every piece of up to
+ * CHUNK_RAW_MAX bytes. */
 bool chunk_build_fits(const struct chunk_build *b, size_t len);
 /* Adds a piece that fits; zero blocks become records without payload. The data are copied. */
-void chunk_build_add(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data, size_t len);
-/* Adds a piece of up to CHUNK_RAW_MAX zero bytes. It takes one record: fits while chunk_build_fits(b, 0). */
+void chunk_build_add(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data,
+                     size_t len);
+/* Adds a piece of up to CHUNK_RAW_MAX zero bytes. It takes one record: fits while
+ * chunk_build_fits(b, 0). */
 void chunk_build_add_zeros(struct chunk_build *b, uint32_t entry, uint64_t offset, size_t len);
-/* As chunk_build_add for the only piece of a chunk: without zero blocks the data are borrowed instead of copied. */
-void chunk_build_only(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data, size_t len);
+/* As chunk_build_add for the only piece of a chunk: without zero blocks the data are borrowed
+ * instead of copied. */
+void chunk_build_only(struct chunk_build *b, uint32_t entry, uint64_t offset, const uint8_t *data,
+                      size_t len);
 
 #endif

@@ -17,7 +17,8 @@ static struct chunk_record built(const struct chunk_build *b, uint32_t i)
     return chunk_record_get(b->head + CHUNK_HEADER_SIZE + (size_t)i * RECORD_SIZE);
 }
 
-static void assert_record(const struct chunk_build *b, uint32_t i, uint64_t offset, uint32_t len, bool zeros)
+static void assert_record(const struct chunk_build *b, uint32_t i, uint64_t offset, uint32_t len,
+                          bool zeros)
 {
     const struct chunk_record r = built(b, i);
     assert_int_equal(r.offset, offset);
@@ -128,7 +129,10 @@ static const struct {
     uint32_t raw_len;
     const char *message;
 } bad_records[] = {
-    {"length 0", {{1, 0, false, 0}, {1, 8, false, 0}}, 8, "record 0: length 0 at content offset 0 is out of range"},
+    {"length 0",
+     {{1, 0, false, 0}, {1, 8, false, 0}},
+     8,
+     "record 0: length 0 at content offset 0 is out of range"},
     {"length beyond the longest",
      {{1, RECORD_LEN_MAX + 1, true, 0}, {1, 8, false, 0}},
      8,

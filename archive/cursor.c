@@ -1,8 +1,8 @@
 /* archive/cursor.c: content of entries, by index; see reader.h.
  *
- * The chunk a cursor is done with stays, with its buffers, in the reader's slots: the next file of a shared chunk finds it
- * there, decompressed. A cursor that moves on within its own entry reuses its own slot, so that one long file does not
- * push the shared chunks out. */
+ * The chunk a cursor is done with stays, with its buffers, in the reader's slots: the next file
+ * of a shared chunk finds it there, decompressed. A cursor that moves on within its own entry
+ * reuses its own slot, so that one long file does not push the shared chunks out. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ enum { SLOTS_KEPT = 8 };
 struct archive_cursor {
     struct archive_reader *r;
     const struct index_entry *entry;
-    uint64_t from, to;     /* range asked for */
+    uint64_t from, to; /* range asked for */
     size_t next_extent;
     struct chunk_slot *slot; /* of the extent being read, or of the last one */
     uint64_t at, extent_end; /* what is left of the extent being read */
@@ -91,11 +91,12 @@ static size_t first_extent(const struct index_entry *e, uint64_t offset)
     return lo;
 }
 
-struct err *archive_cursor_open(struct archive_cursor **out, struct archive_reader *r, uint32_t i, uint64_t offset,
-                                uint64_t len)
+struct err *archive_cursor_open(struct archive_cursor **out, struct archive_reader *r, uint32_t i,
+                                uint64_t offset, uint64_t len)
 {
     if (i >= r->index.n_entries)
-        return err_make(FAILED, "%s: entry %" PRIu32 " of %" PRIu32, r->path, i, r->index.n_entries);
+        return err_make(FAILED, "%s: entry %" PRIu32 " of %" PRIu32, r->path, i,
+                        r->index.n_entries);
     struct archive_cursor *c = mem_zalloc(sizeof *c);
     c->r = r;
     c->entry = &r->index.entries[i];
@@ -154,18 +155,21 @@ static struct err *next_record(struct archive_cursor *c, struct chunk_record *re
     *rec = (struct chunk_record){0};
     if (c->record < chunk->header.n_records)
         *rec = chunk_record_at(chunk, c->record);
-    if (!rec->len || chunk->header.kind != CHUNK_DATA || rec->entry != c->entry->id || rec->offset != c->at)
+    if (!rec->len || chunk->header.kind != CHUNK_DATA || rec->entry != c->entry->id ||
+        rec->offset != c->at)
         return err_make(CORRUPT,
-                        "%s: chunk %" PRIu32 " at offset %" PRIu64 ": record %" PRIu32 " of %" PRIu32
-                        " is not content offset %" PRIu64 " of %s, as the index has it",
-                        c->r->path, c->slot->number, c->r->index.chunk_at[c->slot->number], c->record,
-                        chunk->header.n_records, c->at, c->entry->attr.path);
+                        "%s: chunk %" PRIu32 " at offset %" PRIu64 ": record %" PRIu32
+                        " of %" PRIu32 " is not content offset %" PRIu64
+                        " of %s, as the index has it",
+                        c->r->path, c->slot->number, c->r->index.chunk_at[c->slot->number],
+                        c->record, chunk->header.n_records, c->at, c->entry->attr.path);
     c->record++;
     return NULL;
 }
 
 /* The next record, clipped to its extent and the range: *len 0 when nothing of it is left. */
-static struct err *take_record(struct archive_cursor *c, uint64_t *offset, const uint8_t **data, uint64_t *len)
+static struct err *take_record(struct archive_cursor *c, uint64_t *offset, const uint8_t **data,
+                               uint64_t *len)
 {
     struct chunk_record rec;
     TRY(next_record(c, &rec));
@@ -185,14 +189,16 @@ static struct err *take_record(struct archive_cursor *c, uint64_t *offset, const
     return NULL;
 }
 
-struct err *archive_cursor_next(struct archive_cursor *c, uint64_t *offset, const uint8_t **data, uint64_t *len)
+struct err *archive_cursor_next(struct archive_cursor *c, uint64_t *offset, const uint8_t **data,
+                                uint64_t *len)
 {
     *offset = 0;
     *data = NULL;
     *len = 0;
     while (!*len) {
         if (c->at >= c->extent_end || c->at >= c->to) {
-            if (c->next_extent == c->entry->n_extents || c->entry->extents[c->next_extent].offset >= c->to)
+            if (c->next_extent == c->entry->n_extents ||
+                c->entry->extents[c->next_extent].offset >= c->to)
                 return NULL;
             TRY(start_extent(c));
         }
@@ -201,14 +207,15 @@ struct err *archive_cursor_next(struct archive_cursor *c, uint64_t *offset, cons
     return NULL;
 }
 
-struct err *archive_read(struct archive_reader *r, uint32_t i, uint64_t offset, void *buf, size_t len)
+struct err *archive_read(struct archive_reader *r, uint32_t i, uint64_t offset, void *buf,
+                         size_t len)
 {
     AUTO(archive_cursor) c = NULL;
     TRY(archive_cursor_open(&c, r, i, offset, len));
     const uint64_t size = c->entry->attr.size;
     if (offset > size || len > size - offset)
-        return err_make(FAILED, "%s: %s: %zu bytes at %" PRIu64 " lie beyond its size %" PRIu64, r->path,
-                        c->entry->attr.path, len, offset, size);
+        return err_make(FAILED, "%s: %s: %zu bytes at %" PRIu64 " lie beyond its size %" PRIu64,
+                        r->path, c->entry->attr.path, len, offset, size);
     memset(buf, 0, len);
     for (;;) {
         uint64_t at, n;

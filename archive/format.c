@@ -46,12 +46,14 @@ static void put_own_hash(uint8_t *p, size_t n)
 static struct err *check_frame(const uint8_t *p, size_t n, const char *magic, const char *what)
 {
     if (memcmp(p, magic, MAGIC_SIZE))
-        return err_make(CORRUPT, "no %s here: magic 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected", what,
+        return err_make(CORRUPT,
+                        "no %s here: magic 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected", what,
                         be64(p), be64(magic));
     const struct hash128 stored = get_hash(p + n), computed = hash128_of(p, n, NULL, 0);
     if (stored.lo != computed.lo || stored.hi != computed.hi)
         return err_make(CORRUPT,
-                        "%s checksum 0x%016" PRIx64 "%016" PRIx64 " stored, 0x%016" PRIx64 "%016" PRIx64 " computed",
+                        "%s checksum 0x%016" PRIx64 "%016" PRIx64 " stored, 0x%016" PRIx64
+                        "%016" PRIx64 " computed",
                         what, stored.hi, stored.lo, computed.hi, computed.lo);
     return NULL;
 }
@@ -60,14 +62,15 @@ static struct err *check_version(unsigned version, const char *what)
 {
     if (version == ARCHIVE_VERSION)
         return NULL;
-    struct err *e = err_make(FAILED, "%s has format version %u, this mbe reads version %d", what, version,
-                             ARCHIVE_VERSION);
+    struct err *e = err_make(FAILED, "%s has format version %u, this mbe reads version %d", what,
+                             version, ARCHIVE_VERSION);
     return err_hint(e, "Use the mbe that wrote the archive, or a newer one.");
 }
 
 static struct err *check_zero(const uint8_t *p, size_t n, const char *what)
 {
-    return bytes_are_zero(p, n) ? NULL : err_make(CORRUPT, "reserved bytes of the %s are not zero", what);
+    return bytes_are_zero(p, n) ? NULL
+                                : err_make(CORRUPT, "reserved bytes of the %s are not zero", what);
 }
 
 void archive_header_put(uint8_t *p, const struct archive_header *h)
@@ -110,13 +113,15 @@ void chunk_header_put(uint8_t *p, const struct chunk_header *h)
 static struct err *check_chunk_features(const uint8_t *p)
 {
     if (p[8] != CHUNK_VERSION)
-        return err_make(FAILED, "chunk layout version %u, this mbe reads version %d", p[8], CHUNK_VERSION);
+        return err_make(FAILED, "chunk layout version %u, this mbe reads version %d", p[8],
+                        CHUNK_VERSION);
     if (p[9] & CHUNK_SEALED)
         return err_make(FAILED, "the chunk is encrypted, which this mbe cannot read");
     if (p[9])
         return err_make(FAILED, "chunk flags 0x%02x are not known to this mbe", p[9]);
     if (le32(p + 12))
-        return err_make(FAILED, "lane %" PRIu32 ", this mbe reads archives of one lane", le32(p + 12));
+        return err_make(FAILED, "lane %" PRIu32 ", this mbe reads archives of one lane",
+                        le32(p + 12));
     if (p[10] != ARCHIVE_CODEC_NONE && p[10] != ARCHIVE_CODEC_ZSTD)
         return err_make(FAILED, "codec %u is not known to this mbe", p[10]);
     if (p[11] < CHUNK_DATA || p[11] > CHUNK_MANIFEST)
@@ -127,18 +132,25 @@ static struct err *check_chunk_features(const uint8_t *p)
 static struct err *check_chunk_sizes(const struct chunk_header *h)
 {
     if (h->n_records > CHUNK_RECORDS_MAX)
-        return err_make(CORRUPT, "%" PRIu32 " records, at most %d expected", h->n_records, CHUNK_RECORDS_MAX);
+        return err_make(CORRUPT, "%" PRIu32 " records, at most %d expected", h->n_records,
+                        CHUNK_RECORDS_MAX);
     if ((h->kind == CHUNK_DATA) != (h->n_records > 0))
-        return err_make(CORRUPT, "%" PRIu32 " records in a chunk of kind %u", h->n_records, h->kind);
+        return err_make(CORRUPT, "%" PRIu32 " records in a chunk of kind %u", h->n_records,
+                        h->kind);
     if (h->raw_len > CHUNK_RAW_MAX)
-        return err_make(CORRUPT, "raw length %" PRIu32 ", at most %d expected", h->raw_len, CHUNK_RAW_MAX);
-    const bool fits = h->codec == ARCHIVE_CODEC_NONE ? h->stored_len == h->raw_len : h->stored_len < h->raw_len;
+        return err_make(CORRUPT, "raw length %" PRIu32 ", at most %d expected", h->raw_len,
+                        CHUNK_RAW_MAX);
+    const bool fits =
+        h->codec == ARCHIVE_CODEC_NONE ? h->stored_len == h->raw_len : h->stored_len < h->raw_len;
     if (!fits)
-        return err_make(CORRUPT, "stored length %" PRIu32 " does not go with raw length %" PRIu32 " and codec %u",
+        return err_make(CORRUPT,
+                        "stored length %" PRIu32 " does not go with raw length %" PRIu32
+                        " and codec %u",
                         h->stored_len, h->raw_len, h->codec);
     if (h->kind != CHUNK_DATA && h->raw_len / SECTION_RATIO_MAX > h->stored_len)
-        return err_make(CORRUPT, "raw length %" PRIu32 " of an index chunk with stored length %" PRIu32
-                                 ", at most %d times as much expected",
+        return err_make(CORRUPT,
+                        "raw length %" PRIu32 " of an index chunk with stored length %" PRIu32
+                        ", at most %d times as much expected",
                         h->raw_len, h->stored_len, SECTION_RATIO_MAX);
     return NULL;
 }
@@ -168,8 +180,10 @@ void chunk_record_put(uint8_t *p, const struct chunk_record *r)
 struct chunk_record chunk_record_get(const uint8_t *p)
 {
     const uint32_t len = le32(p + 4);
-    return (struct chunk_record){
-        .entry = le32(p), .len = len & ~RECORD_ZEROS, .zeros = (len & RECORD_ZEROS) != 0, .offset = le64(p + 8)};
+    return (struct chunk_record){.entry = le32(p),
+                                 .len = len & ~RECORD_ZEROS,
+                                 .zeros = (len & RECORD_ZEROS) != 0,
+                                 .offset = le64(p + 8)};
 }
 
 void final_record_put(uint8_t *p, const struct final_record *f)
@@ -191,23 +205,28 @@ void final_record_put(uint8_t *p, const struct final_record *f)
     put_own_hash(p, FINAL_SIZE - HASH_SIZE);
 }
 
-/* The sections follow each other and end at the final record; each is at least as long as the headers of its chunks. */
+/* The sections follow each other and end at the final record; each is at least as long as the
+ * headers of its chunks. */
 static struct err *check_final_layout(const struct final_record *f)
 {
     if (f->index_at < ARCHIVE_HEADER_SIZE || f->manifest_at < f->index_at || f->at < f->manifest_at)
-        return err_make(CORRUPT, "final record: index at %" PRIu64 ", manifest at %" PRIu64 " and end at %" PRIu64
-                                 " are out of order",
+        return err_make(CORRUPT,
+                        "final record: index at %" PRIu64 ", manifest at %" PRIu64
+                        " and end at %" PRIu64 " are out of order",
                         f->index_at, f->manifest_at, f->at);
     const uint64_t data = f->index_at - ARCHIVE_HEADER_SIZE;
     const uint64_t index = f->manifest_at - f->index_at, manifest = f->at - f->manifest_at;
-    if (f->n_data_chunks > data / CHUNK_HEADER_SIZE || f->n_index_chunks > index / CHUNK_HEADER_SIZE ||
+    if (f->n_data_chunks > data / CHUNK_HEADER_SIZE ||
+        f->n_index_chunks > index / CHUNK_HEADER_SIZE ||
         f->n_manifest_chunks > manifest / CHUNK_HEADER_SIZE || f->n_data_chunks > UINT32_MAX)
-        return err_make(CORRUPT, "final record: %" PRIu64 " data, %" PRIu32 " index and %" PRIu32
-                                 " manifest chunks do not fit an archive of %" PRIu64 " bytes",
+        return err_make(CORRUPT,
+                        "final record: %" PRIu64 " data, %" PRIu32 " index and %" PRIu32
+                        " manifest chunks do not fit an archive of %" PRIu64 " bytes",
                         f->n_data_chunks, f->n_index_chunks, f->n_manifest_chunks, f->at);
     if (f->index_len > index * SECTION_RATIO_MAX || f->manifest_len > manifest * SECTION_RATIO_MAX)
-        return err_make(CORRUPT, "final record: %" PRIu64 " bytes of index and %" PRIu64
-                                 " of manifest do not fit an archive of %" PRIu64 " bytes",
+        return err_make(CORRUPT,
+                        "final record: %" PRIu64 " bytes of index and %" PRIu64
+                        " of manifest do not fit an archive of %" PRIu64 " bytes",
                         f->index_len, f->manifest_len, f->at);
     return NULL;
 }
@@ -217,7 +236,8 @@ struct err *final_record_get(struct final_record *f, const uint8_t *p)
     TRY(check_frame(p, FINAL_SIZE - HASH_SIZE, FINAL_MAGIC, "final record"));
     TRY(check_version(le16(p + 8), "the final record"));
     if (le32(p + 12) != 1)
-        return err_make(FAILED, "the archive has %" PRIu32 " lanes, this mbe reads one", le32(p + 12));
+        return err_make(FAILED, "the archive has %" PRIu32 " lanes, this mbe reads one",
+                        le32(p + 12));
     TRY(check_zero(p + 10, 2, "final record"));
     TRY(check_zero(p + 84, 12, "final record"));
     *f = (struct final_record){.archive_id = le64(p + 16),

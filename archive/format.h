@@ -1,5 +1,6 @@
-/* archive/format.h: every magic, header and field of an archive. The page to read first; docs/archive-format.md says the
- * same at length, for the author of a second reader. All integers are little-endian.
+/* archive/format.h: every magic, header and field of an archive. The page to read first;
+ * docs/archive-format.md says the same at length, for the author of a second reader. All
+ * integers are little-endian.
  *
  *   archive header | data chunk ... | index chunk ... | manifest chunk ... | final record
  *
@@ -9,13 +10,15 @@
  *        8    2 format version, 1; a reader refuses a newer one
  *       10    2 zero
  *       12    4 flags, zero
- *       16    8 archive id: random, repeated in every chunk. It tells this archive's chunks from those of another archive
- *               that happens to be stored inside this one, when a reader searches for the next chunk after damage
+ *       16    8 archive id: random, repeated in every chunk. When a reader searches for the next
+ *               chunk after damage, it tells this archive's chunks from those of another archive
+ *               that happens to be stored inside this one
  *       24    8 time of creation, seconds since 1970
  *       32   16 zero
  *       48   16 XXH3-128 of bytes 0-47
  *
- * Chunk header, 112 bytes; the record table and the stored payload follow it (together: the body)
+ * Chunk header, 112 bytes; the record table and the stored payload follow it (together: the
+ * body)
  *        0    8 magic "\x93mbeCHK\n"
  *        8    1 version of the chunk layout, 1
  *        9    1 flags, CHUNK_SEALED
@@ -34,8 +37,8 @@
  *       80   16 XXH3-128 of the body
  *       96   16 XXH3-128 of bytes 0-95, and so of header and body
  *
- * Record, 16 bytes: a run of one entry's content. The payloads of the records with data follow each other, in the
- * table's order, as the raw payload.
+ * Record, 16 bytes: a run of one entry's content. The payloads of the records with data follow
+ * each other, in the table's order, as the raw payload.
  *        0    4 entry id
  *        4    4 length in bytes, not 0; top bit set: zeros, without payload
  *        8    8 offset in the entry's content
@@ -58,7 +61,8 @@
  *       84   12 zero
  *       96   16 XXH3-128 of bytes 0-95
  *
- * A 128-bit checksum is stored as its low, then its high 64 bits. The index is described in index.h. */
+ * A 128-bit checksum is stored as its low, then its high 64 bits. The index is described in
+ * index.h. */
 #ifndef MBE_ARCHIVE_FORMAT_H
 #define MBE_ARCHIVE_FORMAT_H
 
@@ -86,8 +90,8 @@ enum {
     CHUNK_RECORDS_MAX = 4096,
     CHUNK_RAW_MAX = ARCHIVE_PIECE_MAX,
     CHUNK_SIZE_MAX = CHUNK_HEADER_SIZE + CHUNK_RECORDS_MAX * RECORD_SIZE + CHUNK_RAW_MAX,
-    /* Index and manifest chunks: raw length at most this times the stored length, so that what a reader must keep in
-     * memory is bounded by the size of the file. */
+    /* Index and manifest chunks: raw length at most this times the stored length, so that what a
+     * reader must keep in memory is bounded by the size of the file. */
     SECTION_RATIO_MAX = 32,
     ZERO_BLOCK = 4096,
     RECORD_LEN_MAX = 1 << 30,
@@ -137,9 +141,9 @@ struct final_record {
 /* XXH3-128 of a, then b. */
 struct hash128 hash128_of(const void *a, size_t n_a, const void *b, size_t n_b);
 
-/* The _put functions fill exactly the size of their structure, checksum included. The _get functions check everything
- * that can be checked without knowing more of the archive; errors say what is wrong, not where. Kind CORRUPT, or FAILED
- * where a newer version is needed. */
+/* The _put functions fill exactly the size of their structure, checksum included. The _get
+ * functions check everything that can be checked without knowing more of the archive; errors say
+ * what is wrong, not where. Kind CORRUPT, or FAILED where a newer version is needed. */
 void archive_header_put(uint8_t *p, const struct archive_header *h);
 struct err *archive_header_get(struct archive_header *h, const uint8_t *p) MUST_CHECK;
 void chunk_header_put(uint8_t *p, const struct chunk_header *h);

@@ -1,4 +1,5 @@
-/* archive/format_test.c: headers and final record: what is put comes back, what cannot be true is refused by name. */
+/* archive/format_test.c: headers and final record: what is put comes back, what cannot be true
+ * is refused by name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,8 @@
 #include "archive/archive_test_util.h"
 #include "archive/format.h"
 
-/* One field overwritten behind the writer's back; the structure's own checksum is made right again. */
+/* One field overwritten behind the writer's back; the structure's own checksum is made right
+ * again. */
 struct patch {
     const char *name;
     size_t at, width;
@@ -36,7 +38,8 @@ static void archive_header_comes_back_and_newer_versions_are_refused(void **stat
 {
     (void)state;
     static const struct patch patches[] = {
-        {"version", 8, 2, 2, ERR_FAILED, "the archive has format version 2, this mbe reads version 1"},
+        {"version", 8, 2, 2, ERR_FAILED,
+         "the archive has format version 2, this mbe reads version 1"},
         {"flags", 12, 4, 1, ERR_CORRUPT, "reserved bytes of the archive header are not zero"},
         {"reserved", 40, 1, 1, ERR_CORRUPT, "reserved bytes of the archive header are not zero"},
     };
@@ -64,7 +67,8 @@ static void every_bit_of_a_header_is_covered_by_its_checksum(void **state)
 {
     (void)state;
     uint8_t bytes[CHUNK_HEADER_SIZE];
-    struct chunk_header h = {.kind = CHUNK_DATA, .n_records = 1, .raw_len = 8, .stored_len = 8}, got;
+    struct chunk_header h = {.kind = CHUNK_DATA, .n_records = 1, .raw_len = 8, .stored_len = 8},
+                        got;
     chunk_header_put(bytes, &h);
     assert_null(chunk_header_get(&got, bytes));
     for (size_t bit = 0; bit < sizeof bytes * 8; bit++) {
@@ -72,7 +76,8 @@ static void every_bit_of_a_header_is_covered_by_its_checksum(void **state)
         struct err *e = chunk_header_get(&got, bytes);
         if (!e)
             fail_msg("bit %zu is not covered", bit);
-        assert_non_null(strstr(e->message, bit < 64 ? "no chunk header here" : "chunk header checksum"));
+        assert_non_null(
+            strstr(e->message, bit < 64 ? "no chunk header here" : "chunk header checksum"));
         err_free(e);
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
@@ -87,7 +92,8 @@ static const struct patch chunk_patches[] = {
     {"kind 4", 11, 1, 4, ERR_FAILED, "chunk kind 4 is not known to this mbe"},
     {"lane", 12, 4, 3, ERR_FAILED, "lane 3, this mbe reads archives of one lane"},
     {"records beyond the limit", 32, 4, 4097, ERR_CORRUPT, "4097 records, at most 4096 expected"},
-    {"records of 2^32", 32, 4, UINT32_MAX, ERR_CORRUPT, "4294967295 records, at most 4096 expected"},
+    {"records of 2^32", 32, 4, UINT32_MAX, ERR_CORRUPT,
+     "4294967295 records, at most 4096 expected"},
     {"no records", 32, 4, 0, ERR_CORRUPT, "0 records in a chunk of kind 1"},
     {"records in an index", 11, 1, CHUNK_INDEX, ERR_CORRUPT, "2 records in a chunk of kind 2"},
     {"raw length", 36, 4, 1048577, ERR_CORRUPT, "raw length 1048577, at most 1048576 expected"},
@@ -97,13 +103,15 @@ static const struct patch chunk_patches[] = {
      "stored length 4294967295 does not go with raw length 1000 and codec 0"},
     {"zstd that does not shrink", 10, 1, 1, ERR_CORRUPT,
      "stored length 1000 does not go with raw length 1000 and codec 1"},
-    {"nonce of an unsealed chunk", 48, 1, 1, ERR_CORRUPT, "reserved bytes of the chunk header are not zero"},
+    {"nonce of an unsealed chunk", 48, 1, 1, ERR_CORRUPT,
+     "reserved bytes of the chunk header are not zero"},
 };
 
 static void impossible_chunk_headers_are_refused_by_name(void **state)
 {
     (void)state;
-    const struct chunk_header h = {.kind = CHUNK_DATA, .n_records = 2, .raw_len = 1000, .stored_len = 1000};
+    const struct chunk_header h = {
+        .kind = CHUNK_DATA, .n_records = 2, .raw_len = 1000, .stored_len = 1000};
     for (size_t i = 0; i < sizeof chunk_patches / sizeof *chunk_patches; i++) {
         uint8_t bytes[CHUNK_HEADER_SIZE];
         struct chunk_header got;
@@ -118,20 +126,24 @@ static void an_index_chunk_may_not_grow_without_bound(void **state)
 {
     (void)state;
     uint8_t bytes[CHUNK_HEADER_SIZE];
-    struct chunk_header got, h = {.codec = 1, .kind = CHUNK_INDEX, .raw_len = 33000, .stored_len = 1031};
+    struct chunk_header got,
+        h = {.codec = 1, .kind = CHUNK_INDEX, .raw_len = 33000, .stored_len = 1031};
     chunk_header_put(bytes, &h);
     assert_null(chunk_header_get(&got, bytes));
     h.stored_len = 1030;
     chunk_header_put(bytes, &h);
     struct err *e = chunk_header_get(&got, bytes);
     assert_non_null(e);
-    assert_string_equal(e->message, "raw length 33000 of an index chunk with stored length 1030, at most 32 times as "
-                                    "much expected");
+    assert_string_equal(
+        e->message,
+        "raw length 33000 of an index chunk with stored length 1030, at most 32 times as "
+        "much expected");
     err_free(e);
 }
 
 static const struct patch final_patches[] = {
-    {"version", 8, 2, 7, ERR_FAILED, "the final record has format version 7, this mbe reads version 1"},
+    {"version", 8, 2, 7, ERR_FAILED,
+     "the final record has format version 7, this mbe reads version 1"},
     {"lanes", 12, 4, 2, ERR_FAILED, "the archive has 2 lanes, this mbe reads one"},
     {"reserved", 90, 1, 2, ERR_CORRUPT, "reserved bytes of the final record are not zero"},
     {"index before the data", 40, 8, 63, ERR_CORRUPT,
@@ -139,15 +151,19 @@ static const struct patch final_patches[] = {
     {"manifest before the index", 64, 8, 999, ERR_CORRUPT,
      "final record: index at 1000, manifest at 999 and end at 3000 are out of order"},
     {"index beyond the end", 40, 8, UINT64_MAX, ERR_CORRUPT,
-     "final record: index at 18446744073709551615, manifest at 2000 and end at 3000 are out of order"},
+     "final record: index at 18446744073709551615, manifest at 2000 and end at 3000 are out of "
+     "order"},
     {"data chunks", 32, 8, UINT64_MAX, ERR_CORRUPT,
-     "final record: 18446744073709551615 data, 1 index and 1 manifest chunks do not fit an archive of 3000 bytes"},
+     "final record: 18446744073709551615 data, 1 index and 1 manifest chunks do not fit an archive "
+     "of 3000 bytes"},
     {"index chunks", 56, 4, UINT32_MAX, ERR_CORRUPT,
-     "final record: 3 data, 4294967295 index and 1 manifest chunks do not fit an archive of 3000 bytes"},
+     "final record: 3 data, 4294967295 index and 1 manifest chunks do not fit an archive of 3000 "
+     "bytes"},
     {"manifest chunks", 60, 4, 9, ERR_CORRUPT,
      "final record: 3 data, 1 index and 9 manifest chunks do not fit an archive of 3000 bytes"},
     {"index length", 48, 8, UINT64_MAX, ERR_CORRUPT,
-     "final record: 18446744073709551615 bytes of index and 200 of manifest do not fit an archive of 3000 bytes"},
+     "final record: 18446744073709551615 bytes of index and 200 of manifest do not fit an archive "
+     "of 3000 bytes"},
     {"manifest length", 72, 8, 32001, ERR_CORRUPT,
      "final record: 100 bytes of index and 32001 of manifest do not fit an archive of 3000 bytes"},
 };

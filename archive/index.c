@@ -64,7 +64,8 @@ static int compare_path(const void *key, const void *entry)
     return order ? order : -(path[k->len] != '\0');
 }
 
-static const struct index_entry *find(const struct index_entry *entries, uint32_t n, struct path_key key)
+static const struct index_entry *find(const struct index_entry *entries, uint32_t n,
+                                      struct path_key key)
 {
     return n ? bsearch(&key, entries, n, sizeof *entries, compare_path) : NULL;
 }
@@ -76,12 +77,15 @@ int64_t index_find(const struct index_entry *entries, uint32_t n, const char *pa
 }
 
 /* A link or file as a parent would lead a restore out of its target, or nowhere. */
-static struct err *check_parents(const struct index_entry *entries, uint32_t n, const char *path, enum err_kind kind)
+static struct err *check_parents(const struct index_entry *entries, uint32_t n, const char *path,
+                                 enum err_kind kind)
 {
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        const struct index_entry *parent = find(entries, n, (struct path_key){path, (size_t)(slash - path)});
+        const struct index_entry *parent =
+            find(entries, n, (struct path_key){path, (size_t)(slash - path)});
         if (parent && parent->attr.kind != ARCHIVE_EMPTY_DIR)
-            return err_new(kind, __FILE__, __LINE__, "entry %s lies below %s, which is no directory", path,
+            return err_new(kind, __FILE__, __LINE__,
+                           "entry %s lies below %s, which is no directory", path,
                            parent->attr.path);
     }
     return NULL;
@@ -92,10 +96,11 @@ struct err *index_check_paths(const struct index_entry *entries, uint32_t n, enu
     for (uint32_t i = 1; i < n; i++) {
         const int order = strcmp(entries[i - 1].attr.path, entries[i].attr.path);
         if (order == 0)
-            return err_new(kind, __FILE__, __LINE__, "two entries have the path %s", entries[i].attr.path);
-        if (order > 0)
-            return err_new(kind, __FILE__, __LINE__, "entries %s and %s are out of order", entries[i - 1].attr.path,
+            return err_new(kind, __FILE__, __LINE__, "two entries have the path %s",
                            entries[i].attr.path);
+        if (order > 0)
+            return err_new(kind, __FILE__, __LINE__, "entries %s and %s are out of order",
+                           entries[i - 1].attr.path, entries[i].attr.path);
     }
     for (uint32_t i = 0; i < n; i++)
         TRY(check_parents(entries, n, entries[i].attr.path, kind));
@@ -154,11 +159,13 @@ void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, uint32_t n
     }
 }
 
-static struct err *get_chunks(struct index *x, struct reader *r, uint32_t n_chunks, uint64_t data_end)
+static struct err *get_chunks(struct index *x, struct reader *r, uint32_t n_chunks,
+                              uint64_t data_end)
 {
     const uint64_t n = rd_varint(r);
     if (n != n_chunks || n > rd_left(r))
-        return err_make(CORRUPT, "%" PRIu64 " data chunks in the index, %" PRIu32 " expected", n, n_chunks);
+        return err_make(CORRUPT, "%" PRIu64 " data chunks in the index, %" PRIu32 " expected", n,
+                        n_chunks);
     x->n_chunks = n_chunks;
     x->chunk_at = mem_alloc(((size_t)n + 1) * sizeof *x->chunk_at);
     uint64_t at = ARCHIVE_HEADER_SIZE;
@@ -166,13 +173,14 @@ static struct err *get_chunks(struct index *x, struct reader *r, uint32_t n_chun
         x->chunk_at[i] = at;
         const uint64_t size = rd_varint(r);
         if (size < CHUNK_HEADER_SIZE || size > CHUNK_SIZE_MAX)
-            return err_make(CORRUPT, "chunk %" PRIu32 " has %" PRIu64 " bytes, %d to %d expected", i, size,
-                            CHUNK_HEADER_SIZE, CHUNK_SIZE_MAX);
+            return err_make(CORRUPT, "chunk %" PRIu32 " has %" PRIu64 " bytes, %d to %d expected",
+                            i, size, CHUNK_HEADER_SIZE, CHUNK_SIZE_MAX);
         at += size;
     }
     x->chunk_at[n] = at;
     if (at != data_end)
-        return err_make(CORRUPT, "the data chunks end at offset %" PRIu64 ", %" PRIu64 " expected", at, data_end);
+        return err_make(CORRUPT, "the data chunks end at offset %" PRIu64 ", %" PRIu64 " expected",
+                        at, data_end);
     return NULL;
 }
 
@@ -210,12 +218,13 @@ static struct err *get_attr(struct index_entry *e, struct reader *r)
     return problem ? err_make(CORRUPT, "%s %s", a->path, problem) : NULL;
 }
 
-static struct err *get_extent(struct index *x, const struct index_entry *e, const struct index_extent *before,
-                              struct reader *r)
+static struct err *get_extent(struct index *x, const struct index_entry *e,
+                              const struct index_extent *before, struct reader *r)
 {
     struct index_extent *ext = &x->extents[x->n_extents];
     const uint64_t end = before ? before->offset + before->len : 0;
-    const uint64_t room = e->attr.size - end; /* the extent before was found to lie within the size */
+    const uint64_t room =
+        e->attr.size - end; /* the extent before was found to lie within the size */
     const uint64_t gap = rd_varint(r), len = rd_varint(r);
     const int64_t step = rd_zigzag(r);
     const uint64_t record = rd_varint_max(r, CHUNK_RECORDS_MAX - 1);
@@ -223,11 +232,13 @@ static struct err *get_extent(struct index *x, const struct index_entry *e, cons
     if (r->ran_out)
         return err_make(CORRUPT, "%s: an extent cannot be decoded", e->attr.path);
     if (gap > room || len > room - gap || len == 0 || len > RECORD_LEN_MAX)
-        return err_make(CORRUPT, "%s: extent of %" PRIu64 " bytes %" PRIu64 " behind offset %" PRIu64
-                                 " does not lie within the size %" PRIu64,
+        return err_make(CORRUPT,
+                        "%s: extent of %" PRIu64 " bytes %" PRIu64 " behind offset %" PRIu64
+                        " does not lie within the size %" PRIu64,
                         e->attr.path, len, gap, end, e->attr.size);
     if (step < -last_chunk || step >= (int64_t)x->n_chunks - last_chunk)
-        return err_make(CORRUPT, "%s: extent at offset %" PRIu64 " names a chunk that is not in the archive",
+        return err_make(CORRUPT,
+                        "%s: extent at offset %" PRIu64 " names a chunk that is not in the archive",
                         e->attr.path, end + gap);
     *ext = (struct index_extent){.offset = end + gap,
                                  .entry = e->id,
@@ -256,7 +267,8 @@ static struct err *get_entries(struct index *x, struct reader *r, uint32_t n_ent
 {
     const uint64_t n = rd_varint(r);
     if (r->ran_out || n != n_entries || n > rd_left(r) / ENTRY_LEN_MIN)
-        return err_make(CORRUPT, "%" PRIu64 " entries in the index, %" PRIu32 " expected", n, n_entries);
+        return err_make(CORRUPT, "%" PRIu64 " entries in the index, %" PRIu32 " expected", n,
+                        n_entries);
     size_t cap = 0;
     x->entries = mem_zalloc((size_t)n * sizeof *x->entries);
     for (; x->n_entries < n_entries; x->n_entries++)
@@ -271,8 +283,8 @@ static struct err *get_entries(struct index *x, struct reader *r, uint32_t n_ent
     return index_check_paths(x->entries, x->n_entries, ERR_CORRUPT);
 }
 
-struct err *index_decode(struct index *out, uint8_t *text, size_t len, uint32_t n_chunks, uint64_t data_end,
-                         uint32_t n_entries)
+struct err *index_decode(struct index *out, uint8_t *text, size_t len, uint32_t n_chunks,
+                         uint64_t data_end, uint32_t n_entries)
 {
     struct reader r = reader_of(text, len);
     *out = (struct index){.text = text};

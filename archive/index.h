@@ -1,8 +1,9 @@
-/* archive/index.h: the index of an archive: where its data chunks lie, its entries sorted by path (as bytes), and for
- * each entry the pieces of its content sorted by offset. Encoded as one byte string, which is stored in index chunks:
+/* archive/index.h: the index of an archive: where its data chunks lie, its entries sorted by
+ * path (as bytes), and for each entry the pieces of its content sorted by offset. Encoded as one
+ * byte string, which is stored in index chunks:
  *
- *   number of data chunks, then for each its size in bytes (header, table and payload); the first begins behind the
- *   archive header, each next one where the last ended
+ *   number of data chunks, then for each its size in bytes (header, table and payload); the first
+ *   begins behind the archive header, each next one where the last ended
  *   number of entries, then for each:
  *     kind
  *     length of the path, its bytes, a zero byte
@@ -11,11 +12,13 @@
  *     space id, page size, space flags, first page, LSN at start
  *     number of extents, then for each:
  *       offset minus the end of the extent before it (or 0), length (not 0)
- *       number of the data chunk minus that of the extent before it (or 0) (signed), number of its first record there
+ *       number of the data chunk minus that of the extent before it (or 0) (signed), number of its
+ *       first record there
  *
- * All numbers are varints (varint.h), the signed ones zigzag-coded. An extent covers a contiguous piece of content; the
- * records from its first record on describe it in order, without gap, as far as its length; what the last of them holds
- * beyond that is not part of the entry. */
+ * All numbers are varints (varint.h), the signed ones zigzag-coded. An extent covers a
+ * contiguous piece of content; the records from its first record on describe it in order,
+ * without gap, as far as its length; what the last of them holds beyond that is not part of the
+ * entry. */
 #ifndef MBE_ARCHIVE_INDEX_H
 #define MBE_ARCHIVE_INDEX_H
 
@@ -33,7 +36,8 @@ struct index_extent {
     uint32_t chunk;
     uint32_t record;
 };
-_Static_assert(sizeof(struct index_extent) <= 32, "the writer keeps one for each piece of the backup");
+_Static_assert(sizeof(struct index_extent) <= 32,
+               "the writer keeps one for each piece of the backup");
 
 struct index_entry {
     struct archive_attr attr;
@@ -53,20 +57,24 @@ struct index {
     uint8_t *text;
 };
 
-/* What is wrong with these attributes (names, link target, sizes), or NULL. Checked by writer and reader alike. */
+/* What is wrong with these attributes (names, link target, sizes), or NULL. Checked by writer
+ * and reader alike. */
 const char *archive_attr_problem(const struct archive_attr *attr);
-/* Entries sorted by path: two of one path, or one below another that is no directory, are an error of kind `kind`. */
-struct err *index_check_paths(const struct index_entry *entries, uint32_t n, enum err_kind kind) MUST_CHECK;
+/* Entries sorted by path: two of one path, or one below another that is no directory, are an
+ * error of kind `kind`. */
+struct err *index_check_paths(const struct index_entry *entries, uint32_t n,
+                              enum err_kind kind) MUST_CHECK;
 /* Position of `path` in entries sorted by path, or -1. */
 int64_t index_find(const struct index_entry *entries, uint32_t n, const char *path);
 
 /* Appends the encoding of the index to `out`. */
 void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, uint32_t n_chunks,
                   const struct index_entry *entries, uint32_t n_entries);
-/* Decodes what index_encode made and checks all of it against the archive: n_chunks data chunks that lie between the
- * header and data_end, n_entries entries. Takes over text (from malloc) even on error. */
-struct err *index_decode(struct index *out, uint8_t *text, size_t len, uint32_t n_chunks, uint64_t data_end,
-                         uint32_t n_entries) MUST_CHECK;
+/* Decodes what index_encode made and checks all of it against the archive: n_chunks data chunks
+ * that lie between the header and data_end, n_entries entries. Takes over text (from malloc)
+ * even on error. */
+struct err *index_decode(struct index *out, uint8_t *text, size_t len, uint32_t n_chunks,
+                         uint64_t data_end, uint32_t n_entries) MUST_CHECK;
 void index_fini(struct index *x);
 
 #endif

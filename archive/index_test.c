@@ -1,4 +1,5 @@
-/* archive/index_test.c: the index comes back as it was put, and what it cannot say is refused by name. */
+/* archive/index_test.c: the index comes back as it was put, and what it cannot say is refused by
+ * name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +39,8 @@ static void attributes_and_extents_come_back(void **state)
          .id = 7,
          .extents = extents,
          .n_extents = 2},
-        {.attr = {.kind = ARCHIVE_SYMLINK, .path = "db/t2.MYD", .link_target = "/x/t2.MYD"}, .id = 0},
+        {.attr = {.kind = ARCHIVE_SYMLINK, .path = "db/t2.MYD", .link_target = "/x/t2.MYD"},
+         .id = 0},
     };
     struct index x;
     assert_null(decode(&x, entries, 3));
@@ -50,8 +52,10 @@ static void attributes_and_extents_come_back(void **state)
     const struct archive_attr *a = &x.entries[1].attr;
     assert_int_equal(a->kind, ARCHIVE_SPACE);
     assert_string_equal(a->link_target, "/data/db/t.ibd");
-    assert_true(a->size == CONTENT_SIZE_MAX && a->mtime == INT64_MAX && a->lsn_at_start == UINT64_MAX);
-    assert_true(a->space_id == UINT32_MAX && a->page_size == 65536 && a->space_flags == 0x15 && a->first_page == 9);
+    assert_true(a->size == CONTENT_SIZE_MAX && a->mtime == INT64_MAX &&
+                a->lsn_at_start == UINT64_MAX);
+    assert_true(a->space_id == UINT32_MAX && a->page_size == 65536 && a->space_flags == 0x15 &&
+                a->first_page == 9);
     assert_int_equal(x.entries[1].n_extents, 2);
     assert_memory_equal(x.entries[1].extents, extents, sizeof extents);
     assert_int_equal(index_find(x.entries, 3, "db/t.ibd"), 1);
@@ -68,11 +72,14 @@ static const struct {
     uint32_t n;
 } bad_entries[] = {
 #define ONE(kind_1, path_1, ...) {{.attr = {.kind = kind_1, .path = path_1, __VA_ARGS__}}}, 1
-#define TWO(path_1, kind_1, path_2)                                                                                    \
-    {{.attr = {.kind = kind_1, .path = path_1}}, {.attr = {.kind = ARCHIVE_PLAIN, .path = path_2}}}, 2
+#define TWO(path_1, kind_1, path_2)                      \
+    {{.attr = {.kind = kind_1, .path = path_1}},         \
+     {.attr = {.kind = ARCHIVE_PLAIN, .path = path_2}}}, \
+        2
     {"index: entry 0: ../x has an unsafe name", ONE(ARCHIVE_PLAIN, "../x", .size = 0)},
     {"index: entry 0: a/../../x has an unsafe name", ONE(ARCHIVE_PLAIN, "a/../../x", .size = 0)},
-    {"index: entry 0: /etc/passwd has an unsafe name", ONE(ARCHIVE_PLAIN, "/etc/passwd", .size = 0)},
+    {"index: entry 0: /etc/passwd has an unsafe name",
+     ONE(ARCHIVE_PLAIN, "/etc/passwd", .size = 0)},
     {"index: entry 0: a//b has an unsafe name", ONE(ARCHIVE_PLAIN, "a//b", .size = 0)},
     {"index: entry 0: a/ has an unsafe name", ONE(ARCHIVE_PLAIN, "a/", .size = 0)},
     {"index: entry 0: ./a has an unsafe name", ONE(ARCHIVE_PLAIN, "./a", .size = 0)},
@@ -80,21 +87,29 @@ static const struct {
     {"index: entry 0: a has an unknown kind", ONE(0, "a", .size = 0)},
     {"index: entry 0: the attributes cannot be decoded", ONE(8, "a", .size = 0)},
     {"index: entry 0: a is too large", ONE(ARCHIVE_PLAIN, "a", .size = CONTENT_SIZE_MAX + 1)},
-    {"index: entry 0: a has more than permission bits in its mode", ONE(ARCHIVE_PLAIN, "a", .mode = 0100644)},
+    {"index: entry 0: a has more than permission bits in its mode",
+     ONE(ARCHIVE_PLAIN, "a", .mode = 0100644)},
     {"index: entry 0: a has a page size above 65536", ONE(ARCHIVE_PLAIN, "a", .page_size = 65537)},
-    {"index: entry 0: a has content, which its kind has not", ONE(ARCHIVE_EMPTY_DIR, "a", .size = 1)},
+    {"index: entry 0: a has content, which its kind has not",
+     ONE(ARCHIVE_EMPTY_DIR, "a", .size = 1)},
     {"index: entry 0: a has no link target", ONE(ARCHIVE_SYMLINK, "a", .size = 0)},
-    {"index: entry 0: a has a link target that is not absolute", ONE(ARCHIVE_SYMLINK, "a", .link_target = "../x")},
-    {"index: entry 0: a has an unsafe link target", ONE(ARCHIVE_SYMLINK, "a", .link_target = "/a/../x")},
-    {"index: entry 0: a has a link target, which its kind has not", ONE(ARCHIVE_PLAIN, "a", .link_target = "/x")},
-    {"index: entry 0: a has a link target that is not its path", ONE(ARCHIVE_EXTERNAL, "a", .link_target = "/a")},
-    {"index: entry 0: a has a link target that is not absolute", ONE(ARCHIVE_SPACE, "a", .link_target = "x")},
+    {"index: entry 0: a has a link target that is not absolute",
+     ONE(ARCHIVE_SYMLINK, "a", .link_target = "../x")},
+    {"index: entry 0: a has an unsafe link target",
+     ONE(ARCHIVE_SYMLINK, "a", .link_target = "/a/../x")},
+    {"index: entry 0: a has a link target, which its kind has not",
+     ONE(ARCHIVE_PLAIN, "a", .link_target = "/x")},
+    {"index: entry 0: a has a link target that is not its path",
+     ONE(ARCHIVE_EXTERNAL, "a", .link_target = "/a")},
+    {"index: entry 0: a has a link target that is not absolute",
+     ONE(ARCHIVE_SPACE, "a", .link_target = "x")},
     {"index: entry 0: external/x has a link target that is not its path",
      ONE(ARCHIVE_EXTERNAL, "external/x", .link_target = "/y")},
     {"index: two entries have the path a", TWO("a", ARCHIVE_PLAIN, "a")},
     {"index: entries b and a are out of order", TWO("b", ARCHIVE_PLAIN, "a")},
     {"index: entry a/b lies below a, which is no directory", TWO("a", ARCHIVE_PLAIN, "a/b")},
-    {"index: entry a/b/c lies below a/b, which is no directory", TWO("a/b", ARCHIVE_PLAIN, "a/b/c")},
+    {"index: entry a/b/c lies below a/b, which is no directory",
+     TWO("a/b", ARCHIVE_PLAIN, "a/b/c")},
 #undef ONE
 #undef TWO
 };
@@ -120,29 +135,45 @@ static const struct {
     uint64_t n;
     uint64_t numbers[8];
 } bad_extents[] = {
-    {"index: entry 0: a: extent of 0 bytes 0 behind offset 0 does not lie within the size 10000", 1, {0, 0, 0, 0}},
-    {"index: entry 0: a: extent of 10001 bytes 0 behind offset 0 does not lie within the size 10000",
+    {"index: entry 0: a: extent of 0 bytes 0 behind offset 0 does not lie within the size 10000",
+     1,
+     {0, 0, 0, 0}},
+    {"index: entry 0: a: extent of 10001 bytes 0 behind offset 0 does not lie within the size "
+     "10000",
      1,
      {0, 10001, 0, 0}},
-    {"index: entry 0: a: extent of 1 bytes 10000 behind offset 0 does not lie within the size 10000",
+    {"index: entry 0: a: extent of 1 bytes 10000 behind offset 0 does not lie within the size "
+     "10000",
      1,
      {10000, 1, 0, 0}},
-    {"index: entry 0: a: extent of 2 bytes 18446744073709551615 behind offset 0 does not lie within the size 10000",
+    {"index: entry 0: a: extent of 2 bytes 18446744073709551615 behind offset 0 does not lie "
+     "within the size 10000",
      1,
      {UINT64_MAX, 2, 0, 0}},
-    {"index: entry 0: a: extent of 9 bytes 18446744073709551615 behind offset 5 does not lie within the size 10000",
+    {"index: entry 0: a: extent of 9 bytes 18446744073709551615 behind offset 5 does not lie "
+     "within the size 10000",
      2,
      {0, 5, 0, 0, UINT64_MAX, 9, 0, 0}},
-    {"index: entry 0: a: extent at offset 0 names a chunk that is not in the archive", 1, {0, 1, 4, 0}},
-    {"index: entry 0: a: extent at offset 0 names a chunk that is not in the archive", 1, {0, 1, 1, 0}},
-    {"index: entry 0: a: extent at offset 0 names a chunk that is not in the archive", 1, {0, 1, UINT64_MAX, 0}},
-    {"index: entry 0: a: extent at offset 0 names a chunk that is not in the archive", 1, {0, 1, UINT64_MAX - 1, 0}},
+    {"index: entry 0: a: extent at offset 0 names a chunk that is not in the archive",
+     1,
+     {0, 1, 4, 0}},
+    {"index: entry 0: a: extent at offset 0 names a chunk that is not in the archive",
+     1,
+     {0, 1, 1, 0}},
+    {"index: entry 0: a: extent at offset 0 names a chunk that is not in the archive",
+     1,
+     {0, 1, UINT64_MAX, 0}},
+    {"index: entry 0: a: extent at offset 0 names a chunk that is not in the archive",
+     1,
+     {0, 1, UINT64_MAX - 1, 0}},
     {"index: entry 0: a: extent at offset 1 names a chunk that is not in the archive",
      2,
      {0, 1, 2, 0, 0, 1, 2, 0}},
     {"index: entry 0: a: an extent cannot be decoded", 1, {0, 1, 0, 4096}},
     {"index: entry 0: a: 3 extents do not fit the index", 3, {0, 1, 0, 0, 0, 1, 0, 0}},
-    {"index: entry 0: a: 18446744073709551615 extents do not fit the index", UINT64_MAX, {0, 1, 0, 0, 0, 1, 0, 0}},
+    {"index: entry 0: a: 18446744073709551615 extents do not fit the index",
+     UINT64_MAX,
+     {0, 1, 0, 0, 0, 1, 0, 0}},
     {"index: 4 bytes behind the last entry", 1, {0, 1, 0, 0, 0, 1, 0, 0}},
 };
 
@@ -194,7 +225,8 @@ static void numbers_that_disagree_with_the_final_record_are_refused(void **state
         struct out_bytes o = {0};
         struct index x;
         index_encode(&o, sizes, 2, &a, 1);
-        struct err *e = index_decode(&x, o.p, o.n, cases[i].n_chunks, cases[i].data_end, cases[i].n_entries);
+        struct err *e =
+            index_decode(&x, o.p, o.n, cases[i].n_chunks, cases[i].data_end, cases[i].n_entries);
         if (!e)
             fail_msg("accepted, \"%s\" expected", cases[i].message);
         assert_string_equal(e->message, cases[i].message);

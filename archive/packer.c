@@ -14,7 +14,9 @@ static struct err *make_compressor(struct packer *p)
     p->zstd = zstd;
     p->compressed = mem_alloc_aligned(ZSTD_compressBound(CHUNK_RAW_MAX));
     const size_t rc = ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, p->level);
-    return ZSTD_isError(rc) ? err_make(FAILED, "zstd: level %d: %s", p->level, ZSTD_getErrorName(rc)) : NULL;
+    return ZSTD_isError(rc)
+               ? err_make(FAILED, "zstd: level %d: %s", p->level, ZSTD_getErrorName(rc))
+               : NULL;
 }
 
 static bool is_too_dense(enum chunk_kind kind, size_t raw_len, size_t stored_len)
@@ -26,8 +28,8 @@ static struct err *compress(struct packer *p, const struct chunk_build *b, struc
 {
     if (!p->zstd)
         TRY(make_compressor(p));
-    const size_t n =
-        ZSTD_compress2(p->zstd, p->compressed, ZSTD_compressBound(CHUNK_RAW_MAX), b->payload, b->raw_len);
+    const size_t n = ZSTD_compress2(p->zstd, p->compressed, ZSTD_compressBound(CHUNK_RAW_MAX),
+                                    b->payload, b->raw_len);
     if (ZSTD_isError(n))
         return err_make(FAILED, "zstd: %s", ZSTD_getErrorName(n));
     if (n >= b->raw_len || is_too_dense(out->header.kind, b->raw_len, n))
@@ -38,7 +40,8 @@ static struct err *compress(struct packer *p, const struct chunk_build *b, struc
     return NULL;
 }
 
-struct err *packer_pack(struct packer *p, const struct chunk_build *b, enum chunk_kind kind, struct packed *out)
+struct err *packer_pack(struct packer *p, const struct chunk_build *b, enum chunk_kind kind,
+                        struct packed *out)
 {
     *out = (struct packed){.header = {.codec = ARCHIVE_CODEC_NONE,
                                       .kind = (uint8_t)kind,
@@ -49,8 +52,9 @@ struct err *packer_pack(struct packer *p, const struct chunk_build *b, enum chun
                            .payload = b->payload};
     if (p->codec == ARCHIVE_CODEC_ZSTD && b->raw_len)
         TRY(compress(p, b, out));
-    out->header.body_hash = hash128_of(b->head + CHUNK_HEADER_SIZE, (size_t)b->n_records * RECORD_SIZE,
-                                       out->payload, out->header.stored_len);
+    out->header.body_hash =
+        hash128_of(b->head + CHUNK_HEADER_SIZE, (size_t)b->n_records * RECORD_SIZE, out->payload,
+                   out->header.stored_len);
     return NULL;
 }
 

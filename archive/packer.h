@@ -1,6 +1,6 @@
-/* archive/packer.h: what one thread at a time needs to make chunks: buffers, a compressor, and the small pieces it has
- * gathered so far. The writer keeps a pool of them, one for each thread that writes at the same moment, so that no
- * memory is allocated per piece. */
+/* archive/packer.h: what one thread at a time needs to make chunks: buffers, a compressor, and
+ * the small pieces it has gathered so far. The writer keeps a pool of them, one for each thread
+ * that writes at the same moment, so that no memory is allocated per piece. */
 #ifndef MBE_ARCHIVE_PACKER_H
 #define MBE_ARCHIVE_PACKER_H
 
@@ -11,7 +11,8 @@
 #include "archive/writer.h"
 #include "base/err.h"
 
-/* A chunk ready to be appended but for its sequence number. Borrowed until the packer's next call. */
+/* A chunk ready to be appended but for its sequence number. Borrowed until the packer's next
+ * call. */
 struct packed {
     struct chunk_header header; /* all but sequence and archive_id */
     uint8_t *head;              /* room for the header, then the table */
@@ -21,7 +22,7 @@ struct packed {
 struct packer {
     struct packer *next_free, *next; /* kept by the pool */
     struct chunk_build single, gathered;
-    int level;  /* zstd level; unused with codec none */
+    int level; /* zstd level; unused with codec none */
     enum archive_codec codec;
     void *zstd; /* ZSTD_CCtx */
     uint8_t *compressed;
@@ -40,7 +41,8 @@ struct packer_pool {
 
 void packer_pool_init(struct packer_pool *pool, enum archive_codec codec, int level);
 void packer_pool_fini(struct packer_pool *pool);
-/* A packer for the calling thread until it is put back. Takes the one put back last: its buffers are warm. */
+/* A packer for the calling thread until it is put back. Takes the one put back last: its buffers
+ * are warm. */
 struct packer *packer_take(struct packer_pool *pool);
 void packer_put(struct packer_pool *pool, struct packer *p);
 

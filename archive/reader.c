@@ -1,4 +1,5 @@
-/* archive/reader.c: opens an archive by its final record; see reader.h. Content is read by cursor.c. */
+/* archive/reader.c: opens an archive by its final record; see reader.h. Content is read by
+ * cursor.c. */
 #include "archive/reader.h"
 
 #include <errno.h>
@@ -48,36 +49,40 @@ static struct err *read_exactly(const struct archive_reader *r, void *buf, size_
     return NULL;
 }
 
-static struct err *load_chunk(const struct archive_reader *r, struct chunk_slot *s, uint64_t sequence, uint64_t at,
-                              uint64_t size)
+static struct err *load_chunk(const struct archive_reader *r, struct chunk_slot *s,
+                              uint64_t sequence, uint64_t at, uint64_t size)
 {
     struct chunk_header h;
     if (size < CHUNK_HEADER_SIZE || size > CHUNK_SIZE_MAX)
-        return err_make(CORRUPT, "%" PRIu64 " bytes, %d to %d expected", size, CHUNK_HEADER_SIZE, CHUNK_SIZE_MAX);
+        return err_make(CORRUPT, "%" PRIu64 " bytes, %d to %d expected", size, CHUNK_HEADER_SIZE,
+                        CHUNK_SIZE_MAX);
     slot_reserve(s, (size_t)size);
     TRY(read_exactly(r, s->file_bytes, (size_t)size, at));
     TRY(chunk_header_get(&h, s->file_bytes));
     if (h.archive_id != r->header.archive_id)
-        return err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected", h.archive_id,
-                        r->header.archive_id);
+        return err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected",
+                        h.archive_id, r->header.archive_id);
     if (h.sequence != sequence)
         return err_make(CORRUPT, "sequence number %" PRIu64 " found", h.sequence);
     if (chunk_size(&h) != size)
-        return err_make(CORRUPT, "%" PRIu32 " bytes by its header, %" PRIu64 " expected", chunk_size(&h), size);
+        return err_make(CORRUPT, "%" PRIu32 " bytes by its header, %" PRIu64 " expected",
+                        chunk_size(&h), size);
     return chunk_unpack(s->unpacker, &s->chunk, &h, s->file_bytes + CHUNK_HEADER_SIZE);
 }
 
-struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, uint64_t sequence, uint64_t at,
-                               uint64_t size)
+struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, uint64_t sequence,
+                               uint64_t at, uint64_t size)
 {
     s->loaded = false;
-    TRY_AT(load_chunk(r, s, sequence, at, size), "%s: chunk %" PRIu64 " at offset %" PRIu64, r->path, sequence, at);
+    TRY_AT(load_chunk(r, s, sequence, at, size), "%s: chunk %" PRIu64 " at offset %" PRIu64,
+           r->path, sequence, at);
     s->loaded = true;
     return NULL;
 }
 
 /* Size of the index or manifest chunk at `at`, which must end at or before `end`. */
-static struct err *peek_size(const struct archive_reader *r, uint64_t at, uint64_t end, uint64_t *size)
+static struct err *peek_size(const struct archive_reader *r, uint64_t at, uint64_t end,
+                             uint64_t *size)
 {
     uint8_t header[CHUNK_HEADER_SIZE];
     struct chunk_header h;
@@ -87,7 +92,8 @@ static struct err *peek_size(const struct archive_reader *r, uint64_t at, uint64
     TRY(chunk_header_get(&h, header));
     *size = chunk_size(&h);
     return *size <= end - at ? NULL
-                             : err_make(CORRUPT, "%" PRIu64 " bytes, at most %" PRIu64 " expected", *size, end - at);
+                             : err_make(CORRUPT, "%" PRIu64 " bytes, at most %" PRIu64 " expected",
+                                        *size, end - at);
 }
 
 struct section {
@@ -98,29 +104,31 @@ struct section {
     uint64_t len;
 };
 
-/* All of a section in one buffer of len + 1 bytes, the last of them zero. The buffer grows with what is found: the length
- * in the final record is believed only then. */
-static struct err *read_section(struct archive_reader *r, struct chunk_slot *slot, const struct section *s,
-                                uint8_t **out)
+/* All of a section in one buffer of len + 1 bytes, the last of them zero. The buffer grows with
+ * what is found: the length in the final record is believed only then. */
+static struct err *read_section(struct archive_reader *r, struct chunk_slot *slot,
+                                const struct section *s, uint8_t **out)
 {
     AUTO_FREE uint8_t *text = NULL;
     struct out_bytes o = {0};
     uint64_t at = s->at;
     for (uint32_t i = 0; i < s->n_chunks; i++) {
         uint64_t size;
-        TRY_AT(peek_size(r, at, s->end, &size), "%s: chunk %" PRIu64 " at offset %" PRIu64, r->path, s->sequence + i,
-               at);
+        TRY_AT(peek_size(r, at, s->end, &size), "%s: chunk %" PRIu64 " at offset %" PRIu64, r->path,
+               s->sequence + i, at);
         TRY(archive_load_chunk(r, slot, s->sequence + i, at, size));
         if (slot->chunk.header.kind != s->kind)
-            return err_make(CORRUPT, "%s: chunk %" PRIu64 " at offset %" PRIu64 ": kind %u found, %d expected", r->path,
-                            s->sequence + i, at, slot->chunk.header.kind, s->kind);
+            return err_make(
+                CORRUPT, "%s: chunk %" PRIu64 " at offset %" PRIu64 ": kind %u found, %d expected",
+                r->path, s->sequence + i, at, slot->chunk.header.kind, s->kind);
         out_bytes_put(&o, slot->chunk.raw, slot->chunk.header.raw_len);
         text = o.p;
         at += size;
     }
     if (at != s->end || o.n != s->len)
-        return err_make(CORRUPT, "%s: a section of %" PRIu64 " bytes ends at offset %" PRIu64 ", the final record has %" PRIu64
-                                 " and %" PRIu64,
+        return err_make(CORRUPT,
+                        "%s: a section of %" PRIu64 " bytes ends at offset %" PRIu64
+                        ", the final record has %" PRIu64 " and %" PRIu64,
                         r->path, (uint64_t)o.n, at, s->len, s->end);
     *out_reserve(&o, 1) = 0;
     *out = o.p;
@@ -133,10 +141,11 @@ static struct err *read_index(struct archive_reader *r, struct chunk_slot *slot)
     const struct final_record *f = &r->final;
     uint8_t *text;
     TRY(read_section(r, slot,
-                     &(struct section){CHUNK_INDEX, f->n_data_chunks, f->index_at, f->manifest_at, f->n_index_chunks,
-                                       f->index_len},
+                     &(struct section){CHUNK_INDEX, f->n_data_chunks, f->index_at, f->manifest_at,
+                                       f->n_index_chunks, f->index_len},
                      &text));
-    TRY_AT(index_decode(&r->index, text, (size_t)f->index_len, (uint32_t)f->n_data_chunks, f->index_at, f->n_entries),
+    TRY_AT(index_decode(&r->index, text, (size_t)f->index_len, (uint32_t)f->n_data_chunks,
+                        f->index_at, f->n_entries),
            "%s", r->path);
     return NULL;
 }
@@ -146,8 +155,9 @@ static struct err *read_manifest(struct archive_reader *r, struct chunk_slot *sl
     const struct final_record *f = &r->final;
     uint8_t *text;
     TRY(read_section(r, slot,
-                     &(struct section){CHUNK_MANIFEST, f->n_data_chunks + f->n_index_chunks, f->manifest_at, f->at,
-                                       f->n_manifest_chunks, f->manifest_len},
+                     &(struct section){CHUNK_MANIFEST, f->n_data_chunks + f->n_index_chunks,
+                                       f->manifest_at, f->at, f->n_manifest_chunks,
+                                       f->manifest_len},
                      &text));
     r->manifest = (char *)text;
     if (strlen(r->manifest) != f->manifest_len)
@@ -168,19 +178,22 @@ static struct err *read_final(struct archive_reader *r, uint64_t file_size)
 {
     uint8_t final[FINAL_SIZE];
     if (file_size < ARCHIVE_HEADER_SIZE + FINAL_SIZE)
-        return err_make(CORRUPT, "%s: is incomplete: %" PRIu64 " bytes and no final record", r->path, file_size);
+        return err_make(CORRUPT, "%s: is incomplete: %" PRIu64 " bytes and no final record",
+                        r->path, file_size);
     const uint64_t at = file_size - FINAL_SIZE;
     TRY(read_exactly(r, final, sizeof final, at));
     struct err *e = final_record_get(&r->final, final);
     if (e && memcmp(final, FINAL_MAGIC, MAGIC_SIZE)) {
         err_free(e);
-        e = err_make(CORRUPT, "%s: is incomplete: no final record in its last %d bytes", r->path, FINAL_SIZE);
+        e = err_make(CORRUPT, "%s: is incomplete: no final record in its last %d bytes", r->path,
+                     FINAL_SIZE);
         return err_hint(e, "The backup was not finished, or the file was cut off or added to.");
     }
     TRY_AT(e, "%s: offset %" PRIu64, r->path, at);
     if (r->final.archive_id != r->header.archive_id || r->final.at != at)
-        return err_make(CORRUPT, "%s: the final record is that of another archive: id 0x%016" PRIx64 " at %" PRIu64
-                                 " found, 0x%016" PRIx64 " at %" PRIu64 " expected",
+        return err_make(CORRUPT,
+                        "%s: the final record is that of another archive: id 0x%016" PRIx64
+                        " at %" PRIu64 " found, 0x%016" PRIx64 " at %" PRIu64 " expected",
                         r->path, r->final.archive_id, r->final.at, r->header.archive_id, at);
     return NULL;
 }

@@ -1,6 +1,7 @@
-/* archive/reader.h: reads an archive file: by index (entries, ranges) or front to back (chunks, for verify and for
- * damaged or truncated archives). Everything read is verified by the chunk's XXH3-128 before it is used. Damage is an
- * error of kind CORRUPT that names archive, chunk number and offset. Threads: a reader may be shared; a cursor may not. */
+/* archive/reader.h: reads an archive file: by index (entries, ranges) or front to back (chunks,
+ * for verify and for damaged or truncated archives). Everything read is verified by the chunk's
+ * XXH3-128 before it is used. Damage is an error of kind CORRUPT that names archive, chunk
+ * number and offset. Threads: a reader may be shared; a cursor may not. */
 #ifndef MBE_ARCHIVE_READER_H
 #define MBE_ARCHIVE_READER_H
 
@@ -30,26 +31,34 @@ uint32_t archive_reader_entry_id(const struct archive_reader *r, uint32_t i);
 /* Index of the entry with this path, or -1. */
 int64_t archive_reader_find(const struct archive_reader *r, const char *path);
 
-/* Iterates over the stored pieces of entry i that overlap [offset, offset + len), in offset order. */
-struct err *archive_cursor_open(struct archive_cursor **out, struct archive_reader *r, uint32_t i, uint64_t offset,
-                                uint64_t len) MUST_CHECK;
-/* Next piece, clipped to the range: *data is borrowed until the next call, NULL for a run of zeros. *len 0 at the end.
- * Gaps between pieces (zeros too) are not reported. */
-struct err *archive_cursor_next(struct archive_cursor *c, uint64_t *offset, const uint8_t **data, uint64_t *len) MUST_CHECK;
+/* Iterates over the stored pieces of entry i that overlap [offset, offset + len), in offset
+ * order. */
+struct err *archive_cursor_open(struct archive_cursor **out, struct archive_reader *r, uint32_t i,
+                                uint64_t offset, uint64_t len) MUST_CHECK;
+/* Next piece, clipped to the range: *data is borrowed until the next call, NULL for a run of
+ * zeros. *len 0 at the end. Gaps between pieces (zeros too) are not reported. */
+struct err *archive_cursor_next(struct archive_cursor *c, uint64_t *offset, const uint8_t **data,
+                                uint64_t *len) MUST_CHECK;
 void archive_cursor_free(struct archive_cursor *c);
 CLEANUP(archive_cursor, archive_cursor_free)
 
-/* Reads [offset, offset+len) of entry i into buf, zeros where nothing was stored; beyond the entry's size is an error. */
-struct err *archive_read(struct archive_reader *r, uint32_t i, uint64_t offset, void *buf, size_t len) MUST_CHECK;
+/* Reads [offset, offset+len) of entry i into buf, zeros where nothing was stored; beyond the
+ * entry's size is an error. */
+struct err *archive_read(struct archive_reader *r, uint32_t i, uint64_t offset, void *buf,
+                         size_t len) MUST_CHECK;
 
-/* Front-to-back walk: calls on_piece for each stored piece (data NULL for zero runs) and on_damage for each damaged
- * chunk (then resynchronises on the next chunk header). Works on truncated archives too; *complete tells whether a valid
- * final record was seen. entry ids here are the writer's ids. A callback's error ends the walk. */
+/* Front-to-back walk: calls on_piece for each stored piece (data NULL for zero runs) and
+ * on_damage for each damaged chunk (then resynchronises on the next chunk header). Works on
+ * truncated archives too; *complete tells whether a valid final record was seen. entry ids here
+ * are the writer's ids. A callback's error ends the walk. */
 struct archive_walk {
-    struct err *(*on_piece)(void *ctx, uint32_t entry_id, uint64_t offset, const uint8_t *data, uint64_t len);
-    struct err *(*on_damage)(void *ctx, const char *what); /* "chunk 17 at offset 1234: checksum ..." */
+    struct err *(*on_piece)(void *ctx, uint32_t entry_id, uint64_t offset, const uint8_t *data,
+                            uint64_t len);
+    /* what: "chunk 17 at offset 1234: checksum ..." */
+    struct err *(*on_damage)(void *ctx, const char *what);
     void *ctx;
 };
-struct err *archive_walk(const char *path, const struct archive_walk *walk, bool *complete) MUST_CHECK;
+struct err *archive_walk(const char *path, const struct archive_walk *walk,
+                         bool *complete) MUST_CHECK;
 
 #endif

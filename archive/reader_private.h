@@ -32,10 +32,10 @@ struct archive_reader {
     int n_slots;
 };
 
-/* Reads chunk `sequence`, which lies in [at, at + size), into the slot and verifies it. Errors name archive, chunk and
- * offset. */
-struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, uint64_t sequence, uint64_t at,
-                               uint64_t size) MUST_CHECK;
+/* Reads chunk `sequence`, which lies in [at, at + size), into the slot and verifies it. Errors
+ * name archive, chunk and offset. */
+struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, uint64_t sequence,
+                               uint64_t at, uint64_t size) MUST_CHECK;
 struct chunk_slot *chunk_slot_new(void);
 void chunk_slot_free(struct chunk_slot *s); /* NULL is fine */
 

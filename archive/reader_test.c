@@ -1,5 +1,5 @@
-/* archive/reader_test.c: archives that were damaged, cut off or forged are refused by name; sound ones can be read from
- * several threads. */
+/* archive/reader_test.c: archives that were damaged, cut off or forged are refused by name;
+ * sound ones can be read from several threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,6 +41,26 @@ static struct err *read_all(const char *path)
     return NULL;
 }
 
+static void assert_sample(const char *path)
+{
+    AUTO(archive_reader) r = NULL;
+    struct err *e = archive_reader_open(&r, path);
+    if (e)
+        fail_msg("%s", e->message);
+    assert_string_equal(archive_reader_manifest(r), SAMPLE_MANIFEST);
+    assert_int_equal(archive_reader_n_entries(r), 5);
+    assert_string_equal(archive_reader_entry(r, 1)->path, "db/a.ibd");
+    assert_int_equal(archive_reader_entry(r, 1)->page_size, 16384);
+    assert_string_equal(archive_reader_entry(r, 4)->link_target, "/data/d.MYD");
+    const uint32_t n = SAMPLE_PIECES * SAMPLE_PIECE;
+    AUTO_FREE uint8_t *content = mem_alloc(n);
+    assert_null(archive_read(r, 1, 0, content, n));
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(content[i], test_sample_byte(i));
+    assert_null(archive_read(r, 2, 499, content, 1));
+    assert_int_equal(content[0], 'b');
+}
+
 static void the_sample_is_what_it_should_be(void **state)
 {
     (void)state;
@@ -48,19 +68,18 @@ static void the_sample_is_what_it_should_be(void **state)
     for (int k = 0; k < 2; k++) {
         struct test_sink s = sample(codecs[k]);
         test_file_set(&file, s.bytes.p, s.bytes.n);
-        AUTO(archive_reader) r = NULL;
-        assert_null(archive_reader_open(&r, file.path));
-        assert_string_equal(archive_reader_manifest(r), SAMPLE_MANIFEST);
-        assert_int_equal(archive_reader_n_entries(r), 5);
-        const uint32_t n = SAMPLE_PIECES * SAMPLE_PIECE;
-        uint8_t *content = mem_alloc(n);
-        assert_null(archive_read(r, 1, 0, content, n));
-        for (uint32_t i = 0; i < n; i++)
-            assert_int_equal(content[i], test_sample_byte(i));
-        free(content);
+        assert_sample(file.path);
         test_sink_free(&s.sink);
     }
     close(file.fd);
+}
+
+/* Tests are run from the top of the source tree. */
+static void archives_of_every_format_version_are_readable(void **state)
+{
+    (void)state;
+    assert_sample("tests/data/archive/v1-none.mbe");
+    assert_sample("tests/data/archive/v1-zstd.mbe");
 }
 
 /* ---- damage ---- */
@@ -91,7 +110,8 @@ static struct err *flip_some(void *ctx, bool *more)
                 abort();
             struct err *e = read_all(file.path);
             if (!e || e->kind != ERR_CORRUPT || !strstr(e->message, file.path))
-                bad = err_make(FAILED, "byte %zu bit %d: %s", i, bit, e ? e->message : "not detected");
+                bad = err_make(FAILED, "byte %zu bit %d: %s", i, bit,
+                               e ? e->message : "not detected");
             err_free(e);
         }
         if (pwrite(file.fd, bytes + i, 1, (off_t)i) != 1)
@@ -124,8 +144,9 @@ static void an_archive_cut_off_anywhere_is_incomplete(void **state)
         if (!e)
             fail_msg("%zu of %zu bytes accepted", n, s.bytes.n);
         assert_int_equal(e->kind, ERR_CORRUPT);
-        assert_non_null(strstr(e->message, n < ARCHIVE_HEADER_SIZE ? "is no complete archive: 64 bytes expected"
-                                                                   : "is incomplete: "));
+        assert_non_null(strstr(e->message, n < ARCHIVE_HEADER_SIZE
+                                               ? "is no complete archive: 64 bytes expected"
+                                               : "is incomplete: "));
         err_free(e);
     }
     test_sink_free(&s.sink);
@@ -141,9 +162,11 @@ static void bytes_added_behind_the_end_are_noticed(void **state)
     test_file_set(&file, s.bytes.p, s.bytes.n);
     struct err *e = read_all(file.path);
     assert_non_null(e);
-    AUTO_FREE char *expected = mem_printf("%s: is incomplete: no final record in its last 112 bytes", file.path);
+    AUTO_FREE char *expected =
+        mem_printf("%s: is incomplete: no final record in its last 112 bytes", file.path);
     assert_string_equal(e->message, expected);
-    assert_string_equal(e->hint, "The backup was not finished, or the file was cut off or added to.");
+    assert_string_equal(e->hint,
+                        "The backup was not finished, or the file was cut off or added to.");
     err_free(e);
     test_sink_free(&s.sink);
     close(file.fd);
@@ -164,15 +187,24 @@ static const struct {
     {IN_CHUNK, 0, 16, 8, 9, "chunk 0 at offset 64: sequence number 9 found"},
     {IN_CHUNK, 0, 24, 8, 7, "chunk 0 at offset 64: archive id 0x0000000000000007 found"},
     {IN_CHUNK, 0, 11, 1, 2, "chunk 0 at offset 64: 2 records in a chunk of kind 2"},
-    {IN_CHUNK, 0, 36, 4, UINT32_MAX, "chunk 0 at offset 64: raw length 4294967295, at most 1048576 expected"},
-    {IN_CHUNK, 0, 32, 4, UINT32_MAX, "chunk 0 at offset 64: 4294967295 records, at most 4096 expected"},
-    {IN_CHUNK, 0, 40, 4, 1, "chunk 0 at offset 64: stored length 1 does not go with raw length 4096 and codec 0"},
-    {IN_CHUNK, 0, 112, 4, 2, "record 0 of 2 is not content offset 0 of db/a.ibd, as the index has it"},
-    {IN_CHUNK, 0, 120, 8, 1, "record 0 of 2 is not content offset 0 of db/a.ibd, as the index has it"},
-    {IN_CHUNK, 0, 116, 4, 0, "chunk 0 at offset 64: record 0: length 0 at content offset 0 is out of range"},
-    {IN_CHUNK, 0, 116, 4, 4095, "chunk 0 at offset 64: the records hold 4095 bytes, the payload 4096"},
-    {IN_CHUNK, 0, 128 + 8, 8, 4095, "record 1 of 2 is not content offset 4096 of db/a.ibd, as the index has it"},
-    {IN_CHUNK, 0, 128 + 4, 4, RECORD_ZEROS | 1, "record 2 of 2 is not content offset 4097 of db/a.ibd, as the index has it"},
+    {IN_CHUNK, 0, 36, 4, UINT32_MAX,
+     "chunk 0 at offset 64: raw length 4294967295, at most 1048576 expected"},
+    {IN_CHUNK, 0, 32, 4, UINT32_MAX,
+     "chunk 0 at offset 64: 4294967295 records, at most 4096 expected"},
+    {IN_CHUNK, 0, 40, 4, 1,
+     "chunk 0 at offset 64: stored length 1 does not go with raw length 4096 and codec 0"},
+    {IN_CHUNK, 0, 112, 4, 2,
+     "record 0 of 2 is not content offset 0 of db/a.ibd, as the index has it"},
+    {IN_CHUNK, 0, 120, 8, 1,
+     "record 0 of 2 is not content offset 0 of db/a.ibd, as the index has it"},
+    {IN_CHUNK, 0, 116, 4, 0,
+     "chunk 0 at offset 64: record 0: length 0 at content offset 0 is out of range"},
+    {IN_CHUNK, 0, 116, 4, 4095,
+     "chunk 0 at offset 64: the records hold 4095 bytes, the payload 4096"},
+    {IN_CHUNK, 0, 128 + 8, 8, 4095,
+     "record 1 of 2 is not content offset 4096 of db/a.ibd, as the index has it"},
+    {IN_CHUNK, 0, 128 + 4, 4, RECORD_ZEROS | 1,
+     "record 2 of 2 is not content offset 4097 of db/a.ibd, as the index has it"},
     {IN_CHUNK, 4, 11, 1, 3, "kind 3 found, 2 expected"},
     {IN_CHUNK, 4, 36, 4, 1000000, "raw length 1000000 of an index chunk with stored length"},
     {IN_CHUNK, 5, 11, 1, 2, "kind 2 found, 3 expected"},
@@ -181,7 +213,8 @@ static const struct {
     {IN_FINAL, 0, 24, 8, 1 << 20, "the final record is that of another archive"},
     {IN_FINAL, 0, 32, 8, 3, "chunk 3 at offset"},
     {IN_FINAL, 0, 32, 8, UINT64_MAX, "do not fit an archive of"},
-    {IN_FINAL, 0, 40, 8, 64, "final record: 4 data, 1 index and 1 manifest chunks do not fit an archive of"},
+    {IN_FINAL, 0, 40, 8, 64,
+     "final record: 4 data, 1 index and 1 manifest chunks do not fit an archive of"},
     {IN_FINAL, 0, 40, 8, 512, "chunk 4 at offset 512: no chunk header here"},
     {IN_FINAL, 0, 48, 8, 1, "a section of"},
     {IN_FINAL, 0, 56, 4, 0, "a section of 0 bytes ends at offset"},
@@ -230,7 +263,8 @@ static void a_file_that_is_no_archive_is_refused(void **state)
     err_free(e);
     e = archive_reader_open(&r, "/nonexistent/backup.mbe");
     assert_non_null(e);
-    assert_string_equal(e->message, "/nonexistent/backup.mbe: cannot open: No such file or directory");
+    assert_string_equal(e->message,
+                        "/nonexistent/backup.mbe: cannot open: No such file or directory");
     err_free(e);
     assert_null(r);
 }
@@ -279,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_sample_is_what_it_should_be),
+        cmocka_unit_test(archives_of_every_format_version_are_readable),
         cmocka_unit_test(every_single_flipped_bit_is_detected),
         cmocka_unit_test(an_archive_cut_off_anywhere_is_incomplete),
         cmocka_unit_test(bytes_added_behind_the_end_are_noticed),

@@ -1,5 +1,6 @@
-/* archive/sink_file.c: the sink into a file. Small appends (chunk headers) are held back and go out with the large one
- * behind them in one system call. Write-back is started window by window, so that commit has little left to wait for. */
+/* archive/sink_file.c: the sink into a file. Small appends (chunk headers) are held back and go
+ * out with the large one behind them in one system call. Write-back is started window by window,
+ * so that commit has little left to wait for. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -101,10 +102,11 @@ struct err *sink_file_open(struct sink **out, const char *path)
     int fd;
     TRY(file_open(&fd, path, O_WRONLY | O_CREAT | O_EXCL, 0600));
     struct sink_file *f = mem_zalloc(sizeof *f);
-    *f = (struct sink_file){.sink = {.append = file_append, .commit = file_commit, .free = file_free},
-                            .fd = fd,
-                            .path = mem_strdup(path),
-                            .held = mem_alloc(HELD_MAX)};
+    *f = (struct sink_file){
+        .sink = {.append = file_append, .commit = file_commit, .free = file_free},
+        .fd = fd,
+        .path = mem_strdup(path),
+        .held = mem_alloc(HELD_MAX)};
     *out = &f->sink;
     return NULL;
 }

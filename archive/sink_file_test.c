@@ -1,4 +1,5 @@
-/* archive/sink_file_test.c: bytes reach the file in order; an abandoned file is gone; a full disk is named. */
+/* archive/sink_file_test.c: bytes reach the file in order; an abandoned file is gone; a full
+ * disk is named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,7 +87,8 @@ static void a_file_that_is_there_is_not_touched(void **state)
     free(data);
 }
 
-/* A limit of the file's size fails as a full disk does: in the middle of a write, after a short count. */
+/* A limit of the file's size fails as a full disk does: in the middle of a write, after a short
+ * count. */
 static void a_disk_that_runs_full_is_named(void **state)
 {
     AUTO_FREE char *path = mem_printf("%s/a", (char *)*state);
@@ -117,7 +119,8 @@ static void a_disk_that_runs_full_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(small_and_large_appends_keep_their_order, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(small_and_large_appends_keep_their_order, make_dir,
+                                        remove_dir),
         cmocka_unit_test_setup_teardown(without_commit_nothing_is_left, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_file_that_is_there_is_not_touched, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_disk_that_runs_full_is_named, make_dir, remove_dir),

@@ -1,5 +1,5 @@
-/* archive/varint.h: integers of 1 to 10 bytes: seven bits a byte, lowest first, top bit set on all but the last. Signed
- * ones are zigzag-coded (0, -1, 1, -2, ... as 0, 1, 2, 3, ...). */
+/* archive/varint.h: integers of 1 to 10 bytes: seven bits a byte, lowest first, top bit set on
+ * all but the last. Signed ones are zigzag-coded (0, -1, 1, -2, ... as 0, 1, 2, 3, ...). */
 #ifndef MBE_ARCHIVE_VARINT_H
 #define MBE_ARCHIVE_VARINT_H
 

@@ -1,7 +1,9 @@
-/* archive/walk.c: front to back through an archive, damaged or cut off as it may be; see reader.h.
+/* archive/walk.c: front to back through an archive, damaged or cut off as it may be; see
+ * reader.h.
  *
- * A chunk whose header is sound but whose body is not is stepped over by its header's lengths, if a sound header follows
- * there. Otherwise the next sound chunk header or final record of this archive is searched for. */
+ * A chunk whose header is sound but whose body is not is stepped over by its header's lengths,
+ * if a sound header follows there. Otherwise the next sound chunk header or final record of this
+ * archive is searched for. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,8 +30,8 @@ struct walker {
     bool id_is_known;
     uint64_t archive_id;
     uint64_t next_sequence;
-    bool after_damage;    /* one chunk of unknown number was reported since the last sound header */
-    uint8_t *body;        /* CHUNK_SIZE_MAX */
+    bool after_damage; /* one chunk of unknown number was reported since the last sound header */
+    uint8_t *body;     /* CHUNK_SIZE_MAX */
     struct unpacker *unpacker;
 };
 
@@ -39,9 +41,11 @@ static struct err *damage(const struct walker *w, const char *what)
 }
 
 /* Reports e, which is freed, as damage of chunk `sequence` at `at`. */
-static struct err *chunk_damage(const struct walker *w, uint64_t sequence, uint64_t at, struct err *e)
+static struct err *chunk_damage(const struct walker *w, uint64_t sequence, uint64_t at,
+                                struct err *e)
 {
-    AUTO_FREE char *what = mem_printf("chunk %" PRIu64 " at offset %" PRIu64 ": %s", sequence, at, e->message);
+    AUTO_FREE char *what =
+        mem_printf("chunk %" PRIu64 " at offset %" PRIu64 ": %s", sequence, at, e->message);
     err_free(e);
     return damage(w, what);
 }
@@ -54,8 +58,8 @@ static struct err *read_at(const struct walker *w, void *buf, size_t n, uint64_t
     return NULL;
 }
 
-/* Whether `p` is a sound chunk header or final record of this archive. An archive whose own header is damaged is known
- * by the first one found. */
+/* Whether `p` is a sound chunk header or final record of this archive. An archive whose own
+ * header is damaged is known by the first one found. */
 static bool is_sound(struct walker *w, const uint8_t *p)
 {
     struct chunk_header h;
@@ -85,7 +89,8 @@ static struct err *resynchronise(struct walker *w, uint64_t *at)
         size_t got;
         TRY(file_pread(w->fd, w->body, SEARCH_WINDOW, *at, &got, w->path));
         const uint8_t *p = w->body, *end = w->body + got;
-        while ((p = memmem(p, (size_t)(end - p), CHUNK_MAGIC, MAGIC_COMMON)) && end - p >= CHUNK_HEADER_SIZE) {
+        while ((p = memmem(p, (size_t)(end - p), CHUNK_MAGIC, MAGIC_COMMON)) &&
+               end - p >= CHUNK_HEADER_SIZE) {
             if (is_sound(w, p)) {
                 *at += (uint64_t)(p - w->body);
                 return NULL;
@@ -106,9 +111,11 @@ static struct err *report_missing(const struct walker *w, uint64_t first, uint64
     if (first >= end)
         return NULL;
     if (end - first == 1)
-        snprintf(what, sizeof what, "chunk %" PRIu64 " is missing before offset %" PRIu64, first, at);
+        snprintf(what, sizeof what, "chunk %" PRIu64 " is missing before offset %" PRIu64, first,
+                 at);
     else
-        snprintf(what, sizeof what, "chunks %" PRIu64 " to %" PRIu64 " are missing before offset %" PRIu64, first,
+        snprintf(what, sizeof what,
+                 "chunks %" PRIu64 " to %" PRIu64 " are missing before offset %" PRIu64, first,
                  end - 1, at);
     return damage(w, what);
 }
@@ -121,7 +128,9 @@ static struct err *check_sequence(struct walker *w, uint64_t sequence, uint64_t 
     *usable = sequence >= expected;
     if (!*usable) {
         char what[160];
-        snprintf(what, sizeof what, "chunk %" PRIu64 " at offset %" PRIu64 ": out of order, chunk %" PRIu64 " expected",
+        snprintf(what, sizeof what,
+                 "chunk %" PRIu64 " at offset %" PRIu64 ": out of order, chunk %" PRIu64
+                 " expected",
                  sequence, at, expected);
         return damage(w, what);
     }
@@ -141,7 +150,8 @@ static struct err *report_pieces(const struct walker *w, const struct chunk *c)
     return NULL;
 }
 
-/* The body of a chunk failed its check. Its header is sound: believe its lengths if they lead to another sound header. */
+/* The body of a chunk failed its check. Its header is sound: believe its lengths if they lead to
+ * another sound header. */
 static struct err *step_over(struct walker *w, const struct chunk_header *h, uint64_t *at)
 {
     uint8_t next[CHUNK_HEADER_SIZE];
@@ -166,7 +176,8 @@ static struct err *walk_body(struct walker *w, const struct chunk_header *h, uin
     const uint32_t body_size = chunk_size(h) - CHUNK_HEADER_SIZE;
     TRY(read_at(w, w->body, body_size, *at + CHUNK_HEADER_SIZE, &whole));
     if (!whole)
-        e = err_make(CORRUPT, "cut off: %" PRIu32 " bytes expected, %" PRIu64 " found", chunk_size(h), w->size - *at);
+        e = err_make(CORRUPT, "cut off: %" PRIu32 " bytes expected, %" PRIu64 " found",
+                     chunk_size(h), w->size - *at);
     else
         e = chunk_unpack(w->unpacker, &c, h, w->body);
     if (e) {
@@ -183,8 +194,8 @@ static struct err *walk_chunk(struct walker *w, const uint8_t *header, uint64_t 
     struct chunk_header h;
     struct err *e = chunk_header_get(&h, header);
     if (!e && w->id_is_known && h.archive_id != w->archive_id)
-        e = err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected", h.archive_id,
-                     w->archive_id);
+        e = err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected",
+                     h.archive_id, w->archive_id);
     if (e) {
         TRY(chunk_damage(w, w->next_sequence, *at, e));
         w->after_damage = true;
@@ -209,7 +220,8 @@ static struct err *walk_final(struct walker *w, const uint8_t *p, uint64_t *at, 
     if (!e && w->id_is_known && f.archive_id != w->archive_id)
         e = err_make(CORRUPT, "the final record is that of another archive");
     if (e) {
-        AUTO_FREE char *what = mem_printf("final record at offset %" PRIu64 ": %s", *at, e->message);
+        AUTO_FREE char *what =
+            mem_printf("final record at offset %" PRIu64 ": %s", *at, e->message);
         err_free(e);
         TRY(damage(w, what));
         *at += 1;
@@ -217,11 +229,13 @@ static struct err *walk_final(struct walker *w, const uint8_t *p, uint64_t *at, 
     }
     *complete = true;
     const uint64_t n_chunks = f.n_data_chunks + f.n_index_chunks + f.n_manifest_chunks;
-    TRY(report_missing(w, w->next_sequence + (w->after_damage && n_chunks > w->next_sequence ? 1 : 0), n_chunks, *at));
+    TRY(report_missing(w,
+                       w->next_sequence + (w->after_damage && n_chunks > w->next_sequence ? 1 : 0),
+                       n_chunks, *at));
     if (f.at != *at || w->size - *at != FINAL_SIZE) {
-        AUTO_FREE char *what =
-            mem_printf("final record at offset %" PRIu64 " of %" PRIu64 " bytes: offset %" PRIu64 " expected", *at,
-                       w->size, f.at);
+        AUTO_FREE char *what = mem_printf("final record at offset %" PRIu64 " of %" PRIu64
+                                          " bytes: offset %" PRIu64 " expected",
+                                          *at, w->size, f.at);
         TRY(damage(w, what));
     }
     *at = w->size;
@@ -236,8 +250,8 @@ static struct err *walk_header(struct walker *w, uint64_t *at)
     bool whole;
     TRY(read_at(w, bytes, sizeof bytes, 0, &whole));
     struct err *e = whole ? archive_header_get(&h, bytes)
-                          : err_make(CORRUPT, "cut off: %d bytes expected, %" PRIu64 " found", ARCHIVE_HEADER_SIZE,
-                                     w->size);
+                          : err_make(CORRUPT, "cut off: %d bytes expected, %" PRIu64 " found",
+                                     ARCHIVE_HEADER_SIZE, w->size);
     *at = whole ? ARCHIVE_HEADER_SIZE : w->size;
     if (!e) {
         w->id_is_known = true;
@@ -259,7 +273,8 @@ static struct err *walk_all(struct walker *w, bool *complete)
         TRY(read_at(w, header, sizeof header, at, &whole));
         if (!whole) {
             TRY(chunk_damage(w, w->next_sequence, at,
-                             err_make(CORRUPT, "cut off: %d bytes of header expected, %" PRIu64 " found",
+                             err_make(CORRUPT,
+                                      "cut off: %d bytes of header expected, %" PRIu64 " found",
                                       CHUNK_HEADER_SIZE, w->size - at)));
             return NULL;
         }
@@ -279,7 +294,8 @@ struct err *archive_walk(const char *path, const struct archive_walk *walk, bool
     TRY(file_open(&fd, path, O_RDONLY, 0));
     if (fstat(fd, &st))
         return err_os("%s: cannot stat", path);
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* advice: what it answers does not matter */
+    (void)posix_fadvise(fd, 0, 0,
+                        POSIX_FADV_SEQUENTIAL); /* advice: what it answers does not matter */
     struct walker w = {.walk = walk, .fd = fd, .path = path, .size = (uint64_t)st.st_size};
     w.body = mem_alloc_aligned(CHUNK_SIZE_MAX);
     w.unpacker = unpacker_new();

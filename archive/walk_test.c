@@ -1,4 +1,5 @@
-/* archive/walk_test.c: the walk reports every sound piece of a damaged or cut off archive, and names all damage. */
+/* archive/walk_test.c: the walk reports every sound piece of a damaged or cut off archive, and
+ * names all damage. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ struct seen {
     bool complete;
 };
 
-static struct err *see_piece(void *ctx, uint32_t entry, uint64_t offset, const uint8_t *data, uint64_t len)
+static struct err *see_piece(void *ctx, uint32_t entry, uint64_t offset, const uint8_t *data,
+                             uint64_t len)
 {
     struct seen *s = ctx;
     s->n_pieces++;
@@ -70,7 +72,8 @@ static struct test_sink sample(enum archive_codec codec)
     return sink;
 }
 
-static void assert_damage(const struct seen *s, uint32_t i, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void assert_damage(const struct seen *s, uint32_t i, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static void assert_damage(const struct seen *s, uint32_t i, const char *fmt, ...)
 {
     char expected[256];
@@ -95,7 +98,8 @@ static void a_sound_archive_is_reported_whole(void **state)
         assert_int_equal(s.n_damage, 0);
         assert_int_equal(s.n_wrong, 0);
         assert_int_equal(s.data_bytes, SAMPLE_PIECES * SAMPLE_DENSE + 2 * 500);
-        assert_int_equal(s.zero_bytes, SAMPLE_PIECES * (SAMPLE_PIECE - SAMPLE_DENSE) + SAMPLE_PIECE);
+        assert_int_equal(s.zero_bytes,
+                         SAMPLE_PIECES * (SAMPLE_PIECE - SAMPLE_DENSE) + SAMPLE_PIECE);
         seen_fini(&s);
         test_sink_free(&a.sink);
     }
@@ -115,15 +119,19 @@ static void a_walk_of_an_archive_cut_off_anywhere_reports_all_before_the_cut(voi
         for (size_t n = 0; n < a.bytes.n; n++) {
             while (whole_chunks < N_CHUNKS && n >= test_chunk_at(a.bytes.p, whole_chunks + 1))
                 whole_chunks++;
-            const size_t boundary = n < ARCHIVE_HEADER_SIZE ? 0 : test_chunk_at(a.bytes.p, whole_chunks);
+            const size_t boundary =
+                n < ARCHIVE_HEADER_SIZE ? 0 : test_chunk_at(a.bytes.p, whole_chunks);
             struct seen s = walk_bytes(&file, a.bytes.p, n);
             assert_false(s.complete);
             assert_int_equal(s.n_wrong, 0);
-            assert_int_equal(s.data_bytes, bytes[whole_chunks < N_DATA_CHUNKS ? whole_chunks : N_DATA_CHUNKS]);
+            assert_int_equal(s.data_bytes,
+                             bytes[whole_chunks < N_DATA_CHUNKS ? whole_chunks : N_DATA_CHUNKS]);
             if (n < ARCHIVE_HEADER_SIZE)
-                assert_damage(&s, 0, "archive header at offset 0: cut off: 64 bytes expected, %zu found", n);
+                assert_damage(
+                    &s, 0, "archive header at offset 0: cut off: 64 bytes expected, %zu found", n);
             else if (n > boundary)
-                assert_damage(&s, 0, "chunk %" PRIu32 " at offset %zu: cut off: ", whole_chunks, boundary);
+                assert_damage(&s, 0, "chunk %" PRIu32 " at offset %zu: cut off: ", whole_chunks,
+                              boundary);
             else
                 assert_int_equal(s.n_damage, 0);
             seen_fini(&s);
@@ -196,7 +204,8 @@ static void chunks_that_are_missing_twice_there_or_strange_are_named(void **stat
     s = walk_bytes(&file, o.p, o.n);
     assert_true(s.complete);
     assert_damage(&s, 0, "chunks 1 to 2 are missing before offset %zu", at_1);
-    assert_damage(&s, 1, "final record at offset %zu of %zu bytes: offset %zu expected", o.n - FINAL_SIZE, o.n, end);
+    assert_damage(&s, 1, "final record at offset %zu of %zu bytes: offset %zu expected",
+                  o.n - FINAL_SIZE, o.n, end);
     assert_int_equal(s.n_damage, 2);
     seen_fini(&s);
 
@@ -215,7 +224,8 @@ static void chunks_that_are_missing_twice_there_or_strange_are_named(void **stat
     put_chunks(&o, p, 1, N_CHUNKS);
     put_final(&o, p);
     s = walk_bytes(&file, o.p, o.n);
-    assert_damage(&s, 0, "chunk 1 at offset %zu: no chunk header here: magic 0x936d62654152430a found", at_1);
+    assert_damage(
+        &s, 0, "chunk 1 at offset %zu: no chunk header here: magic 0x936d62654152430a found", at_1);
     assert_int_equal(s.n_damage, 2);
     assert_int_equal(s.data_bytes, SAMPLE_PIECES * SAMPLE_DENSE + 2 * 500);
     seen_fini(&s);
@@ -235,8 +245,10 @@ static void chunks_that_are_missing_twice_there_or_strange_are_named(void **stat
     put_final(&o, p);
     out_bytes_put(&o, "more", 4);
     s = walk_bytes(&file, o.p, o.n);
-    assert_damage(&s, 0, "final record at offset %zu: the final record is that of another archive", at_1);
-    assert_damage(&s, 1, "final record at offset %zu of %zu bytes: offset %zu expected", o.n - 4 - FINAL_SIZE, o.n, end);
+    assert_damage(&s, 0, "final record at offset %zu: the final record is that of another archive",
+                  at_1);
+    assert_damage(&s, 1, "final record at offset %zu of %zu bytes: offset %zu expected",
+                  o.n - 4 - FINAL_SIZE, o.n, end);
     assert_int_equal(s.n_damage, 2);
     seen_fini(&s);
 
@@ -261,7 +273,8 @@ static void several_chunks_lost_at_once_are_counted(void **state)
     memset(p + at_1, 0xee, at_3 - at_1);
     struct seen s = walk_bytes(&file, p, a.bytes.n);
     assert_true(s.complete);
-    assert_damage(&s, 0, "chunk 1 at offset %zu: no chunk header here: magic 0xeeeeeeeeeeeeeeee", at_1);
+    assert_damage(&s, 0, "chunk 1 at offset %zu: no chunk header here: magic 0xeeeeeeeeeeeeeeee",
+                  at_1);
     assert_damage(&s, 1, "chunk 2 is missing before offset %zu", at_3);
     assert_int_equal(s.n_damage, 2);
     assert_int_equal(s.data_bytes, SAMPLE_DENSE + 2 * 500);
@@ -281,7 +294,8 @@ static void the_next_chunk_is_found_behind_any_length_of_garbage(void **state)
     uint8_t *garbage = mem_alloc(2 * window);
     for (size_t i = 0; i < 2 * window; i++)
         garbage[i] = (uint8_t)CHUNK_MAGIC[i % 5];
-    const size_t lengths[] = {1, window - 113, window - 112, window - 5, window, window + 1, 2 * window - 224, 2 * window};
+    const size_t lengths[] = {1,      window - 113, window - 112,     window - 5,
+                              window, window + 1,   2 * window - 224, 2 * window};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         struct out_bytes o = {0};
         out_bytes_put(&o, p, at_1);
@@ -301,7 +315,8 @@ static void the_next_chunk_is_found_behind_any_length_of_garbage(void **state)
     close(file.fd);
 }
 
-static struct err *stop_at_piece(void *ctx, uint32_t entry, uint64_t offset, const uint8_t *data, uint64_t len)
+static struct err *stop_at_piece(void *ctx, uint32_t entry, uint64_t offset, const uint8_t *data,
+                                 uint64_t len)
 {
     (void)data;
     (void)len;
@@ -331,8 +346,8 @@ static void an_error_of_a_callback_ends_the_walk(void **state)
     test_file_set(&file, "", 0);
     e = archive_walk(file.path, &walk, &complete);
     assert_non_null(e);
-    assert_string_equal(e->message,
-                        "stopped by archive header at offset 0: cut off: 64 bytes expected, 0 found");
+    assert_string_equal(
+        e->message, "stopped by archive header at offset 0: cut off: 64 bytes expected, 0 found");
     err_free(e);
     assert_int_equal(calls, 2);
     assert_false(complete);

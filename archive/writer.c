@@ -1,7 +1,8 @@
 /* archive/writer.c: see writer.h.
  *
- * A piece goes through a packer of the calling thread (zero blocks, compression, hash) and then, under `append`, into the
- * sink. What is remembered of it until the index is written is one index_extent per piece and four bytes per chunk. */
+ * A piece goes through a packer of the calling thread (zero blocks, compression, hash) and then,
+ * under `append`, into the sink. What is remembered of it until the index is written is one
+ * index_extent per piece and four bytes per chunk. */
 #include "archive/writer.h"
 
 #include <errno.h>
@@ -51,8 +52,8 @@ static struct err *err_copy(const struct err *e)
     return e->hint ? err_hint(copy, "%s", e->hint) : copy;
 }
 
-/* Once an append has failed nothing more is written; whoever tries is told the cause, so that of several threads it does
- * not matter whose error is reported. */
+/* Once an append has failed nothing more is written; whoever tries is told the cause, so that of
+ * several threads it does not matter whose error is reported. */
 static struct err *sink_append(struct archive_writer *w, const void *data, size_t n)
 {
     if (w->broken)
@@ -80,8 +81,8 @@ struct err *archive_writer_open(struct archive_writer **out, struct sink *sink,
     if (getrandom(&w->archive_id, sizeof w->archive_id, 0) != sizeof w->archive_id)
         return err_os("cannot get random bytes for the archive id");
     uint8_t header[ARCHIVE_HEADER_SIZE];
-    archive_header_put(header,
-                       &(struct archive_header){.archive_id = w->archive_id, .created = (int64_t)time(NULL)});
+    archive_header_put(header, &(struct archive_header){.archive_id = w->archive_id,
+                                                        .created = (int64_t)time(NULL)});
     TRY(sink_append(w, header, sizeof header));
     *out = w;
     w = NULL;
@@ -126,7 +127,8 @@ static struct archive_attr attr_copy(const struct archive_attr *attr)
     return copy;
 }
 
-struct err *archive_entry_add(struct archive_writer *w, const struct archive_attr *attr, uint32_t *id)
+struct err *archive_entry_add(struct archive_writer *w, const struct archive_attr *attr,
+                              uint32_t *id)
 {
     TRY(check_attr(attr));
     struct err *e = NULL;
@@ -144,7 +146,8 @@ struct err *archive_entry_add(struct archive_writer *w, const struct archive_att
     return e;
 }
 
-struct err *archive_entry_set(struct archive_writer *w, uint32_t id, const struct archive_attr *attr)
+struct err *archive_entry_set(struct archive_writer *w, uint32_t id,
+                              const struct archive_attr *attr)
 {
     TRY(check_attr(attr));
     if (id >= w->n_entries)
@@ -177,13 +180,17 @@ static void remember(struct archive_writer *w, const struct packed *c, const str
     for (uint32_t i = 0; i < b->n_runs; i++) {
         const struct chunk_run *r = &b->runs[i];
         mem_grow(&w->extents, &w->cap_extents, w->n_extents, sizeof *w->extents);
-        w->extents[w->n_extents++] = (struct index_extent){
-            .offset = r->offset, .entry = r->entry, .len = r->len, .chunk = chunk, .record = r->first_record};
+        w->extents[w->n_extents++] = (struct index_extent){.offset = r->offset,
+                                                           .entry = r->entry,
+                                                           .len = r->len,
+                                                           .chunk = chunk,
+                                                           .record = r->first_record};
     }
 }
 
 /* The sequence number is known only here; the header's checksum is over few bytes. */
-static struct err *append_locked(struct archive_writer *w, struct packed *c, const struct chunk_build *b)
+static struct err *append_locked(struct archive_writer *w, struct packed *c,
+                                 const struct chunk_build *b)
 {
     if (w->n_chunks == UINT32_MAX)
         return err_make(FAILED, "more than %" PRIu32 " chunks in one archive", UINT32_MAX);
@@ -196,7 +203,8 @@ static struct err *append_locked(struct archive_writer *w, struct packed *c, con
     return NULL;
 }
 
-static struct err *emit(struct archive_writer *w, struct packer *p, const struct chunk_build *b, enum chunk_kind kind)
+static struct err *emit(struct archive_writer *w, struct packer *p, const struct chunk_build *b,
+                        enum chunk_kind kind)
 {
     struct packed c;
     TRY(packer_pack(p, b, kind, &c));
@@ -213,8 +221,8 @@ static struct err *flush_gathered(struct archive_writer *w, struct packer *p)
     return e;
 }
 
-static struct err *write_piece(struct archive_writer *w, struct packer *p, uint32_t id, uint64_t offset,
-                               const uint8_t *data, size_t len)
+static struct err *write_piece(struct archive_writer *w, struct packer *p, uint32_t id,
+                               uint64_t offset, const uint8_t *data, size_t len)
 {
     const bool zeros = bytes_are_zero(data, len);
     if (!zeros && len >= GATHER_BELOW) {
@@ -230,13 +238,15 @@ static struct err *write_piece(struct archive_writer *w, struct packer *p, uint3
     return NULL;
 }
 
-struct err *archive_write(struct archive_writer *w, uint32_t id, uint64_t offset, const void *data, size_t len)
+struct err *archive_write(struct archive_writer *w, uint32_t id, uint64_t offset, const void *data,
+                          size_t len)
 {
     if (id >= w->n_entries)
         return err_make(FAILED, "archive entry %" PRIu32 " was never added", id);
     if (len == 0 || len > ARCHIVE_PIECE_MAX || offset > CONTENT_SIZE_MAX - len)
-        return err_make(FAILED, "archive entry %" PRIu32 ": piece of %zu bytes at %" PRIu64 " is out of range", id, len,
-                        offset);
+        return err_make(
+            FAILED, "archive entry %" PRIu32 ": piece of %zu bytes at %" PRIu64 " is out of range",
+            id, len, offset);
     struct packer *p = packer_take(&w->packers);
     struct err *e = write_piece(w, p, id, offset, data, len);
     packer_put(&w->packers, p);
@@ -247,7 +257,8 @@ struct err *archive_write(struct archive_writer *w, uint32_t id, uint64_t offset
 
 void archive_writer_stats(struct archive_writer *w, struct archive_writer_stats *stats)
 {
-    *stats = (struct archive_writer_stats){.bytes_in = w->bytes_in, .bytes_stored = w->bytes_stored};
+    *stats =
+        (struct archive_writer_stats){.bytes_in = w->bytes_in, .bytes_stored = w->bytes_stored};
 }
 
 /* ---- the end of the archive ---- */
@@ -262,18 +273,20 @@ static int compare_extents(const void *a, const void *b)
 
 static int compare_entries(const void *a, const void *b)
 {
-    return strcmp(((const struct index_entry *)a)->attr.path, ((const struct index_entry *)b)->attr.path);
+    return strcmp(((const struct index_entry *)a)->attr.path,
+                  ((const struct index_entry *)b)->attr.path);
 }
 
-/* Extents x[0..n) of one entry, sorted: no overlap; sets the size unless it is set, else leaves out what lies beyond. */
-static struct err *settle_entry(struct index_entry *out, const struct writer_entry *entry, struct index_extent *x,
-                                size_t n)
+/* Extents x[0..n) of one entry, sorted: no overlap; sets the size unless it is set, else leaves
+ * out what lies beyond. */
+static struct err *settle_entry(struct index_entry *out, const struct writer_entry *entry,
+                                struct index_extent *x, size_t n)
 {
     out->attr = entry->attr;
     for (size_t i = 1; i < n; i++)
         if (x[i].offset < x[i - 1].offset + x[i - 1].len)
-            return err_make(FAILED, "archive entry %s: two pieces overlap at offset %" PRIu64, entry->attr.path,
-                            x[i].offset);
+            return err_make(FAILED, "archive entry %s: two pieces overlap at offset %" PRIu64,
+                            entry->attr.path, x[i].offset);
     if (!entry->size_is_set)
         out->attr.size = n ? x[n - 1].offset + x[n - 1].len : 0;
     while (n && x[n - 1].offset >= out->attr.size)
@@ -308,8 +321,8 @@ static struct err *settle(struct archive_writer *w, struct index_entry *live, ui
 }
 
 /* Stores `data` in chunks of its own kind; *at and *n_chunks tell where. */
-static struct err *write_section(struct archive_writer *w, enum chunk_kind kind, const uint8_t *data, size_t len,
-                                 uint64_t *at, uint32_t *n_chunks)
+static struct err *write_section(struct archive_writer *w, enum chunk_kind kind,
+                                 const uint8_t *data, size_t len, uint64_t *at, uint32_t *n_chunks)
 {
     struct packer p = {.codec = ARCHIVE_CODEC_ZSTD, .level = INDEX_ZSTD_LEVEL};
     struct err *e = NULL;
@@ -329,8 +342,8 @@ static struct err *write_section(struct archive_writer *w, enum chunk_kind kind,
     return e;
 }
 
-static struct err *write_end(struct archive_writer *w, const struct index_entry *live, uint32_t n_live,
-                             const char *manifest_json)
+static struct err *write_end(struct archive_writer *w, const struct index_entry *live,
+                             uint32_t n_live, const char *manifest_json)
 {
     AUTO_FREE uint8_t *index = NULL;
     struct out_bytes text = {0};
@@ -341,8 +354,8 @@ static struct err *write_end(struct archive_writer *w, const struct index_entry 
     f.index_len = text.n;
     f.manifest_len = strlen(manifest_json);
     TRY(write_section(w, CHUNK_INDEX, index, text.n, &f.index_at, &f.n_index_chunks));
-    TRY(write_section(w, CHUNK_MANIFEST, (const uint8_t *)manifest_json, (size_t)f.manifest_len, &f.manifest_at,
-                      &f.n_manifest_chunks));
+    TRY(write_section(w, CHUNK_MANIFEST, (const uint8_t *)manifest_json, (size_t)f.manifest_len,
+                      &f.manifest_at, &f.n_manifest_chunks));
     f.at = w->bytes_stored;
     uint8_t final[FINAL_SIZE];
     final_record_put(final, &f);

@@ -1,5 +1,5 @@
-/* archive/writer_test.c: what is written comes back, whatever the pieces, threads, codec and order; and what cannot be
- * written is an error that leaves no complete archive. */
+/* archive/writer_test.c: what is written comes back, whatever the pieces, threads, codec and
+ * order; and what cannot be written is an error that leaves no complete archive. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,8 @@
 #include "base/mem.h"
 #include "base/workers.h"
 
-static const struct archive_writer_options codecs[] = {{ARCHIVE_CODEC_NONE, 0}, {ARCHIVE_CODEC_ZSTD, 1}};
+static const struct archive_writer_options codecs[] = {{ARCHIVE_CODEC_NONE, 0},
+                                                       {ARCHIVE_CODEC_ZSTD, 1}};
 enum { N_CODECS = 2 };
 
 /* ---- random archives ---- */
@@ -94,7 +95,8 @@ static struct model *model_new(uint64_t seed, uint64_t size_max)
     struct model *m = mem_zalloc(sizeof *m);
     for (uint32_t i = 0; i < N_ENTRIES; i++) {
         struct model_entry *e = &m->entries[i];
-        snprintf(e->path, sizeof e->path, "db%d/t%03u.ibd", (int)(test_random(&seed) % 3), (i * 17) % N_ENTRIES);
+        snprintf(e->path, sizeof e->path, "db%d/t%03u.ibd", (int)(test_random(&seed) % 3),
+                 (i * 17) % N_ENTRIES);
         e->size = random_size(&seed, size_max);
         e->content = mem_zalloc(e->size);
         e->dropped = test_random(&seed) % 10 == 0;
@@ -126,7 +128,8 @@ static struct err *write_next(void *ctx, bool *more)
     return archive_write(m->writer, e->id, p->offset, e->content + p->offset, p->len);
 }
 
-static struct err *write_model(struct model *m, struct sink *sink, const struct archive_writer_options *o, int threads)
+static struct err *write_model(struct model *m, struct sink *sink,
+                               const struct archive_writer_options *o, int threads)
 {
     AUTO(archive_writer) w = NULL;
     TRY(archive_writer_open(&w, sink, o));
@@ -150,7 +153,8 @@ static struct err *write_model(struct model *m, struct sink *sink, const struct 
 }
 
 /* By the cursor over everything, then by archive_read of random ranges. */
-static void assert_content(struct archive_reader *r, uint32_t i, const struct model_entry *e, uint64_t *seed)
+static void assert_content(struct archive_reader *r, uint32_t i, const struct model_entry *e,
+                           uint64_t *seed)
 {
     AUTO(archive_cursor) c = NULL;
     uint8_t *got = mem_zalloc(e->size);
@@ -168,7 +172,8 @@ static void assert_content(struct archive_reader *r, uint32_t i, const struct mo
     }
     assert_memory_equal(got, e->content, e->size);
     for (int k = 0; k < 5; k++) {
-        const uint64_t from = test_random(seed) % (e->size + 1), n = test_random(seed) % (e->size - from + 1);
+        const uint64_t from = test_random(seed) % (e->size + 1),
+                       n = test_random(seed) % (e->size - from + 1);
         memset(got, 0xee, n);
         assert_null(archive_read(r, i, from, got, n));
         assert_memory_equal(got, e->content + from, n);
@@ -241,7 +246,8 @@ static void assert_text(struct err *e, const char *message)
     err_free(e);
 }
 
-static struct archive_reader *finish_and_open(struct archive_writer *w, const struct test_sink *sink,
+static struct archive_reader *finish_and_open(struct archive_writer *w,
+                                              const struct test_sink *sink,
                                               const struct test_file *file)
 {
     struct archive_reader *r;
@@ -317,7 +323,8 @@ static void an_entry_gets_its_last_name_and_size(void **state)
     assert_memory_equal(text, "\0\0\0", 3);
     assert_null(archive_read(r, 2, 0, text, 8));
     assert_memory_equal(text, "01234567", 8);
-    AUTO_FREE char *expected = mem_printf("%s: renamed: 9 bytes at 0 lie beyond its size 8", file.path);
+    AUTO_FREE char *expected =
+        mem_printf("%s: renamed: 9 bytes at 0 lie beyond its size 8", file.path);
     assert_text(archive_read(r, 2, 0, text, 9), expected);
     test_sink_free(&sink.sink);
     close(file.fd);
@@ -350,10 +357,12 @@ static void long_manifests_and_indexes_take_several_chunks(void **state)
     assert_null(archive_writer_open(&w, &sink.sink, &codecs[0]));
     for (int i = 0; i < 30000; i++) {
         char path[100];
-        snprintf(path, sizeof path, "database_with_a_long_name_%06d/and_a_table_of_long_name_%06d.frm", i % 7, i);
+        snprintf(path, sizeof path,
+                 "database_with_a_long_name_%06d/and_a_table_of_long_name_%06d.frm", i % 7, i);
         assert_null(archive_write(w, add(w, path), 0, "x", 1));
     }
-    const size_t n = 5 << 20; /* compresses by more than the format allows, and must be readable all the same */
+    const size_t n =
+        5 << 20; /* compresses by more than the format allows, and must be readable all the same */
     AUTO_FREE char *manifest = mem_alloc(n + 1);
     memset(manifest, ' ', n);
     manifest[n] = '\0';
@@ -379,7 +388,8 @@ static void misuse_is_an_error_and_not_a_bad_archive(void **state)
     struct test_sink sink = test_sink_new();
     AUTO(archive_writer) w = NULL;
     uint32_t id;
-    assert_text(archive_writer_open(&w, &sink.sink, &(struct archive_writer_options){ARCHIVE_CODEC_ZSTD, 23}),
+    assert_text(archive_writer_open(&w, &sink.sink,
+                                    &(struct archive_writer_options){ARCHIVE_CODEC_ZSTD, 23}),
                 "zstd level 23, -131072 to 22 expected");
     assert_null(archive_writer_open(&w, &sink.sink, &codecs[0]));
     struct archive_attr bad = plain("../x");
@@ -389,7 +399,8 @@ static void misuse_is_an_error_and_not_a_bad_archive(void **state)
                 "archive entry 0 was never added");
     id = add(w, "a");
     assert_text(archive_entry_set(w, id, &bad), "archive entry ../x has an unsafe name");
-    assert_text(archive_write(w, id, 0, data, 0), "archive entry 0: piece of 0 bytes at 0 is out of range");
+    assert_text(archive_write(w, id, 0, data, 0),
+                "archive entry 0: piece of 0 bytes at 0 is out of range");
     assert_text(archive_write(w, id, 0, data, ARCHIVE_PIECE_MAX + 1),
                 "archive entry 0: piece of 1048577 bytes at 0 is out of range");
     assert_text(archive_write(w, id, UINT64_MAX, data, 1),
@@ -425,7 +436,8 @@ static void a_sink_that_fails_at_any_append_gives_its_error_and_no_archive(void 
     for (int codec = 0; codec < N_CODECS; codec++) {
         struct test_sink whole = test_sink_new();
         assert_null(write_model(m, &whole.sink, &codecs[codec], 2));
-        for (uint32_t n = 1; n < whole.n_appends - 4; n++) { /* threads gather differently: stay clear of the end */
+        for (uint32_t n = 1; n < whole.n_appends - 4;
+             n++) { /* threads gather differently: stay clear of the end */
             struct test_sink sink = test_sink_new();
             sink.fail_at = n;
             struct err *e = write_model(m, &sink.sink, &codecs[codec], n % 2 ? 2 : 1);
@@ -456,7 +468,8 @@ static void after_a_failed_write_nothing_more_is_written(void **state)
     memset(data, 1, sizeof data);
     const uint32_t id = add(w, "a");
     sink.fail_at = 3; /* the payload: its header is in the sink */
-    assert_text(archive_write(w, id, 0, data, sizeof data), "test sink: cannot write: No space left on device");
+    assert_text(archive_write(w, id, 0, data, sizeof data),
+                "test sink: cannot write: No space left on device");
     sink.fail_at = 0;
     const size_t n = sink.bytes.n;
     assert_text(archive_write(w, id, 70000, data, sizeof data),

@@ -125,13 +125,15 @@ static char *figures_of(const struct moment *m)
     return mem_printf("%s%s", size, speed);
 }
 
-/* " [######......]  42%" in what the rest of the line leaves, owned by caller. */
+/* " [######......]  42%", owned by caller. `room` is what the other words leave of the line; the widest
+ * figures are set aside, so that the bar keeps its length while they change. */
 static char *cells_of(const struct moment *m, size_t room)
 {
     if (!m->total)
         return mem_strdup("");
     const double part = m->done < m->total ? (double)m->done / (double)m->total : 1;
-    const size_t around = sizeof " [] 100%";
+    const size_t around =
+        sizeof " [] 100%" + sizeof "  999.9 MiB of 999.9 MiB  999.9 MiB/s  eta 0:00";
     const size_t n = room < around + BAR_CELLS_MIN   ? BAR_CELLS_MIN
                      : room > around + BAR_CELLS_MAX ? BAR_CELLS_MAX
                                                      : room - around;
@@ -145,7 +147,7 @@ static void put_bar(const struct progress *p, const struct moment *m, const char
 {
     const size_t width = terminal_width() - 1; /* the last column would wrap */
     AUTO_FREE char *figures = figures_of(m);
-    const size_t used = strlen(p->what) + 1 + strlen(p->phase) + strlen(figures);
+    const size_t used = strlen(p->what) + 1 + strlen(p->phase);
     AUTO_FREE char *cells = cells_of(m, used < width ? width - used : 0);
     AUTO_FREE char *raw = mem_printf("%s %s%s%s%s%s", p->what, p->phase, cells, figures,
                                      p->note[0] ? "  " : "", p->note);

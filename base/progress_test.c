@@ -81,8 +81,8 @@ static void the_bar_leaves_one_line_per_phase(void **state)
 {
     (void)state;
     AUTO_FREE char *text = drawn_by(two_phases, PROGRESS_BAR);
-    assert_non_null(
-        strstr(text, "\rbackup copy [########################] 100%  2.0 KiB of 2.0 KiB"));
+    assert_non_null(strstr(text, "\rbackup copy [####"));
+    assert_non_null(strstr(text, "####] 100%  2.0 KiB of 2.0 KiB"));
     assert_non_null(strstr(text, "\rbackup lock window  512 B"));
     int newlines = 0;
     for (const char *c = text; *c; c++)

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -21,17 +23,38 @@ void password_free(char *password)
     free(password);
 }
 
-/* First line of fd, without its end: a pipe (`--password-file=<(...)`) is as good as a file. A signal
- * ends it. */
+/* Waits until fd can be read or a signal asks us to stop. The signals are let in only while waiting, or
+ * one that came just before would be missed and the wait never end. */
+static struct err *wait_readable(int fd, const char *from)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    sigset_t all, as_it_was;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &as_it_was);
+    struct err *e = signals_check();
+    int ready = 0;
+    while (!e && ready == 0) {
+        ready = ppoll(&p, 1, NULL, &as_it_was);
+        if (ready < 0 && errno == EINTR) {
+            e = signals_check();
+            ready = 0;
+        } else if (ready < 0) {
+            e = err_os("%s: cannot wait for it", from);
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &as_it_was, NULL);
+    return e;
+}
+
+/* First line of fd, without its end: a pipe (`--password-file=<(...)`) is as good as a file. */
 static struct err *read_line(char line[PASSWORD_MAX], int fd, const char *from)
 {
     size_t n = 0;
     for (;;) {
+        TRY(wait_readable(fd, from));
         const ssize_t r = read(fd, line + n, 1);
-        if (r < 0 && errno == EINTR) {
-            TRY(signals_check());
+        if (r < 0 && errno == EINTR)
             continue;
-        }
         if (r < 0)
             return err_os("%s: cannot read", from);
         if (r == 0 || line[n] == '\n')
@@ -89,10 +112,11 @@ static struct err *from_terminal(char **out)
                         "Put the password into an option file or use --password-file.");
     quiet = as_it_was;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    TRY(file_write(fd, prompt, sizeof prompt - 1, "/dev/tty"));
     if (tcsetattr(fd, TCSAFLUSH, &quiet))
         return err_os("/dev/tty: cannot turn the echo off");
-    struct err *e = take_line(out, fd, "/dev/tty");
+    struct err *e = file_write(fd, prompt, sizeof prompt - 1, "/dev/tty");
+    if (!e)
+        e = take_line(out, fd, "/dev/tty");
     tcsetattr(fd, TCSAFLUSH, &as_it_was);
     return err_first(e, file_write(fd, "\n", 1, "/dev/tty"));
 }

@@ -161,6 +161,26 @@ static void without_any_option_there_is_none_and_a_value_is_copied(void **state)
     password_free(password);
 }
 
+static void a_signal_ends_the_wait_for_a_pipe(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    AUTO_FREE char *path = mem_printf("/dev/fd/%d", ends[0]);
+    const struct options o = {.password_file = path};
+    char *password = NULL;
+    signals_install();
+    raise(SIGTERM); /* came before the wait: must not be missed */
+    struct err *e = password_load(&password, &o, NULL);
+    signals_stop = 0;
+    assert_non_null(e);
+    assert_string_equal(e->message, "stopped by signal 15 (Terminated)");
+    assert_null(password);
+    err_free(e);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 #define SCRATCH_TEST(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
 
 int main(void)
@@ -171,6 +191,7 @@ int main(void)
         SCRATCH_TEST(a_missing_file_is_a_usage_error),
         SCRATCH_TEST(a_file_others_can_read_is_used_but_warned_of),
         cmocka_unit_test(a_pipe_serves_as_a_file),
+        cmocka_unit_test(a_signal_ends_the_wait_for_a_pipe),
         cmocka_unit_test(without_any_option_there_is_none_and_a_value_is_copied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

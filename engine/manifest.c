@@ -218,7 +218,9 @@ static lsn_t void_below(const struct copied_space *c, const struct file_ops *ops
     const struct space_ops *o = file_ops_find(ops, c->id);
     if (c->system || c->dropped || !o || !(c->revived || o->import_lsn))
         return 0;
-    return o->import_lsn && o->import_lsn < c->lsn_at_start ? o->import_lsn : c->lsn_at_start;
+    if (o->deleted || o->import_lsn > c->lsn_at_start)
+        return c->lsn_at_start;
+    return o->import_lsn;
 }
 
 struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,

@@ -1,5 +1,6 @@
-/* innodb/doublewrite.h: where the doublewrite area of the system tablespace is. Its pages are copies
- * of pages of any space, possibly torn: never judge them as what their place says they are. Pure.
+/* innodb/doublewrite.h: where the doublewrite area of the system tablespace is. Its pages are
+ * copies of pages of any space, possibly torn: never judge them as what their place says they are.
+ * Pure.
  *
  *   TRX_SYS page (5 of space 0), 200 bytes before its end:
  *     10         segment header

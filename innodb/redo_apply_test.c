@@ -197,7 +197,7 @@ static void records_that_do_not_fit_are_named(void **state)
         {REDO_MEMMOVE, "\x10\x01\x11", 3, "MEMMOVE from outside the page"}, /* from 7 */
         {REDO_MEMMOVE, "\x10\x01\xF0\xEF\xDF\xBF\x7F", 7, "MEMMOVE from outside the page"},
         {REDO_MEMMOVE, "\x10\x8F\x7F\x01", 4, "MEMMOVE from outside the page"},
-        {REDO_MEMMOVE, "\x8F\x7E\x02\x05", 4, "MEMMOVE beyond the end of the page"},
+        {REDO_MEMMOVE, "\x8F\x7F\x02\x05", 4, "MEMMOVE beyond the end of the page"},
         {REDO_EXTENDED, "", 0, "an EXTENDED record of unknown subtype"},
         {REDO_EXTENDED, "\x0B", 1, "an EXTENDED record of unknown subtype"},
         {REDO_EXTENDED, "\x0A", 1, "TRIM_PAGES does not change a page"},
@@ -490,7 +490,7 @@ static void damaged_index_pages_are_named(void **state)
          "the inserted record does not fit the free one that it is to take"}, /* no garbage */
         {0, 0, "\x09\x00\x00", 3, "a delete of the wrong length"},
         {0, 0, "\x09\x00\x00\x01\x01", 5, "a delete of the wrong length"},
-        {0, 0, "\x09\x00\x90\x00\x01", 5,
+        {0, 0, "\x09\x00\x0A\x01", 4,
          "the deleted record is not a user record within the heap"},
         {0, 0, "\x09\x00\x00\x7F", 4, "the deleted record is not a user record within the heap"},
         {0, 0, "\x09\x26\x00\x01", 4,
@@ -556,7 +556,7 @@ static void model_insert(struct index_model *m, struct redo_page *page, struct t
         free_rec && extra + len <= (uint32_t)m->extra_at[free_rec] + m->data_at[free_rec];
     uint8_t body[200] = {(uint8_t)((m->comp ? 6 : 4) + reuse)}, data[100];
     size_t n = 1;
-    if (!reuse && start + extra + len + 4 > SIZE - 8 - 2 * be16(image + INDEX_N_SLOTS))
+    if (!reuse && start + extra + len + 4 > SIZE - 8 - 2u * be16(image + INDEX_N_SLOTS))
         return;
     if (reuse)
         start = free_rec - m->extra_at[free_rec];
@@ -677,7 +677,7 @@ static const char *apply_mtr(struct redo_page *page, space_id_t space, page_no_t
         const char *why = redo_apply(page, &rec);
         if (why)
             return why;
-        *seen |= 1ull << (rec.type == REDO_EXTENDED ? 16 + rec.body[0] : (unsigned)rec.type);
+        *seen |= 1ull << (rec.type == REDO_EXTENDED ? 16u + rec.body[0] : (unsigned)rec.type);
     }
     redo_apply_end(page, m.end);
     return NULL;

@@ -1,5 +1,5 @@
-/* server/conn.c: see conn.h. The client library may be MariaDB's or Oracle's; where their options differ it is decided
- * here, by the macros of their headers, and nowhere else. */
+/* server/conn.c: see conn.h. The client library may be MariaDB's or Oracle's; where their options
+ * differ it is decided here, by the macros of their headers, and nowhere else. */
 #include "server/conn.h"
 
 #include <errno.h>
@@ -21,15 +21,15 @@
 
 enum {
     CONNECT_TIMEOUT_S = 10,
-    /* Only ends a wait for a server that is gone without a word. Waits for locks are bounded by the session's
-     * lock_wait_timeout, which is much shorter. */
+    /* Only ends a wait for a server that is gone without a word. Waits for locks are bounded by the
+     * session's lock_wait_timeout, which is much shorter. */
     READ_TIMEOUT_S = 3600,
     WRITE_TIMEOUT_S = 60,
     SHOWN_STATEMENT_MAX = 80,
 };
 
-/* wait_timeout: a connection may wait for its turn as long as a copy takes. sql_mode and sql_quote_show_create: so that SHOW
- * GRANTS is quoted as we parse it. */
+/* wait_timeout: a connection may wait for its turn as long as a copy takes. sql_mode and
+ * sql_quote_show_create: so that SHOW GRANTS is quoted as we parse it. */
 static const char session_setup[] =
     "SET SESSION wait_timeout=2592000, sql_mode='', sql_quote_show_create=1"
     " /*M!100101 , max_statement_time=0 */";
@@ -75,8 +75,8 @@ static const char *hint_for(unsigned number)
 
 static void library_init(void)
 {
-    /* The first mysql_init does this as well, but not safely when two threads come at once. Nothing ends the library: what it
-     * holds goes with the process. */
+    /* The first mysql_init does this as well, but not safely when two threads come at once. Nothing
+     * ends the library: what it holds goes with the process. */
     mysql_library_init(0, NULL, NULL);
 }
 
@@ -99,8 +99,8 @@ static bool is_local_name(const char *host)
     return !host || !host[0] || !strcmp(host, "localhost");
 }
 
-/* What the caller asked for; what comes from option files the library keeps to itself, and its message names the rest.
- * Never a password. */
+/* What the caller asked for; what comes from option files the library keeps to itself, and its
+ * message names the rest. Never a password. */
 static char *describe(const struct conn_options *o)
 {
     AUTO_FREE char *as = o->user ? mem_printf(" as user '%s'", o->user) : mem_strdup("");
@@ -136,7 +136,8 @@ static struct err *read_option_files(MYSQL *mysql, int fd)
     return NULL;
 }
 
-/* The option files are read inside mysql_real_connect, so that what they must not change is set behind it. */
+/* The option files are read inside mysql_real_connect, so that what they must not change is set
+ * behind it. */
 static struct err *prepare_session(struct conn *c)
 {
 #if CLIENT_IS_MARIADB

@@ -1,4 +1,5 @@
-/* server/conn.h: one connection to the server. All mysql_* calls live in server/. A connection belongs to one thread. */
+/* server/conn.h: one connection to the server. All mysql_* calls live in server/. A connection
+ * belongs to one thread. */
 #ifndef MBE_SERVER_CONN_H
 #define MBE_SERVER_CONN_H
 
@@ -21,21 +22,23 @@ struct conn_options {
 
 struct conn;
 
-/* Connects. SERVER on failure, with the client's message, and a hint; USAGE for an option file that cannot be read. Groups
- * [client] and [mbe] are read, what is given here wins over them. An explicit port with no host or "localhost" means TCP, an
- * explicit socket with no host means that socket. The session never times out while it is idle (a copy may take longer than the server's
+/* Connects. SERVER on failure, with the client's message, and a hint; USAGE for an option file that
+ * cannot be read. Groups [client] and [mbe] are read, what is given here wins over them. An
+ * explicit port with no host or "localhost" means TCP, an explicit socket with no host means that
+ * socket. The session never times out while it is idle (a copy may take longer than the server's
  * wait_timeout), is never limited by max_statement_time and never reconnects by itself. */
 struct err *conn_open(struct conn **out, const struct conn_options *options) MUST_CHECK;
 void conn_close(struct conn *c); /* NULL is fine */
 CLEANUP(conn, conn_close)
 
-/* Server error number behind the last failure of this connection (1205 lock wait timeout, 1213 deadlock, 1227 missing privilege, 2006
- * gone away, ...); 0 if none. */
+/* Server error number behind the last failure of this connection (1205 lock wait timeout, 1213
+ * deadlock, 1227 missing privilege, 2006 gone away, ...); 0 if none. */
 unsigned conn_errno(const struct conn *c);
 /* Whether an error number means that the connection is gone. */
 bool conn_errno_is_lost(unsigned n);
 
-/* Process at the other end of a local socket, as seen from here; 0 when it is not known (TCP, another pid namespace). */
+/* Process at the other end of a local socket, as seen from here; 0 when it is not known (TCP,
+ * another pid namespace). */
 int64_t conn_peer_pid(const struct conn *c);
 
 /* Runs a statement; a result set is read and thrown away. */

@@ -1,5 +1,5 @@
-/* server/coords.c: where the data stands in the binary logs; see mariadb.h. Called while commits are blocked, so it asks as
- * little as it can. */
+/* server/coords.c: where the data stands in the binary logs; see mariadb.h. Called while commits
+ * are blocked, so it asks as little as it can. */
 #include <stdlib.h>
 #include <string.h>
 

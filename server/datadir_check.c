@@ -1,8 +1,9 @@
-/* server/datadir_check.c: does this server run on this directory? See server_check_datadir in mariadb.h.
+/* server/datadir_check.c: does this server run on this directory? See server_check_datadir in
+ * mariadb.h.
  *
- * Facts: MariaDB 10.11.19, by experiment. A running server holds a POSIX write lock on ibdata1 and on aria_log_control, and no
- * lock on its other files. A checkpoint is a big-endian LSN at 4096 or 8192 of ib_logfile0, see innodb/redo_mariadb.h;
- * Innodb_lsn_last_checkpoint is the newest. */
+ * Facts: MariaDB 10.11.19, by experiment. A running server holds a POSIX write lock on ibdata1 and
+ * on aria_log_control, and no lock on its other files. A checkpoint is a big-endian LSN at 4096 or
+ * 8192 of ib_logfile0, see innodb/redo_mariadb.h; Innodb_lsn_last_checkpoint is the newest. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,7 +25,8 @@ enum {
     LOG_READ_GAP_MS = 50,
 };
 
-/* Where ib_logfile0 is, as it is reached from here: below `datadir` when it is below the server's own. */
+/* Where ib_logfile0 is, as it is reached from here: below `datadir` when it is below the server's
+ * own. */
 static char *log_path(const struct server_info *s, const char *datadir)
 {
     const size_t n = strlen(s->datadir);
@@ -49,7 +51,8 @@ static struct err *not_this(const struct server_info *s, const char *datadir, st
                     s->datadir);
 }
 
-/* Who holds a lock on the file: a process id, NOBODY or SOMEBODY. ENOENT is no error: *exists is false. */
+/* Who holds a lock on the file: a process id, NOBODY or SOMEBODY. ENOENT is no error: *exists is
+ * false. */
 static struct err *lock_holder(int64_t *holder, bool *exists, const char *path)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -94,7 +97,8 @@ static struct err *read_checkpoints(uint64_t lsn[2], const char *path)
     return NULL;
 }
 
-/* Compares checkpoints: asks the server, reads the file, asks again, until it made none in between. */
+/* Compares checkpoints: asks the server, reads the file, asks again, until it made none in
+ * between. */
 static struct err *compare_checkpoints(struct conn *c, const struct server_info *s,
                                        const char *datadir)
 {
@@ -170,7 +174,8 @@ static struct err *contradiction(const struct lock *lock, struct conn *c,
     /* A server may have both files elsewhere, but then only its own word tells its datadir. */
     if (!lock->file && !is_same_dir(datadir, s->datadir))
         return err_make(REFUSED, "no file of its InnoDB or Aria is in it");
-    /* A peer 1 is not the server but what opened the socket for it (socket activation, a container's init). */
+    /* A peer 1 is not the server but what opened the socket for it (socket activation, a
+     * container's init). */
     if (lock->holder > 0 && peer > 1)
         return err_make(REFUSED,
                         "%s is in use by process %" PRId64 ", and the server is process %" PRId64,

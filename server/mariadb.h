@@ -1,4 +1,5 @@
-/* server/mariadb.h: the MariaDB dialect: what the server is, its settings, backup stages, coordinates. */
+/* server/mariadb.h: the MariaDB dialect: what the server is, its settings, backup stages,
+ * coordinates. */
 #ifndef MBE_SERVER_MARIADB_H
 #define MBE_SERVER_MARIADB_H
 
@@ -29,7 +30,8 @@ struct server_info {
     char *innodb_compression_algorithm; /* NULL if the variable does not exist */
 };
 
-/* Reads everything above; *out is empty on failure. REFUSED for MySQL or a MariaDB before 10.8, by name. */
+/* Reads everything above; *out is empty on failure. REFUSED for MySQL or a MariaDB before 10.8, by
+ * name. */
 struct err *server_info_load(struct server_info *out, struct conn *c) MUST_CHECK;
 void server_info_fini(struct server_info *s);
 
@@ -45,15 +47,15 @@ void server_info_fini(struct server_info *s);
 struct err *server_check_datadir(struct conn *c, const struct server_info *s,
                                  const char *datadir) MUST_CHECK;
 
-/* Checks RELOAD, BINLOG MONITOR (if log_bin), SLAVE MONITOR (if the server is or was a replica) through SHOW GRANTS, active
- * roles included. SUPER stands for the two MONITORs but not for RELOAD. REFUSED with the exact GRANT statement for this user
- * in the hint. */
+/* Checks RELOAD, BINLOG MONITOR (if log_bin), SLAVE MONITOR (if the server is or was a replica)
+ * through SHOW GRANTS, active roles included. SUPER stands for the two MONITORs but not for RELOAD.
+ * REFUSED with the exact GRANT statement for this user in the hint. */
 struct err *server_check_privileges(struct conn *c, const struct server_info *s) MUST_CHECK;
 
 enum stage { STAGE_START, STAGE_FLUSH, STAGE_BLOCK_DDL, STAGE_BLOCK_COMMIT, STAGE_END };
 const char *stage_name(enum stage s);
-/* BACKUP STAGE <s>. *timed_out: lock wait timeout or deadlock (1205, 1213): the stage before still holds and the call may
- * be repeated; then the return is NULL. */
+/* BACKUP STAGE <s>. *timed_out: lock wait timeout or deadlock (1205, 1213): the stage before still
+ * holds and the call may be repeated; then the return is NULL. */
 struct err *stage_enter(struct conn *c, enum stage s, bool *timed_out) MUST_CHECK;
 
 struct coordinates {
@@ -67,8 +69,8 @@ struct coordinates {
         unsigned master_port;
     } * replicas;
 };
-/* Touches no table. Missing privilege for the replica part is not an error when the server has no binary log privilege
- * to show it; then n_replicas is 0. */
+/* Touches no table. Missing privilege for the replica part is not an error when the server has no
+ * binary log privilege to show it; then n_replicas is 0. */
 struct err *coordinates_load(struct coordinates *out, struct conn *c) MUST_CHECK;
 void coordinates_fini(struct coordinates *c);
 

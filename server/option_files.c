@@ -46,7 +46,8 @@ static struct err *add_dir(FILE *out, const char *dir, int depth)
     return e;
 }
 
-/* What stands behind `keyword` on a line, without blanks around it; NULL if the line is something else. */
+/* What stands behind `keyword` on a line, without blanks around it; NULL if the line is something
+ * else. */
 static char *argument_of(const char *line, size_t len, const char *keyword)
 {
     const size_t n = strlen(keyword);

@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "server/mariadb.h"
 
-/* Every name a privilege has or had, and what it gives; the first row of a bit is the name we use. */
+/* Every name a privilege has or had, and what it gives; the first row of a bit is the name we
+ * use. */
 static const struct {
     const char *name;
     unsigned gives;
@@ -92,8 +93,8 @@ char *account_quoted(const char *current_user)
     return mem_printf("%s@%s", user, host);
 }
 
-/* Whether the server applies, or ever applied, another server's changes: whoever may not ask for its replicas' state cannot
- * see more than that. */
+/* Whether the server applies, or ever applied, another server's changes: whoever may not ask for
+ * its replicas' state cannot see more than that. */
 static struct err *is_replica(struct conn *c, bool *replica)
 {
     AUTO_FREE char *applied = NULL;

@@ -1,9 +1,10 @@
 /* server/privileges.h: reads the lines of SHOW GRANTS. Pure.
  *
- * Facts: MariaDB 10.11.19, by experiment. SHOW GRANTS without FOR lists the account's own grants, those of its active role and of
- * the roles inside it, and those of PUBLIC; a role that is granted but not active appears only as "GRANT `r` TO `u`@`h`".
- * BACKUP STAGE needs RELOAD, and SUPER does not stand for it; SHOW MASTER STATUS takes BINLOG MONITOR or SUPER, SHOW ALL
- * SLAVES STATUS takes SLAVE MONITOR or SUPER. */
+ * Facts: MariaDB 10.11.19, by experiment. SHOW GRANTS without FOR lists the account's own grants,
+ * those of its active role and of the roles inside it, and those of PUBLIC; a role that is granted
+ * but not active appears only as "GRANT `r` TO `u`@`h`". BACKUP STAGE needs RELOAD, and SUPER does
+ * not stand for it; SHOW MASTER STATUS takes BINLOG MONITOR or SUPER, SHOW ALL SLAVES STATUS takes
+ * SLAVE MONITOR or SUPER. */
 #ifndef MBE_SERVER_PRIVILEGES_H
 #define MBE_SERVER_PRIVILEGES_H
 

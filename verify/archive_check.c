@@ -1,5 +1,6 @@
 /* verify/archive_check.c: see archive_check.h. In this order:
- *  1 the index is opened; if that fails the chunks are read all the same, so that the damage is told in full;
+ *  1 the index is opened; if that fails the chunks are read all the same, so that the damage is
+ *    told in full;
  *  2 every chunk, front to back;
  *  3 every entry by the index, every page of the tablespaces, with several threads;
  *  4 the redo log. */

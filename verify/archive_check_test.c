@@ -203,7 +203,8 @@ static void make_archive(const struct sandbox *s, const struct variant *v)
     sink->free(sink);
 }
 
-/* Checks the archive with `parallel` threads; *text is what was logged, and the error's message, owned by caller. */
+/* Checks the archive with `parallel` threads; *text is what was logged, and the error's message,
+ * owned by caller. */
 static struct err *check(const struct sandbox *s, int parallel, struct archive_check_result *result,
                          char **text)
 {
@@ -374,8 +375,9 @@ static void pages_of_a_damaged_chunk_are_named(void **state)
     assert_int_equal(r.chunks_damaged, 1);
     assert_true(r.pages_damaged >= 1 && r.pages_damaged < N_PAGES);
     assert_int_equal(r.pages, N_PAGES + 2 * SYSTEM_PAGES);
-    assert_contains(text, "db/t.ibd: page ");
-    assert_contains(e->message, "are damaged (1 chunk, ");
+    assert_contains(text, "db/t.ibd: pages ");
+    assert_contains(text, "backup.mbe: chunk ");
+    assert_contains(e->message, "2 places are damaged (1 chunk, ");
     err_free(e);
     free(text);
 }

@@ -1,7 +1,8 @@
 /* verify/content_check.c: see content_check.h.
  *
- * The threads share a walk over the entries. A tablespace is handed out in ranges of whole pages, any other entry at once.
- * A range that cannot be read as a whole is read page by page, so that only what is really lost is named. */
+ * The threads share a walk over the entries. A tablespace is handed out in ranges of whole pages,
+ * any other entry at once. A range that cannot be read as a whole is read page by page, so that
+ * only what is really lost is named. */
 #include "verify/content_check.h"
 
 #include <inttypes.h>
@@ -148,43 +149,77 @@ static bool in_doublewrite(const struct run *r, const struct item *item, page_no
     return item->attr->space_id == 0 && doublewrite_has(&r->doublewrite, no);
 }
 
-static void page_is_damaged(struct run *r, const struct item *item, uint64_t offset, page_no_t no,
-                            const char *why)
+static page_no_t page_at(const struct item *item, uint64_t offset)
 {
+    return item->attr->first_page + (page_no_t)(offset / item->format.physical);
+}
+
+static void check_page(struct run *r, const struct item *item, uint64_t offset, const uint8_t *page)
+{
+    const page_no_t no = page_at(item, offset);
+    char why[PAGE_WHY_SIZE];
+    atomic_fetch_add_explicit(&r->pages, 1, memory_order_relaxed);
+    if (page_check(&item->format, item->attr->space_id, no, page, why) != PAGE_CORRUPT ||
+        in_doublewrite(r, item, no))
+        return;
     atomic_fetch_add(&r->pages_damaged, 1);
     damage_report(r->o->damage, "%s: page %" PRIu32 " at offset %" PRIu64 ": %s", item->attr->path,
                   no, offset, why);
 }
 
-static void check_page(struct run *r, const struct item *item, uint64_t offset, const uint8_t *page)
+/* Neighbouring pages that are lost for the same reason: one line, not one for each. */
+struct lost_pages {
+    uint64_t offset; /* of the first */
+    uint32_t n;
+    char *why;
+};
+
+static void report_lost(struct run *r, const struct item *item, struct lost_pages *lost)
 {
-    const page_no_t no = item->attr->first_page + (page_no_t)(offset / item->format.physical);
-    char why[PAGE_WHY_SIZE];
-    atomic_fetch_add_explicit(&r->pages, 1, memory_order_relaxed);
-    if (page_check(&item->format, item->attr->space_id, no, page, why) == PAGE_CORRUPT &&
-        !in_doublewrite(r, item, no))
-        page_is_damaged(r, item, offset, no, why);
+    const page_no_t first = lost->n ? page_at(item, lost->offset) : 0;
+    if (lost->n == 1)
+        damage_report(r->o->damage, "%s: page %" PRIu32 " at offset %" PRIu64 ": %s",
+                      item->attr->path, first, lost->offset, lost->why);
+    else if (lost->n)
+        damage_report(r->o->damage,
+                      "%s: pages %" PRIu32 " to %" PRIu32 " from offset %" PRIu64 " on: %s",
+                      item->attr->path, first, first + lost->n - 1, lost->offset, lost->why);
+    free(lost->why);
+    *lost = (struct lost_pages){0};
+}
+
+static void add_lost(struct run *r, const struct item *item, struct lost_pages *lost,
+                     uint64_t offset, const char *why)
+{
+    atomic_fetch_add(&r->pages, 1);
+    atomic_fetch_add(&r->pages_damaged, 1);
+    if (lost->n && strcmp(lost->why, why))
+        report_lost(r, item, lost);
+    if (!lost->n)
+        *lost = (struct lost_pages){offset, 0, mem_strdup(why)};
+    lost->n++;
 }
 
 /* A part of the range is lost: which pages? */
 static struct err *check_page_by_page(struct run *r, const struct item *item, uint8_t *buf)
 {
     const uint32_t size = item->format.physical;
-    for (uint64_t done = 0; done < item->len; done += size) {
+    struct lost_pages lost = {0};
+    struct err *e = NULL;
+    for (uint64_t done = 0; done < item->len && !e; done += size) {
         const uint64_t offset = item->offset + done;
-        struct err *e = archive_read(r->o->reader, item->entry, offset, buf, size);
+        e = archive_read(r->o->reader, item->entry, offset, buf, size);
         if (!e) {
+            report_lost(r, item, &lost);
             check_page(r, item, offset, buf);
-            continue;
+        } else if (e->kind == ERR_CORRUPT) {
+            add_lost(r, item, &lost, offset, e->message);
+            err_free(e);
+            e = NULL;
         }
-        if (e->kind != ERR_CORRUPT)
-            return e;
-        page_is_damaged(r, item, offset, item->attr->first_page + (page_no_t)(offset / size),
-                        e->message);
-        err_free(e);
-        atomic_fetch_add_explicit(&r->pages, 1, memory_order_relaxed);
     }
-    return NULL;
+    report_lost(r, item, &lost);
+    return e;
 }
 
 static struct err *check_range(struct run *r, const struct item *item, uint8_t *buf)
@@ -220,7 +255,8 @@ static struct err *work(void *ctx, bool *more)
     return err_wrap(e, "%s", item.attr->path);
 }
 
-/* Finds the doublewrite area by way of the first file of the system tablespace, if that can be read. */
+/* Finds the doublewrite area by way of the first file of the system tablespace, if that can be
+ * read. */
 static struct err *find_doublewrite(struct run *r)
 {
     const uint32_t size = r->o->page_size;

@@ -1,4 +1,5 @@
-/* verify/content_check.h: reads every entry of an archive by its index, and checks every page of its tablespaces. */
+/* verify/content_check.h: reads every entry of an archive by its index, and checks every page of
+ * its tablespaces. */
 #ifndef MBE_VERIFY_CONTENT_CHECK_H
 #define MBE_VERIFY_CONTENT_CHECK_H
 
@@ -18,7 +19,8 @@ struct content_result {
     uint64_t bytes, pages, pages_damaged;
 };
 
-/* Damage is reported, each page by file, number and offset, and is no error. Entries of kind REDO are left to redo_check. */
+/* Damage is reported, each page by file, number and offset, and is no error. Entries of kind REDO
+ * are left to redo_check. */
 struct err *content_check_run(struct content_result *out,
                               const struct content_check *options) MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* verify/damage.h: damage found while a check goes on: one error line each, up to a limit, and a count. Thread-safe. */
+/* verify/damage.h: damage found while a check goes on: one error line each, up to a limit, and a
+ * count. Thread-safe. */
 #ifndef MBE_VERIFY_DAMAGE_H
 #define MBE_VERIFY_DAMAGE_H
 

@@ -1,5 +1,6 @@
-/* verify/redo_check.h: checks the redo log of a backup: it is contiguous from its first LSN to its last, each
- * mini-transaction's checksum is right and its records can be told apart. Nothing is applied. */
+/* verify/redo_check.h: checks the redo log of a backup: it is contiguous from its first LSN to its
+ * last, each mini-transaction's checksum is right and its records can be told apart. Nothing is
+ * applied. */
 #ifndef MBE_VERIFY_REDO_CHECK_H
 #define MBE_VERIFY_REDO_CHECK_H
 

@@ -87,12 +87,13 @@ static struct err *spool_redo(struct image *im, const char *spool)
 static struct err *load_doublewrite(struct image *im)
 {
     struct space_file f;
-    const uint32_t extent = space_extent_pages(im->datadir.page_size), size = im->datadir.page_size;
+    const uint32_t size = im->datadir.page_size;
     struct err *e = space_file_open(&f, &im->list.spaces[0], &im->datadir);
-    im->doublewrite = mem_zalloc((size_t)2 * extent * size);
+    const uint32_t n = f.doublewrite.n_pages;
+    im->doublewrite = mem_zalloc((size_t)2 * n * size + 1);
     for (int i = 0; !e && i < 2; i++)
-        for (uint32_t k = 0; !e && f.doublewrite[i] && k < extent; k++)
-            e = space_file_read(&f, f.doublewrite[i] + k,
+        for (uint32_t k = 0; !e && f.doublewrite.first[i] && k < n; k++)
+            e = space_file_read(&f, f.doublewrite.first[i] + k,
                                 im->doublewrite + (size_t)im->n_doublewrite++ * size);
     space_file_close(&f);
     return e;
@@ -135,7 +136,7 @@ static struct err *store_pages(struct image *im, const struct space_file *f, uin
     for (page_no_t i = 0; i < f->n_pages; i++) {
         const page_no_t no = f->listed->first_page + i;
         TRY(space_file_read(f, i, page));
-        if (space_file_in_doublewrite(f, no))
+        if (doublewrite_has(&f->doublewrite, no))
             continue; /* served its purpose */
         mend(im, f, no, page);
         if (!bytes_are_zero(page, f->format.physical))

@@ -179,7 +179,7 @@ static struct err *compare_pages(struct tally *t, const struct pair *p,
     for (page_no_t i = 0; i < n; i++) {
         const page_no_t no = p->server.listed->first_page + i;
         const enum page_fate fate = page_fate(states, p->server.id, no);
-        if (space_file_in_doublewrite(&p->server, no))
+        if (doublewrite_has(&p->server.doublewrite, no))
             t->doublewrite++;
         else if (fate == FREED)
             t->freed++;

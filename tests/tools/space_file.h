@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/datadir.h"
+#include "innodb/doublewrite.h"
 #include "innodb/page_check.h"
 
 struct space_file {
@@ -77,28 +78,12 @@ static inline struct err *space_file_read(const struct space_file *f, page_no_t 
                : NULL;
 }
 
-/* TRX_SYS page (5 of space 0): 200 bytes before its end 10 bytes, a magic number, the first pages
- * of two extents. */
 static inline struct err *space_file_find_doublewrite(struct space_file *f)
 {
-    enum { TRX_SYS_PAGE = 5, FROM_END = 200, MAGIC = 0x1FFFBD5F };
     AUTO_FREE uint8_t *page = mem_alloc(f->format.physical);
-    TRY(space_file_read(f, TRX_SYS_PAGE, page));
-    const uint8_t *at = page + f->format.physical - FROM_END + 10;
-    if (be32(at) == MAGIC) {
-        f->doublewrite[0] = be32(at + 4);
-        f->doublewrite[1] = be32(at + 8);
-    }
+    TRY(space_file_read(f, TRX_SYS_PAGE_NO, page));
+    f->doublewrite = doublewrite_of(page, f->format.page_size);
     return NULL;
-}
-
-static inline bool space_file_in_doublewrite(const struct space_file *f, page_no_t no)
-{
-    for (int i = 0; i < 2; i++)
-        if (f->doublewrite[i] && no >= f->doublewrite[i] &&
-            no - f->doublewrite[i] < space_extent_pages(f->format.page_size))
-            return true;
-    return false;
 }
 
 /* Opens a listed tablespace. Further files of the system tablespace get the format of the first. */

@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+"""SIGINT, SIGTERM and SIGKILL at random moments of a backup: nothing lists, the server is free, the next run cleans up and is right."""
+# timeout: 400
+
+import signal
+import time
+
+import _path                                    # noqa: F401  pylint: disable=unused-import
+from harness import proof
+from harness.load import Load
+from harness.scenario import run
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
+
+def kill_once(s, source, mbe, number, delay):
+    """True when the signal came before the end."""
+    before = mbe.ids()
+    running = mbe.start_backup()
+    time.sleep(delay)
+    running.signal(number)
+    done = running.wait(60)
+    name = signal.Signals(number).name
+    if done.status == 0:
+        mbe.finished_backup(done)
+        return False
+    expected = -number if number == signal.SIGKILL else 1
+    s.check_equal(done.status, expected, "%s after %.2f s: %s" % (name, delay, done))
+    s.check_equal(mbe.ids(), before, "list after %s" % name)
+    s.check_equal(proof.locked_out(source), None, "locks after %s" % name)
+    if number != signal.SIGKILL:
+        s.check("interrupted" in done.err.lower() or "signal" in done.err.lower(), "%s is not named: %s", name, done)
+        s.check_equal(mbe.leftovers(), [], "left in the repository by %s" % name)
+    return True
+
+
+def main(s):
+    source = proof.start_source(s)
+    load = Load(source, s.seed).prepare(rows=2000).start()
+    mbe = s.mbe(source)
+    whole = mbe.backup().done.seconds
+    rounds = s.rounds(15)
+    in_time = 0
+    for n in range(rounds):
+        in_time += kill_once(s, source, mbe, SIGNALS[n % 3], whole * s.random.uniform(0.02, 1.0))
+    s.say("%d of %d signals came in time; a whole backup takes %.1f s", in_time, rounds, whole)
+    s.check(in_time * 3 >= rounds, "only %d of %d signals came before the backup was done", in_time, rounds)
+    backup = mbe.backup()
+    s.check_equal(mbe.leftovers(), [], "left in the repository after a whole backup")
+    load.stop()
+    mbe.verify("all")
+    proof.prove_by_replay(s, source, backup)
+
+
+run(main)

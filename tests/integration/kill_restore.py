@@ -1,0 +1,62 @@
+#!/usr/bin/python3
+"""SIGINT, SIGTERM and SIGKILL at random moments of a restore: what is left never looks like a datadir, is refused as a target, and a
+restore beside it is right.
+"""
+# timeout: 300
+
+import os
+import shutil
+import signal
+import time
+
+import _path                                    # noqa: F401  pylint: disable=unused-import
+from harness import proof
+from harness.load import Load
+from harness.scenario import run
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+MARKER = "mbe-restore-incomplete"
+
+
+def start_restore(mbe, target):
+    return mbe.start("restore", "--repo=" + mbe.repo, "--datadir=" + target, "--progress=none", "--parallel=1", "--memory=16M")
+
+
+def kill_once(s, mbe, number, delay):
+    """True when the signal came before the end."""
+    target = s.path("target")
+    shutil.rmtree(target, ignore_errors=True)
+    running = start_restore(mbe, target)
+    time.sleep(delay)
+    running.signal(number)
+    done = running.wait(60)
+    name = "%s after %.2f s" % (signal.Signals(number).name, delay)
+    if done.status == 0:
+        s.check(not os.path.exists(os.path.join(target, MARKER)), "%s: exit 0, but the marker is there", name)
+        return False
+    s.check_equal(done.status, -number if number == signal.SIGKILL else 1, "%s: %s" % (name, done))
+    if not os.path.isdir(target) or not os.listdir(target):
+        return True
+    s.check(os.path.exists(os.path.join(target, MARKER)), "%s: no marker among %s", name, os.listdir(target))
+    refused = mbe.restore(target, expect=4)
+    s.check("not empty" in refused.err, "%s: %s", name, refused)
+    return True
+
+
+def main(s):
+    source = proof.start_source(s)
+    load = Load(source, s.seed).prepare(rows=3000).start()
+    load.wait_for_steps(300)
+    mbe = s.mbe(source)
+    backup = mbe.backup()
+    load.stop()
+    running = start_restore(mbe, s.path("whole"))
+    whole = running.wait().seconds
+    rounds = s.rounds(15)
+    in_time = sum(kill_once(s, mbe, SIGNALS[n % 3], whole * s.random.uniform(0.02, 1.0)) for n in range(rounds))
+    s.say("%d of %d signals came in time; a whole restore takes %.1f s", in_time, rounds, whole)
+    s.check(in_time * 3 >= rounds, "only %d of %d signals came before the restore was done", in_time, rounds)
+    proof.prove_by_replay(s, source, backup)
+
+
+run(main)
