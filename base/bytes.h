@@ -1,33 +1,33 @@
-/* base/bytes.h: the only place that knows byte order. Loads and stores of unaligned integers; no bounds are checked
- * here, callers use base/reader.h for bytes they do not trust. */
+/* base/bytes.h: the only place that knows byte order. Loads and stores of unaligned integers; no
+ * bounds are checked here, callers use base/reader.h for bytes they do not trust. */
 #ifndef MBE_BASE_BYTES_H
 #define MBE_BASE_BYTES_H
 
 #include <stdint.h>
 #include <string.h>
 
-#define BYTES_DEFINE_(bits, swap_be, swap_le)                                                                          \
-    static inline uint##bits##_t be##bits(const void *p)                                                               \
-    {                                                                                                                  \
-        uint##bits##_t v;                                                                                              \
-        memcpy(&v, p, sizeof v);                                                                                       \
-        return swap_be(v);                                                                                             \
-    }                                                                                                                  \
-    static inline void put_be##bits(void *p, uint##bits##_t v)                                                         \
-    {                                                                                                                  \
-        v = swap_be(v);                                                                                                \
-        memcpy(p, &v, sizeof v);                                                                                       \
-    }                                                                                                                  \
-    static inline uint##bits##_t le##bits(const void *p)                                                               \
-    {                                                                                                                  \
-        uint##bits##_t v;                                                                                              \
-        memcpy(&v, p, sizeof v);                                                                                       \
-        return swap_le(v);                                                                                             \
-    }                                                                                                                  \
-    static inline void put_le##bits(void *p, uint##bits##_t v)                                                         \
-    {                                                                                                                  \
-        v = swap_le(v);                                                                                                \
-        memcpy(p, &v, sizeof v);                                                                                       \
+#define BYTES_DEFINE_(bits, swap_be, swap_le)                  \
+    static inline uint##bits##_t be##bits(const void *p)       \
+    {                                                          \
+        uint##bits##_t v;                                      \
+        memcpy(&v, p, sizeof v);                               \
+        return swap_be(v);                                     \
+    }                                                          \
+    static inline void put_be##bits(void *p, uint##bits##_t v) \
+    {                                                          \
+        v = swap_be(v);                                        \
+        memcpy(p, &v, sizeof v);                               \
+    }                                                          \
+    static inline uint##bits##_t le##bits(const void *p)       \
+    {                                                          \
+        uint##bits##_t v;                                      \
+        memcpy(&v, p, sizeof v);                               \
+        return swap_le(v);                                     \
+    }                                                          \
+    static inline void put_le##bits(void *p, uint##bits##_t v) \
+    {                                                          \
+        v = swap_le(v);                                        \
+        memcpy(p, &v, sizeof v);                               \
     }
 
 #define BYTES_SAME_(v) (v)

@@ -4,8 +4,8 @@
  *   AUTO_FREE char *s = ...; free(3)
  *   AUTO_FD int fd = -1;     close(2) when >= 0
  *
- * CLEANUP(type, fn) defines type_cleanup for `struct type` from its free function. Closing a *written* file can fail:
- * commit it explicitly before the scope ends; the cleanup path only abandons. */
+ * CLEANUP(type, fn) defines type_cleanup for `struct type` from its free function. Closing a
+ * *written* file can fail: commit it explicitly before the scope ends; the cleanup path only abandons. */
 #ifndef MBE_BASE_CLEANUP_H
 #define MBE_BASE_CLEANUP_H
 
@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #define AUTO(type) __attribute__((cleanup(type##_cleanup))) struct type *
-#define CLEANUP(type, fn)                                                                                              \
-    static inline __attribute__((unused)) void type##_cleanup(struct type **p)                                         \
-    {                                                                                                                  \
-        fn(*p);                                                                                                        \
-        *p = NULL;                                                                                                     \
+#define CLEANUP(type, fn)                                                      \
+    static inline __attribute__((unused)) void type##_cleanup(struct type **p) \
+    {                                                                          \
+        fn(*p);                                                                \
+        *p = NULL;                                                             \
     }
 
 static inline void cleanup_free_(void *p)

@@ -1,4 +1,5 @@
-/* base/clock.h: monotonic seconds for durations, UTC text for people, nanosleep that signals may end early. */
+/* base/clock.h: monotonic seconds for durations, UTC text for people, nanosleep that signals may
+ * end early. */
 #ifndef MBE_BASE_CLOCK_H
 #define MBE_BASE_CLOCK_H
 

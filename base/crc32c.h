@@ -1,6 +1,6 @@
 /* base/crc32c.h: CRC-32C (Castagnoli, RFC 3720): start value and final xor as usual, so
- * crc32c(0, "123456789", 9) is 0xE3069283. May be continued: crc32c(crc32c(0, a), b) is the CRC of a
- * followed by b. Uses the CPU's instruction (three interleaved streams, x86-64 with SSE 4.2 and
+ * crc32c(0, "123456789", 9) is 0xE3069283. May be continued: crc32c(crc32c(0, a), b) is the CRC of
+ * a followed by b. Uses the CPU's instruction (three interleaved streams, x86-64 with SSE 4.2 and
  * PCLMULQDQ) where it has one, tables otherwise. */
 #ifndef MBE_BASE_CRC32C_H
 #define MBE_BASE_CRC32C_H

@@ -1,4 +1,4 @@
-/* base/crc32c_test.c: published values, both ways against a bit-by-bit oracle, every way to split. */
+/* base/crc32c_test.c: published values, both ways against a bit-by-bit oracle, split sums. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -23,7 +23,8 @@ static __attribute__((format(printf, 1, 0))) char *format(const char *fmt, va_li
     return vasprintf(&s, fmt, ap) < 0 ? NULL : s;
 }
 
-static struct err *build(enum err_kind kind, int os_errno, const char *file, int line, char *message)
+static struct err *build(enum err_kind kind, int os_errno, const char *file, int line,
+                         char *message)
 {
     struct err *e = calloc(1, sizeof *e);
     if (!e || !message) {

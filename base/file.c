@@ -38,7 +38,8 @@ struct err *file_pwrite(int fd, const void *buf, size_t n, uint64_t offset, cons
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0)
-            return err_os("%s: cannot write %zu bytes at %llu", path, n, (unsigned long long)offset);
+            return err_os("%s: cannot write %zu bytes at %llu", path, n,
+                          (unsigned long long)offset);
         done += (size_t)r;
     }
     return NULL;
@@ -131,7 +132,8 @@ struct err *file_read_all(char **data, size_t *len, const char *path, size_t max
     if (fstat(fd, &st))
         return err_os("%s: cannot stat", path);
     if (st.st_size < 0 || (uint64_t)st.st_size > max)
-        return err_make(IO, "%s: %lld bytes, more than the %zu expected", path, (long long)st.st_size, max);
+        return err_make(IO, "%s: %lld bytes, more than the %zu expected", path,
+                        (long long)st.st_size, max);
     AUTO_FREE char *buf = mem_alloc((size_t)st.st_size + 1);
     size_t got;
     TRY(file_pread(fd, buf, (size_t)st.st_size, 0, &got, path));

@@ -1,5 +1,5 @@
-/* base/file.h: full reads and writes (EINTR and short counts handled), durable publication, directory helpers. Errors
- * are of kind IO, name the path and carry errno in os_errno. */
+/* base/file.h: full reads and writes (EINTR and short counts handled), durable publication,
+ * directory helpers. Errors are of kind IO, name the path and carry errno in os_errno. */
 #ifndef MBE_BASE_FILE_H
 #define MBE_BASE_FILE_H
 
@@ -10,8 +10,10 @@
 #include "base/err.h"
 
 /* Reads up to n bytes at offset; *got < n only at end of file. `path` is for messages. */
-struct err *file_pread(int fd, void *buf, size_t n, uint64_t offset, size_t *got, const char *path) MUST_CHECK;
-struct err *file_pwrite(int fd, const void *buf, size_t n, uint64_t offset, const char *path) MUST_CHECK;
+struct err *file_pread(int fd, void *buf, size_t n, uint64_t offset, size_t *got,
+                       const char *path) MUST_CHECK;
+struct err *file_pwrite(int fd, const void *buf, size_t n, uint64_t offset,
+                        const char *path) MUST_CHECK;
 /* Sequential write of all n bytes. */
 struct err *file_write(int fd, const void *buf, size_t n, const char *path) MUST_CHECK;
 /* open(2) with O_CLOEXEC; *fd owned by caller. */
@@ -31,7 +33,8 @@ struct err *file_read_all(char **data, size_t *len, const char *path, size_t max
 struct err *file_replace(const char *path, const void *data, size_t n, mode_t mode) MUST_CHECK;
 /* *empty: the directory is absent or has no entry. */
 struct err *file_dir_is_empty(const char *dir, bool *empty) MUST_CHECK;
-/* Whether `name` is a safe relative path: not empty, not absolute, no empty, "." or ".." component, no NUL, < 4096. */
+/* Whether `name` is a safe relative path: not empty, not absolute, no empty, "." or ".." component,
+ * no NUL, < 4096. */
 bool file_name_is_safe(const char *name);
 
 #endif

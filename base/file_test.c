@@ -1,4 +1,4 @@
-/* base/file_test.c: reads, writes, durable replacement and directory helpers in a scratch directory. */
+/* base/file_test.c: reads, writes, durable replacement, directory helpers; in a scratch directory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* base/log.h: one event per line: "2026-11-24T17:06:32Z info backup: text". To stderr, to a log file, to syslog, each on
- * request; thread-safe. Nothing here touches stdout. Secrets are never passed to it. */
+/* base/log.h: one event per line: "2026-11-24T17:06:32Z info backup: text". To stderr, to a log
+ * file, to syslog, each on request; thread-safe. Nothing here touches stdout. Secrets are never
+ * passed to it. */
 #ifndef MBE_BASE_LOG_H
 #define MBE_BASE_LOG_H
 

@@ -1,4 +1,5 @@
-/* base/map64.h: flat map from u64 to u64 (open addressing, no deletion). Not thread-safe. Zero-initialise to start. */
+/* base/map64.h: flat map from u64 to u64 (open addressing, no deletion). Not thread-safe.
+ * Zero-initialise to start. */
 #ifndef MBE_BASE_MAP64_H
 #define MBE_BASE_MAP64_H
 

@@ -125,8 +125,8 @@ static char *figures_of(const struct moment *m)
     return mem_printf("%s%s", size, speed);
 }
 
-/* " [######......]  42%", owned by caller. `room` is what the other words leave of the line; the widest
- * figures are set aside, so that the bar keeps its length while they change. */
+/* " [######......]  42%", owned by caller. `room` is what the other words leave of the line; the
+ * widest figures are set aside, so that the bar keeps its length while they change. */
 static char *cells_of(const struct moment *m, size_t room)
 {
     if (!m->total)

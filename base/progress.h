@@ -1,5 +1,6 @@
-/* base/progress.h: how far a command is, for people (a bar on a terminal) and programs (JSON lines on stderr). Workers
- * add to atomic counters; one thread inside draws a few times a second. progress == NULL is allowed everywhere. */
+/* base/progress.h: how far a command is, for people (a bar on a terminal) and programs (JSON lines
+ * on stderr). Workers add to atomic counters; one thread inside draws a few times a second.
+ * progress == NULL is allowed everywhere. */
 #ifndef MBE_BASE_PROGRESS_H
 #define MBE_BASE_PROGRESS_H
 
@@ -9,8 +10,9 @@ enum progress_mode { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
 
 struct progress;
 
-/* Owned by caller; NULL when mode is PROGRESS_NONE. `what` ("backup") heads each line. JSON lines have the keys event
- * ("progress"), command (what), phase, done, total (null: unknown), rate (bytes per second), eta (seconds or null), note. */
+/* Owned by caller; NULL when mode is PROGRESS_NONE. `what` ("backup") heads each line. JSON lines
+ * have the keys event ("progress"), command (what), phase, done, total (null: unknown), rate (bytes
+ * per second), eta (seconds or null), note. */
 struct progress *progress_open(enum progress_mode mode, const char *what);
 /* Names the phase ("copy", "lock window") and its total in bytes (0: unknown); done starts at 0. */
 void progress_phase(struct progress *p, const char *phase, uint64_t total_bytes);

@@ -1,5 +1,5 @@
-/* base/reader.h: sticky bounded cursor over untrusted bytes. Reading past the end returns 0 (or NULL) and sets ran_out,
- * which stays set: check it once at the end. */
+/* base/reader.h: sticky bounded cursor over untrusted bytes. Reading past the end returns 0 (or
+ * NULL) and sets ran_out, which stays set: check it once at the end. */
 #ifndef MBE_BASE_READER_H
 #define MBE_BASE_READER_H
 
@@ -40,11 +40,11 @@ static inline uint8_t rd_u8(struct reader *r)
     return p ? *p : 0;
 }
 
-#define READER_DEFINE_(order, bits)                                                                                    \
-    static inline uint##bits##_t rd_##order##bits(struct reader *r)                                                    \
-    {                                                                                                                  \
-        const uint8_t *p = rd_bytes(r, bits / 8);                                                                      \
-        return p ? order##bits(p) : 0;                                                                                 \
+#define READER_DEFINE_(order, bits)                                 \
+    static inline uint##bits##_t rd_##order##bits(struct reader *r) \
+    {                                                               \
+        const uint8_t *p = rd_bytes(r, bits / 8);                   \
+        return p ? order##bits(p) : 0;                              \
     }
 READER_DEFINE_(be, 16)
 READER_DEFINE_(be, 32)

@@ -1,6 +1,6 @@
-/* base/signals.h: the one global of the program: the number of the signal that asked us to stop, 0 if none. Set by the
- * handler that cli/ installs for SIGINT, SIGTERM and SIGHUP; long loops poll it once per chunk or wait and return what
- * signals_check returns. */
+/* base/signals.h: the one global of the program: the number of the signal that asked us to stop, 0
+ * if none. Set by the handler that cli/ installs for SIGINT, SIGTERM and SIGHUP; long loops poll it
+ * once per chunk or wait and return what signals_check returns. */
 #ifndef MBE_BASE_SIGNALS_H
 #define MBE_BASE_SIGNALS_H
 

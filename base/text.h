@@ -1,4 +1,4 @@
-/* base/text.h: text that came from outside made fit to print, and sizes and durations for people. */
+/* base/text.h: text that came from outside made fit to print; sizes and durations for people. */
 #ifndef MBE_BASE_TEXT_H
 #define MBE_BASE_TEXT_H
 

@@ -1,5 +1,6 @@
-/* base/workers.h: runs one function in several threads and returns the first error. Each thread calls `work` until *more
- * stays false; after an error in any thread no further call is made. work must be thread-safe. */
+/* base/workers.h: runs one function in several threads and returns the first error. Each thread
+ * calls `work` until *more stays false; after an error in any thread no further call is made. work
+ * must be thread-safe. */
 #ifndef MBE_BASE_WORKERS_H
 #define MBE_BASE_WORKERS_H
 

@@ -1,5 +1,5 @@
-/* cli/cmd_backup.c: mbe backup. The id goes to stdout once the backup is published and has been opened
- * again. */
+/* cli/cmd_backup.c: mbe backup. The id goes to stdout once the backup is published and has been
+ * opened again. */
 #include "cli/command.h"
 
 #include <stdio.h>

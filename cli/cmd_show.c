@@ -1,4 +1,5 @@
-/* cli/cmd_show.c: mbe show. --json is the manifest as it was written; the other form is for reading. */
+/* cli/cmd_show.c: mbe show. --json is the manifest as it was written; the other form is for
+ * reading. */
 #include "cli/command.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* cli/command.h: the commands, and what they have in common. Results go to stdout; main checks that they
- * arrived there. */
+/* cli/command.h: the commands, and what they have in common. Results go to stdout; main checks that
+ * they arrived there. */
 #ifndef MBE_CLI_COMMAND_H
 #define MBE_CLI_COMMAND_H
 

@@ -1,5 +1,5 @@
-/* cli/help.h: help, manual page and shell completion, all printed from the tables of options.def and
- * base/err_kinds.def. */
+/* cli/help.h: help, manual page and shell completion, all printed from the tables of options.def
+ * and base/err_kinds.def. */
 #ifndef MBE_CLI_HELP_H
 #define MBE_CLI_HELP_H
 

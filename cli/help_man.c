@@ -1,8 +1,8 @@
 /* cli/help_man.c: the manual page. Macros of man(7) only, which every roff knows. */
 #include "cli/help.h"
 
-/* Text for roff: a backslash and a dash mean more than themselves, and so do a dot or an apostrophe at
- * the beginning of a line (every caller begins lines with a macro or with this). */
+/* Text for roff: a backslash and a dash mean more than themselves, and so do a dot or an apostrophe
+ * at the beginning of a line (every caller begins lines with a macro or with this). */
 static void put(FILE *out, const char *text)
 {
     if (*text == '.' || *text == '\'')

@@ -21,8 +21,8 @@ double manifest_real(const json_t *m, const char *key);  /* 0 when absent */
 
 /* One paragraph on what a backup cost and where it stands, owned by caller. */
 char *manifest_summary(const json_t *m);
-/* A list row, owned by caller: {id, type, base, started, finished, bytes, lsn, server, damaged}; absent
- * keys are null. */
+/* A list row, owned by caller: {id, type, base, started, finished, bytes, lsn, server, damaged};
+ * absent keys are null. */
 json_t *manifest_list_object(const json_t *m, const char *id);
 /* The row of a backup that cannot be read. */
 json_t *manifest_error_object(const char *id, const char *error);

@@ -1,5 +1,5 @@
-/* cli/options.c: see options.h. getopt_long is fed with the rows of the command at hand; the value it
- * returns for an option is ROW_BASE plus the row's place, so short and long names meet in one case. */
+/* cli/options.c: see options.h. getopt_long is fed with the rows of the command at hand; the value
+ * it returns for a long option is ROW_BASE plus the row's place in the table. */
 #include "cli/options.h"
 
 #include <getopt.h>
@@ -83,7 +83,8 @@ static struct err *set_presets(struct options *o)
     for (size_t i = 0; i < N_ROWS; i++) {
         const struct option_row *row = &option_rows[i];
         if (option_is_in(row, o->verb) && row->preset) {
-            /* Texts are kept by pointer, so the literal itself is handed over; no type writes to it. */
+            /* Texts are kept by pointer, so the literal itself is handed over; only passwords are
+             * written to, and those have no default. */
             union {
                 const char *in;
                 char *out;

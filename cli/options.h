@@ -70,8 +70,8 @@ struct options {
     uint64_t port, lock_wait, memory, parallel, progress, log_format;
 };
 
-/* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv. getopt_long
- * keeps its state in globals: one thread at a time. */
+/* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.
+ * getopt_long keeps its state in globals: one thread at a time. */
 struct err *options_parse(struct options *out, int argc, char **argv) MUST_CHECK;
 void options_fini(struct options *o);
 static inline void options_cleanup(struct options *o)

@@ -1,4 +1,5 @@
-/* cli/options_test.c: command lines that are right, that are wrong (with the text for it), and secrets. */
+/* cli/options_test.c: command lines that are right, that are wrong (with the text for it), and
+ * secrets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@
 
 enum { MAX_WORDS = 32 };
 
-/* A command line in writable memory, as the kernel gives it. Words are separated by single blanks. */
+/* A command line in writable memory, as the kernel gives it. Blanks separate the words. */
 struct line {
     char *text;
     char *argv[MAX_WORDS + 1];
@@ -121,6 +122,7 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         struct err *e = options_parse(&o, l.argc, l.argv);
         if (!e)
             fail_msg("%s: accepted", cases[i].line);
+        assert_non_null(e);
         assert_string_equal(e->message, cases[i].message);
         assert_int_equal(err_kind_exit(e->kind), 2);
         assert_non_null(e->hint);

@@ -23,8 +23,8 @@ void password_free(char *password)
     free(password);
 }
 
-/* Waits until fd can be read or a signal asks us to stop. The signals are let in only while waiting, or
- * one that came just before would be missed and the wait never end. */
+/* Waits until fd can be read or a signal asks us to stop. The signals are let in only while
+ * waiting, or one that came just before would be missed and the wait never end. */
 static struct err *wait_readable(int fd, const char *from)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};

@@ -53,9 +53,10 @@ struct err *value_size(uint64_t *out, const char *text, uint64_t min, uint64_t m
     const char *unit = text;
     uint64_t v;
     char least[16], most[16];
-    if (!digits(&v, &unit) || unit_shift(unit) < 0)
+    const int shift = digits(&v, &unit) ? unit_shift(unit) : -1;
+    if (shift < 0)
         return err_make(USAGE, "'%s' is not a size like 512M or 2G", text);
-    if (__builtin_mul_overflow(v, UINT64_C(1) << unit_shift(unit), &v) || v < min || v > max)
+    if (__builtin_mul_overflow(v, UINT64_C(1) << shift, &v) || v < min || v > max)
         return err_make(USAGE, "'%s' is not between %s and %s", text, text_bytes(least, min),
                         text_bytes(most, max));
     *out = v;

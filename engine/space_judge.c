@@ -216,7 +216,7 @@ static bool is_copy_of_other_file(const struct claim *claim, const struct listed
 static bool changed_without_redo(const struct court *k, const struct claim *claim, lsn_t page_lsn)
 {
     const struct space_evidence *v = k->evidence;
-    if (page_lsn <= v->checkpoint || is_undo_name(claim->name))
+    if (page_lsn <= v->checkpoint || page_lsn > v->redo_end || is_undo_name(claim->name))
         return false;
     if (!claim->ops)
         return page_lsn > v->checkpoint_end;

@@ -53,9 +53,10 @@ struct space_evidence {
     const struct listing *listing;
     const struct file_ops *ops;
     const struct space_set *copied;
-    const char *root; /* datadir */
-    lsn_t checkpoint,
-        checkpoint_end; /* the redo's first LSN, and that of the checkpoint's own file records */
+    const char *root;     /* datadir */
+    lsn_t checkpoint;     /* the redo's first LSN */
+    lsn_t checkpoint_end; /* where the checkpoint's own file records are */
+    lsn_t redo_end;       /* how far ops is complete; pages may be newer */
 };
 
 /* Lists are in no particular order. After an error too, call _fini. */

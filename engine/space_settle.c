@@ -17,7 +17,8 @@ static struct err *judge(struct space_verdict *v, struct space_set *set, const s
                                             .copied = set,
                                             .root = set->env->datadir->root,
                                             .checkpoint = tailer_start_lsn(tail),
-                                            .checkpoint_end = tailer_checkpoint_end(tail)};
+                                            .checkpoint_end = tailer_checkpoint_end(tail),
+                                            .redo_end = tailer_lsn(tail)};
     struct err *e = space_judge(v, &evidence);
     tailer_ops_release(tail);
     return e;

@@ -20,7 +20,6 @@
 #include "innodb/redo_varint.h"
 
 enum {
-    TYPE_INDEX = 17855,
     TYPE_RTREE_LOW_BYTE = 0xBE,
     DIRECTION_LEFT = 1,
     DIRECTION_RIGHT = 2,
@@ -52,9 +51,9 @@ static const char *init_index(struct redo_page *page, const struct reader *body,
         return "INIT_ROW_FORMAT with a body";
     uint8_t *p = page->image;
     const uint32_t heap = comp ? COMP_HEAP : REDUNDANT_HEAP;
-    const uint32_t end = page->size - FIL_PAGE_DATA_END;
-    put_be16(p + FIL_PAGE_TYPE, TYPE_INDEX);
-    memset(p + FIL_PAGE_DATA, 0, INDEX_HEADER_INIT_END - FIL_PAGE_DATA);
+    const uint32_t end = page->size - FIL_TRAILER;
+    put_be16(p + FIL_TYPE, FIL_TYPE_INDEX);
+    memset(p + FIL_BODY, 0, INDEX_HEADER_INIT_END - FIL_BODY);
     put_be16(p + INDEX_N_SLOTS, 2);
     p[INDEX_DIRECTION] = DIRECTION_NONE;
     put_be16(p + INDEX_N_HEAP, (uint16_t)(comp ? INDEX_COMP_FLAG | 2 : 2));
@@ -108,7 +107,7 @@ static const char *find_place(const struct index_page *ix, struct insert *in, ui
 /* Whether what is copied from the preceding record lies within the page. `fixed` is copied or skipped between both. */
 static bool copies_fit(const struct index_page *ix, const struct insert *in, uint32_t fixed)
 {
-    return in->header_copy <= in->prev - fixed - FIL_PAGE_DATA &&
+    return in->header_copy <= in->prev - fixed - FIL_BODY &&
            in->data_copy <= index_page_directory(ix) - in->prev;
 }
 
@@ -144,7 +143,7 @@ static void note_direction(struct index_page *ix, const struct insert *in, uint3
 {
     uint8_t *direction = ix->p + INDEX_DIRECTION;
     const unsigned was = *direction & 7;
-    if (ix->p[FIL_PAGE_TYPE + 1] == TYPE_RTREE_LOW_BYTE)
+    if (ix->p[FIL_TYPE + 1] == TYPE_RTREE_LOW_BYTE)
         return;
     unsigned now = DIRECTION_NONE;
     if (last && last == in->prev && was != DIRECTION_LEFT)

@@ -5,17 +5,8 @@
 #define MBE_INNODB_APPLY_PAGE_H
 
 #include "base/reader.h"
+#include "innodb/fil_page.h"
 #include "innodb/redo_apply.h"
-
-enum {
-    FIL_PAGE_NO = 4,
-    FIL_PAGE_PREV = 8,
-    FIL_PAGE_LSN = 16,
-    FIL_PAGE_TYPE = 24,
-    FIL_PAGE_SPACE_ID = 34,
-    FIL_PAGE_DATA = 38,
-    FIL_PAGE_DATA_END = 8, /* trailer, counted from the end */
-};
 
 #define REDO_PAGE(id, name, apply)
 #define REDO_EXT(id, name, apply) const char *apply(struct redo_page *page, struct reader *body);

@@ -4,26 +4,23 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "innodb/apply_page.h"
+#include "innodb/fil_page.h"
 
 enum {
-    TYPE_INSTANT = 18, /* index root with instant-ALTER metadata */
-    TYPE_RTREE = 17854,
-    TYPE_INDEX = 17855,
     N_HEAP_MIN = 2, /* infimum and supremum */
 };
 
 const char *index_page_open(struct index_page *ix, uint8_t *p, uint32_t size, bool comp)
 {
-    const unsigned type = be16(p + FIL_PAGE_TYPE);
+    const unsigned type = be16(p + FIL_TYPE);
     const uint32_t n_heap = be16(p + INDEX_N_HEAP);
     *ix =
         (struct index_page){.p = p, .size = size, .comp = comp, .n_slots = be16(p + INDEX_N_SLOTS)};
-    if (type != TYPE_INDEX && type != TYPE_RTREE && type != TYPE_INSTANT)
+    if (type != FIL_TYPE_INDEX && type != FIL_TYPE_RTREE && type != FIL_TYPE_INSTANT)
         return "a change of records, but the page is no index page";
     if (comp != !!(n_heap & INDEX_COMP_FLAG))
         return "a change of records of another row format than the page has";
-    const uint32_t room = size - FIL_PAGE_DATA_END - index_page_heap_start(ix);
+    const uint32_t room = size - FIL_TRAILER - index_page_heap_start(ix);
     if (ix->n_slots < 2 || ix->n_slots > room / 2)
         return "the directory of the index page is damaged";
     const uint32_t top = index_page_heap_top(ix);
@@ -50,7 +47,7 @@ uint32_t index_page_heap_top(const struct index_page *ix)
 
 static uint32_t slot_offset(const struct index_page *ix, uint32_t i)
 {
-    return ix->size - FIL_PAGE_DATA_END - 2 * (i + 1);
+    return ix->size - FIL_TRAILER - 2 * (i + 1);
 }
 
 uint32_t index_page_directory(const struct index_page *ix)

@@ -31,9 +31,9 @@
 
 enum {
     OFFSET_AFTER_INIT = 24,
-    OFFSET_MIN = FIL_PAGE_PREV,
+    FIL_PREV_AND_NEXT = 8, /* 8 bytes */
+    OFFSET_MIN = FIL_PREV_AND_NEXT,
     EXTENDED_PAGE_MIN = 3,
-    PAGE_TYPE_UNDO = 2,
     UNDO_PAGE_TYPE = 38,
     UNDO_PAGE_START = 40,
     UNDO_PAGE_FREE = 42,
@@ -63,8 +63,8 @@ static const char *apply_init_page(struct redo_page *page, const struct redo_rec
 {
     memset(page->image, 0, page->size);
     put_be32(page->image + FIL_PAGE_NO, rec->page);
-    memset(page->image + FIL_PAGE_PREV, 0xFF, 8);
-    put_be32(page->image + FIL_PAGE_SPACE_ID, rec->space);
+    memset(page->image + FIL_PREV_AND_NEXT, 0xFF, 8);
+    put_be32(page->image + FIL_SPACE, rec->space);
     page->offset = OFFSET_AFTER_INIT;
     return NULL;
 }
@@ -152,7 +152,7 @@ const char *apply_undo_init(struct redo_page *page, struct reader *body)
     uint8_t *p = page->image;
     if (rd_left(body) != 0)
         return "UNDO_INIT with a body";
-    put_be16(p + FIL_PAGE_TYPE, PAGE_TYPE_UNDO);
+    put_be16(p + FIL_TYPE, FIL_TYPE_UNDO);
     put_be16(p + UNDO_PAGE_TYPE, 0);
     put_be16(p + UNDO_PAGE_START, UNDO_PAGE_HDR_END);
     put_be16(p + UNDO_PAGE_FREE, UNDO_PAGE_HDR_END);
@@ -160,7 +160,7 @@ const char *apply_undo_init(struct redo_page *page, struct reader *body)
         put_be32(link, UINT32_MAX);
         put_be16(link + 4, 0);
     }
-    memset(p + UNDO_PAGE_CLEARED, 0, page->size - FIL_PAGE_DATA_END - UNDO_PAGE_CLEARED);
+    memset(p + UNDO_PAGE_CLEARED, 0, page->size - FIL_TRAILER - UNDO_PAGE_CLEARED);
     return NULL;
 }
 
@@ -171,7 +171,7 @@ const char *apply_undo_append(struct redo_page *page, struct reader *body)
     const uint32_t at = be16(p + UNDO_PAGE_FREE);
     if (n < UNDO_RECORD_MIN)
         return "UNDO_APPEND of a record that is too short";
-    if (at < UNDO_PAGE_HDR_END || at + n + 6 >= page->size - FIL_PAGE_DATA_END)
+    if (at < UNDO_PAGE_HDR_END || at + n + 6 >= page->size - FIL_TRAILER)
         return "UNDO_APPEND does not fit behind the free offset of the page";
     const uint16_t next = (uint16_t)(at + 4 + n);
     put_be16(p + UNDO_PAGE_FREE, next);
@@ -218,5 +218,5 @@ const char *redo_apply(struct redo_page *page, const struct redo_record *rec)
 
 void redo_apply_end(struct redo_page *page, lsn_t mtr_end)
 {
-    put_be64(page->image + FIL_PAGE_LSN, mtr_end);
+    put_be64(page->image + FIL_LSN, mtr_end);
 }

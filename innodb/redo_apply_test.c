@@ -490,8 +490,7 @@ static void damaged_index_pages_are_named(void **state)
          "the inserted record does not fit the free one that it is to take"}, /* no garbage */
         {0, 0, "\x09\x00\x00", 3, "a delete of the wrong length"},
         {0, 0, "\x09\x00\x00\x01\x01", 5, "a delete of the wrong length"},
-        {0, 0, "\x09\x00\x0A\x01", 4,
-         "the deleted record is not a user record within the heap"},
+        {0, 0, "\x09\x00\x0A\x01", 4, "the deleted record is not a user record within the heap"},
         {0, 0, "\x09\x00\x00\x7F", 4, "the deleted record is not a user record within the heap"},
         {0, 0, "\x09\x26\x00\x01", 4,
          "the record list of the index page is broken"}, /* the supremum */

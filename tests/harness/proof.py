@@ -78,11 +78,17 @@ def prove_by_replay(s, source, backup, name="restored", skip=no_skip, before_res
 
 
 def prove_restart(s, server):
-    """A restored server stops and starts again without a complaint."""
+    """A restored server stops and starts again without a complaint, and recovers from a crash of its own."""
     since = len(server.log())
     s.check(server.stop(), "the restored server did not stop cleanly")
     server.start()
-    s.check_none(check.log_problems(server, since), "second start of the restored server")
+    server.sql("create or replace database crash_probe", "create table crash_probe.t (a int)",
+               "insert into crash_probe.t values (1)")
+    server.kill()
+    server.start()
+    s.check_equal(server.value("select count(*) from crash_probe.t"), 1, "rows of a committed insert before a crash")
+    server.sql("drop database crash_probe")
+    s.check_none(check.log_problems(server, since), "stop, start, crash and start of the restored server")
 
 
 class HeldDdl:

@@ -23,9 +23,8 @@ struct space_file {
     space_id_t id;
     page_no_t n_pages;
     struct stat st;
-    page_no_t doublewrite
-        [2];    /* first pages of its two extents; 0: none (only in the first system file) */
-    bool blank; /* page 0 is all zero or absent: nothing else is set */
+    struct doublewrite doublewrite; /* of the first system file */
+    bool blank;                     /* page 0 is all zero or absent: nothing else is set */
 };
 
 static inline void space_file_close(struct space_file *f)

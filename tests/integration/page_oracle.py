@@ -1,0 +1,92 @@
+#!/usr/bin/python3
+"""The page oracle: a server is killed under load at a random moment; one copy of its files is recovered by the server itself, without
+rolling anything back, and another one goes through mbe's archive and restore. All pages must be equal.
+
+MBE_SEEDS rounds, 20 by default.
+"""
+# timeout: 1200
+
+import os
+import shutil
+import subprocess
+
+import _path                                    # noqa: F401  pylint: disable=unused-import
+from harness import storm as storms
+from harness.load import Load, archive_options
+from harness.scenario import Failed, run
+
+# Recovery and nothing else: no rollback and no purge (force recovery 3), no statistics, no buffer pool file.
+RECOVER_ONLY = ["--innodb-force-recovery=3", "--innodb-buffer-pool-dump-at-shutdown=0", "--innodb-buffer-pool-load-at-startup=0",
+                "--innodb-stats-auto-recalc=0", "--innodb-stats-persistent=0", "--skip-log-bin", "--event-scheduler=0"]
+# 16 KiB is what servers run with; the others now and then.
+PAGE_SIZES = (16, 16, 16, 16, 4, 8, 32, 64)
+
+
+def crash(s, flavour, folder, seed):
+    """A datadir whose server was killed under load."""
+    size = s.random.choice(PAGE_SIZES)
+    server = s.server(os.path.join(folder, "crashed"), flavour=flavour, options=["--innodb-page-size=%dk" % size])
+    # small buffer pools write pages early, large ones leave all to the log
+    server.options += [*archive_options(server.installation), "--innodb-log-file-size=32M",
+                       "--innodb-buffer-pool-size=%dM" % s.random.choice((24 if size < 64 else 32, 64, 128)),
+                       "--innodb-flush-log-at-trx-commit=%d" % s.random.choice((0, 1, 2))]
+    server.init().start()
+    load = Load(server, seed, pause_seconds=s.random.choice((0, 0.003)), writers=("bank", "rows", "rows", "long", "special"))
+    load.prepare(rows=s.random.choice((20, 300))).start()
+    storm = storms.Storm(server, seed, ddl=1, dml=1, imports=False, kinds=[
+        k for k in storms.Ddl.WEIGHTS if k not in ("resize_log", "sequence", "merge", "view", "procedure", "grant")])
+    storm.prepare().start()
+    load.wait_for_steps(s.random.randrange(30, 900), seconds=90)
+    server.kill()
+    storm.stop()
+    load.stop()
+    return server, size
+
+
+def recover_by_server(s, flavour, folder, crashed):
+    target = s.path(folder, "server-data")
+    subprocess.run(["cp", "-a", "--reflink=auto", crashed.datadir, target], check=True)
+    server = s.server(os.path.join(folder, "recovered"), flavour=flavour, datadir=target, options=[*crashed.options, *RECOVER_ONLY])
+    server.start()
+    s.check(server.stop(), "the recovered server did not stop cleanly")
+    return target
+
+
+def recover_by_mbe(s, folder, crashed):
+    repo = s.path(folder, "repo")
+    image = subprocess.run([s.tool("crash_image"), crashed.datadir, repo], capture_output=True, text=True, check=False)
+    if image.returncode:
+        raise Failed("crash_image: %s%s" % (image.stdout, image.stderr))
+    mbe = s.mbe(crashed, repo=os.path.join(folder, "repo"))
+    (backup_id,) = mbe.ids()
+    mbe.verify(backup_id)
+    target = s.path(folder, "mbe-data")
+    mbe.restore(target, "--memory=%dM" % s.random.choice((16, 256)), backup=backup_id, parallel=s.random.choice((1, 3)))
+    return repo, backup_id, target
+
+
+def one_round(s, flavour, seed):
+    folder = "round"
+    s.random.seed(seed)
+    s.sub(folder)
+    crashed, size = crash(s, flavour, folder, seed)
+    by_server = recover_by_server(s, flavour, folder, crashed)
+    repo, backup_id, by_mbe = recover_by_mbe(s, folder, crashed)
+    compared = subprocess.run([s.tool("page_compare"), repo, backup_id, by_mbe, by_server], capture_output=True, text=True,
+                              check=False)
+    lines = compared.stdout.strip().splitlines() or [compared.stderr.strip()]
+    if compared.returncode:
+        shown = "\n".join("    " + line for line in lines[-40:])
+        raise Failed("seed %d, %d KiB pages: the two recoveries differ\n%s\n%s" % (seed, size, shown, compared.stderr[-2000:]))
+    s.say("seed %d, %d KiB pages: %s", seed, size, lines[-1])
+    shutil.rmtree(s.path(folder))
+    s.servers.clear()
+
+
+def body(s, flavour, rounds):
+    for number in range(s.rounds(rounds)):
+        one_round(s, flavour, s.seed + number)
+
+
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11", 20))
