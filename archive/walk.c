@@ -31,7 +31,7 @@ struct walker {
     uint64_t archive_id;
     uint64_t next_sequence;
     bool after_damage; /* one chunk of unknown number was reported since the last sound header */
-    uint8_t *body;     /* CHUNK_SIZE_MAX */
+    uint8_t *body;     /* a whole chunk or SEARCH_WINDOW, as far as the file goes */
     struct unpacker *unpacker;
 };
 
@@ -87,7 +87,9 @@ static struct err *resynchronise(struct walker *w, uint64_t *at)
 {
     while (w->size - *at >= CHUNK_HEADER_SIZE) {
         size_t got;
-        TRY(file_pread(w->fd, w->body, SEARCH_WINDOW, *at, &got, w->path));
+        const uint64_t left = w->size - *at;
+        const size_t n = left < SEARCH_WINDOW ? (size_t)left : SEARCH_WINDOW;
+        TRY(file_pread(w->fd, w->body, n, *at, &got, w->path));
         const uint8_t *p = w->body, *end = w->body + got;
         while ((p = memmem(p, (size_t)(end - p), CHUNK_MAGIC, MAGIC_COMMON)) &&
                end - p >= CHUNK_HEADER_SIZE) {
@@ -172,9 +174,10 @@ static struct err *walk_body(struct walker *w, const struct chunk_header *h, uin
 {
     struct chunk c;
     struct err *e = NULL;
-    bool whole;
-    const uint32_t body_size = chunk_size(h) - CHUNK_HEADER_SIZE;
-    TRY(read_at(w, w->body, body_size, *at + CHUNK_HEADER_SIZE, &whole));
+    bool whole = chunk_size(h) <= w->size - *at;
+    if (whole)
+        TRY(read_at(w, w->body, chunk_size(h) - CHUNK_HEADER_SIZE, *at + CHUNK_HEADER_SIZE,
+                    &whole));
     if (!whole)
         e = err_make(CORRUPT, "cut off: %" PRIu32 " bytes expected, %" PRIu64 " found",
                      chunk_size(h), w->size - *at);
@@ -297,7 +300,7 @@ struct err *archive_walk(const char *path, const struct archive_walk *walk, bool
     (void)posix_fadvise(fd, 0, 0,
                         POSIX_FADV_SEQUENTIAL); /* advice: what it answers does not matter */
     struct walker w = {.walk = walk, .fd = fd, .path = path, .size = (uint64_t)st.st_size};
-    w.body = mem_alloc_aligned(CHUNK_SIZE_MAX);
+    w.body = mem_alloc_aligned(w.size < CHUNK_SIZE_MAX ? (size_t)w.size : CHUNK_SIZE_MAX);
     w.unpacker = unpacker_new();
     struct err *e = walk_all(&w, complete);
     free(w.body);

@@ -5,7 +5,8 @@
  *   AUTO_FD int fd = -1;     close(2) when >= 0
  *
  * CLEANUP(type, fn) defines type_cleanup for `struct type` from its free function. Closing a
- * *written* file can fail: commit it explicitly before the scope ends; the cleanup path only abandons. */
+ * *written* file can fail: commit it explicitly before the scope ends; the cleanup path only
+ * abandons. */
 #ifndef MBE_BASE_CLEANUP_H
 #define MBE_BASE_CLEANUP_H
 

@@ -1,8 +1,10 @@
-/* base/err.h: the error value.  NULL is success. An error is built where the fact is known,
- * enriched on the way up (err_wrap puts context in front), and printed once, by cli/. Ownership: a
- * function that returns an error gives it to the caller, who returns it on or frees it with
- * err_free. Messages say what, where, expected and found, in lower case and without a full stop;
- * the hint is a sentence. Secrets never go into a message. */
+/* base/err.h: the error value.
+ *
+ * NULL is success. An error is built where the fact is known, enriched on the way up (err_wrap
+ * puts context in front), and printed once, by cli/. Ownership: a function that returns an error
+ * gives it to the caller, who returns it on or frees it with err_free. Messages say what, where,
+ * expected and found, in lower case and without a full stop; the hint is a sentence. Secrets never
+ * go into a message. */
 #ifndef MBE_BASE_ERR_H
 #define MBE_BASE_ERR_H
 

@@ -43,7 +43,7 @@ static inline uint8_t rd_u8(struct reader *r)
 #define READER_DEFINE_(order, bits)                                 \
     static inline uint##bits##_t rd_##order##bits(struct reader *r) \
     {                                                               \
-        const uint8_t *p = rd_bytes(r, bits / 8);                   \
+        const uint8_t *p = rd_bytes(r, (bits) / 8);                 \
         return p ? order##bits(p) : 0;                              \
     }
 READER_DEFINE_(be, 16)

@@ -1,14 +1,18 @@
-/* innodb/apply_index.c: redo_apply of the EXTENDED subtypes that change index pages; invariants A1..A3 of redo_apply.c.
+/* innodb/apply_index.c: redo_apply of the EXTENDED subtypes that change index pages; invariants
+ * A1..A3 of redo_apply.c.
  *
- * INSERT: varints prev (origin of the preceding record, counted from the infimum), for REUSE_DYNAMIC a signed shift, then
+ * INSERT: varints prev (origin of the preceding record, counted from the infimum), for
+ * REUSE_DYNAMIC a signed shift, then
  *   REDUNDANT  h: info = h & 3, short offsets = h >> 2 & 1, n_fields = (h >> 3) + 1
- *   DYNAMIC    h: info = h & 3, status bit = h & 4 (leaf pages; 1, node pointer, elsewhere), header bytes given = h >> 3
- * then header_copy and data_copy: what the new record has in common with the one before it and copies from there; the rest
- * of the body is what is new: first of the header, then of the data. HEAP takes space at the heap top, REUSE the first
- * record of the free list.
+ *   DYNAMIC    h: info = h & 3, status bit = h & 4 (on leaf pages; elsewhere 1: node pointer),
+ *              header bytes given = h >> 3
+ * then header_copy and data_copy: what the new record has in common with the one before it and
+ * copies from there; the rest of the body is what is new: first of the header, then of the data.
+ * HEAP takes space at the heap top, REUSE the first record of the free list.
  *
- * DELETE: varint prev; for DYNAMIC also header size (without the fixed 5 bytes) and data size. The space goes to the free
- * list, or back to the heap top if it was the last allocated there, and is zeroed.
+ * DELETE: varint prev; for DYNAMIC also header size (without the fixed 5 bytes) and data size. The
+ * space goes to the free list, or back to the heap top if it was the last allocated there, and is
+ * zeroed.
  *
  * Facts: as in redo_apply.c. */
 #include "innodb/apply_page.h"
@@ -32,7 +36,7 @@ static const char truncated[] = "a record that is cut off";
 static const char broken_list[] = "the record list of the index page is broken";
 static const char damaged_free_list[] = "the free list of the index page is damaged";
 
-/* --- INIT_ROW_FORMAT ----------------------------------------------------------------------------------------------- */
+/* --- INIT_ROW_FORMAT -------------------------------------------------------------------------- */
 
 static const char *init_index(struct redo_page *page, const struct reader *body, bool comp)
 {
@@ -75,7 +79,7 @@ const char *apply_index_init_dynamic(struct redo_page *page, struct reader *body
     return init_index(page, body, true);
 }
 
-/* --- INSERT -------------------------------------------------------------------------------------------------------- */
+/* --- INSERT ----------------------------------------------------------------------------------- */
 
 /* A record to insert: what the log says, and where it goes. */
 struct insert {
@@ -104,7 +108,8 @@ static const char *find_place(const struct index_page *ix, struct insert *in, ui
     return NULL;
 }
 
-/* Whether what is copied from the preceding record lies within the page. `fixed` is copied or skipped between both. */
+/* Whether what is copied from the preceding record lies within the page. `fixed` is copied or
+ * skipped between both. */
 static bool copies_fit(const struct index_page *ix, const struct insert *in, uint32_t fixed)
 {
     return in->header_copy <= in->prev - fixed - FIL_BODY &&
@@ -309,7 +314,7 @@ const char *apply_insert_reuse_dynamic(struct redo_page *page, struct reader *bo
     return insert_dynamic(page, body, true);
 }
 
-/* --- DELETE -------------------------------------------------------------------------------------------------------- */
+/* --- DELETE ----------------------------------------------------------------------------------- */
 
 /* Gives the space of record r back and zeroes it. */
 static const char *free_record(struct index_page *ix, uint32_t r, uint32_t extra, uint32_t data)

@@ -1,6 +1,6 @@
-/* innodb/apply_page.h: what redo_apply.c and apply_index.c share: the apply functions of the EXTENDED subtypes. Each takes
- * the body behind the subtype byte and returns NULL, or a static sentence saying why the record does not fit. The page is
- * an uncompressed logical image. */
+/* innodb/apply_page.h: what redo_apply.c and apply_index.c share: the apply functions of the
+ * EXTENDED subtypes. Each takes the body behind the subtype byte and returns NULL, or a static
+ * sentence saying why the record does not fit. The page is an uncompressed logical image. */
 #ifndef MBE_INNODB_APPLY_PAGE_H
 #define MBE_INNODB_APPLY_PAGE_H
 

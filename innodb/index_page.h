@@ -1,10 +1,10 @@
-/* innodb/index_page.h: an uncompressed B-tree page: header, record list, directory, free list. Bounded accessors for
- * apply_index.c; the page may be garbage.
+/* innodb/index_page.h: an uncompressed B-tree page: header, record list, directory, free list.
+ * Bounded accessors for apply_index.c; the page may be garbage.
  *
  *   offset    size  order  meaning
  *       38       2  big    n_dir_slots
  *       40       2  big    heap top: first byte never used by a record
- *       42       2  big    n_heap: records ever allocated, bit 15 set for COMPACT and DYNAMIC ("comp")
+ *       42       2  big    n_heap: records ever allocated; bit 15: COMPACT or DYNAMIC ("comp")
  *       44       2  big    free: origin of the first free record, 0 none
  *       46       2  big    garbage: bytes in free records
  *       48       2  big    origin of the last inserted record, 0 none
@@ -13,12 +13,18 @@
  *       54       2  big    n_recs: user records
  *       64       2  big    level, 0 leaf
  *       94                 infimum, supremum, then the heap from 120 (comp) or 125 (REDUNDANT)
- *   size-8-2(i+1)  2  big  slot i of the directory: origin of the last record of a group of 1 to 8; 0 is the infimum
+ *   size-8-2(i+1)  2  big  slot i of the directory: origin of the last record of a group of 1 to 8;
+ *                          slot 0 is the infimum
  *
  * A record is addressed by its origin r, its first data byte. Before it, going down:
- *   comp       r-2 next (relative, mod 65536, 0 at the end)   r-4 heap number << 3 | status   r-5 info << 4 | n_owned
- *   REDUNDANT  r-2 next (absolute)   r-4 11 bits: (n_fields << 1 | short offsets) across r-4, r-3   r-5 13 bits heap
- *              number   r-6 info << 4 | n_owned   below: end offset of field 0, 1..., 1 byte each if short, else 2
+ *   comp       r-2  next: relative, mod 65536, 0 at the end
+ *              r-4  heap number << 3 | status
+ *              r-5  info << 4 | n_owned
+ *   REDUNDANT  r-2  next: absolute, 0 at the end
+ *              r-4  low 11 bits: n_fields << 1 | short offsets
+ *              r-5  13 bits: heap number
+ *              r-6  info << 4 | n_owned
+ *                   below: end offset of field 0, 1...; 1 byte each if short, else 2
  *
  * Facts: MariaDB 10.11.19 and 11.8.6, by page comparison with the server's own recovery. */
 #ifndef MBE_INNODB_INDEX_PAGE_H
@@ -72,7 +78,8 @@ uint32_t index_page_heap_top(const struct index_page *ix);
 /* Lowest byte of the directory: the heap ends here. */
 uint32_t index_page_directory(const struct index_page *ix);
 
-/* Whether r can be the origin of a record: everything up to 6 bytes before r is inside the page then. */
+/* Whether r can be the origin of a record: everything up to 6 bytes before r is inside the page
+ * then. */
 bool index_page_is_record(const struct index_page *ix, uint32_t r);
 /* Origin of the next record; 0 if there is none or it cannot be one. r is a record, as below. */
 uint32_t index_page_next(const struct index_page *ix, uint32_t r);
@@ -86,7 +93,8 @@ bool index_page_redundant_size(const struct index_page *ix, uint32_t r, uint32_t
 
 uint32_t index_page_slot(const struct index_page *ix, uint32_t i);
 void index_page_set_slot(struct index_page *ix, uint32_t i, uint32_t r);
-/* First record from r on that owns a group; *slot its place in the directory. False if there is none. */
+/* First record from r on that owns a group; *slot its place in the directory. False if there is
+ * none. */
 bool index_page_owner(const struct index_page *ix, uint32_t r, uint32_t *owner, uint32_t *slot);
 /* Splits the group of 9 that slot i owns into 4 and 5. NULL, or why it cannot be. */
 const char *index_page_split_slot(struct index_page *ix, uint32_t i);

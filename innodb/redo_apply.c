@@ -5,22 +5,25 @@
  *  A2 Loops over what an image links together are bounded by what fits a page.
  *  A3 A record that does not fit is named, never bent to fit.
  *
- * The running offset o is 0 before a record that names its page; varints are those of redo_varint.h.
+ * The running offset o is 0 before a record that names its page; varints are those of
+ * redo_varint.h.
  *
- *   INIT_PAGE   zeroes the page, sets page number, space id, and FF in previous and next page; o = 24
- *   EXTENDED    subtype byte, body; o = 24. Never of pages 0 to 2, never of a ROW_FORMAT=COMPRESSED page
+ *   INIT_PAGE   zeroes the page, sets page number, space id, FF as previous and next page; o = 24
+ *   EXTENDED    subtype byte, body; o = 24. Never of pages 0 to 2 or of ROW_FORMAT=COMPRESSED pages
  *   WRITE       varint d; o += d; the rest of the body goes to o; o += its length
  *   MEMSET      varint d; o += d; varint n; the rest is a pattern that fills n bytes at o; o += n
- *   MEMMOVE     varint d; o += d; varint n; varint s; n bytes come from o + s/2 + 1 (s even) or o - s/2 - 1 (s odd) of the
- *               page as it is by now; o += n
+ *   MEMMOVE     varint d; o += d; varint n; varint s; n bytes come from o + s/2 + 1 (s even) or
+ *               o - s/2 - 1 (s odd) of the page as it is by now; o += n
  *   OPTION      a checksum for debugging; without effect
  *
  * Offsets below 8 are never changed by WRITE, MEMSET and MEMMOVE.
  *
- *   UNDO_INIT   empty undo page: type, one header, empty list; what lies between the header and 86 stays
- *   UNDO_APPEND the record d goes to the free offset f = BE16 at 42, between BE16 next offset and BE16 own offset
+ *   UNDO_INIT   empty undo page: type, header, empty list; what is between the header and 86 stays
+ *   UNDO_APPEND the record goes to the free offset f = BE16 at 42, between two BE16: the offset
+ *               behind all three, and f
  *
- * Facts: MariaDB 10.11.19 and 11.8.6: every page of crash images equal to the server's own recovery. */
+ * Facts: MariaDB 10.11.19 and 11.8.6: every page of crash images equal to the server's own
+ * recovery. */
 #include "innodb/redo_apply.h"
 
 #include <string.h>

@@ -1,10 +1,12 @@
 /* innodb/redo_group.c: see redo_group.h.
  *
- * The bundle being built lies in a buffer of its own; when it is complete it moves to an arena, with an entry (key, place)
- * in an array. Entries are made in log order, so a stable sort by key alone is all that is needed; a radix sort is stable
- * and takes few passes, as most bytes of the keys are alike. When the memory is used up all bundles go, sorted, to a run.
- * As soon as MERGE_RUNS runs of one level stand at the end they are merged to one of the next level: the number of runs,
- * and with it what a cursor costs, grows with the logarithm of the redo. Runs stay in log order throughout. */
+ * The bundle being built lies in a buffer of its own; when it is complete it moves to an arena,
+ * with an entry (key, place) in an array. Entries are made in log order, so a stable sort by key
+ * alone is all that is needed; a radix sort is stable and takes few passes, as most bytes of the
+ * keys are alike. When the memory is used up all bundles go, sorted, to a run. As soon as
+ * MERGE_RUNS runs of one level stand at the end they are merged to one of the next level: the
+ * number of runs, and with it what a cursor costs, grows with the logarithm of the redo. Runs stay
+ * in log order throughout. */
 #include "innodb/redo_group.h"
 
 #include <assert.h>
@@ -65,7 +67,7 @@ struct redo_group {
     struct redo_group_stats stats;
 };
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct err *redo_group_new(struct redo_group **out, uint64_t memory_bytes, const char *spill_dir)
 {
@@ -108,7 +110,7 @@ void redo_group_free(struct redo_group *g)
     free(g);
 }
 
-/* --- memory -------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 /* Bytes that a spill gives back. An entry counts twice: sorting takes a second array. */
 static uint64_t spillable(const struct redo_group *g)
@@ -123,7 +125,8 @@ static uint64_t fixed(const struct redo_group *g)
            g->space_index.cap * 17;
 }
 
-/* Bytes that bundles may take; a quarter of the limit at least, or each of them would become a run of its own. */
+/* Bytes that bundles may take; a quarter of the limit at least, or each of them would become a run
+ * of its own. */
 static uint64_t budget(const struct redo_group *g)
 {
     const uint64_t least = g->limit / 4, stays = fixed(g);
@@ -175,7 +178,7 @@ static void *arena_alloc(struct redo_group *g, size_t n)
     return p;
 }
 
-/* --- runs ---------------------------------------------------------------------------------------------------------- */
+/* --- runs ------------------------------------------------------------------------------------- */
 
 /* Stable, by key: one pass for each byte in which the keys differ. */
 static void sort_entries(struct redo_entry *entries, size_t n)
@@ -285,7 +288,7 @@ static struct err *spill(struct redo_group *g)
     return merge_levels(g);
 }
 
-/* --- adding -------------------------------------------------------------------------------------------------------- */
+/* --- adding ----------------------------------------------------------------------------------- */
 
 static void note_space(struct redo_group *g, space_id_t id, page_no_t page)
 {
@@ -339,8 +342,8 @@ static struct err *close_bundle(struct redo_group *g)
     return NULL;
 }
 
-/* A record in a bundle: type and "same page" as the high nibble, the length of the body as the low one; 0: a varint
- * follows, of 0 for no body, else of length - 15. Never longer than in the log. */
+/* A record in a bundle: type and "same page" as the high nibble, the length of the body as the low
+ * one; 0: a varint follows, of 0 for no body, else of length - 15. Never longer than in the log. */
 static size_t put_head(uint8_t *to, const struct redo_record *rec)
 {
     const uint32_t n = rec->body_len;
@@ -424,7 +427,7 @@ struct err *redo_group_seal(struct redo_group *g)
     return NULL;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 void redo_group_stats(const struct redo_group *g, struct redo_group_stats *out)
 {

@@ -1,9 +1,10 @@
-/* innodb/redo_group.h: redo records grouped by page: taken in log order, given back in (space, page, LSN) order. Held in
- * memory up to a limit; above it, sorted runs are spilled to files and merged when read.
+/* innodb/redo_group.h: redo records grouped by page: taken in log order, given back in (space,
+ * page, LSN) order. Held in memory up to a limit; above it, sorted runs are spilled to files and
+ * merged when read.
  *
- * The unit is a bundle: the records that one mini-transaction has for one page, contiguous. A mini-transaction that
- * comes back to a page after another page gives two bundles with the same mtr_start: whether it applies is decided
- * once for both.
+ * The unit is a bundle: the records that one mini-transaction has for one page, contiguous. A
+ * mini-transaction that comes back to a page after another page gives two bundles with the same
+ * mtr_start: whether it applies is decided once for both.
  *
  * Threads: _add and _seal from one thread; afterwards any number of cursors in any threads. */
 #ifndef MBE_INNODB_REDO_GROUP_H
@@ -24,16 +25,17 @@ struct redo_group_cursor;
 /* A bundle is never longer than the mini-transaction it comes from. */
 enum { REDO_BUNDLE_MAX = REDO_MTR_MAX };
 
-/* memory_bytes: limit for everything held (at least 1 MiB is used). Not spillable, and counted: 16 bytes for every
- * 32 KiB spilled and about 50 for every tablespace. spill_dir: where runs are written (files without a name:
- * O_TMPFILE, or unlinked at once, so that nothing is left behind by a killed process). */
+/* memory_bytes: limit for everything held (at least 1 MiB is used). Not spillable, and counted: 16
+ * bytes for every 32 KiB spilled and about 50 for every tablespace. spill_dir: where runs are
+ * written (files without a name: O_TMPFILE, or unlinked at once, so that nothing is left behind by
+ * a killed process). */
 struct err *redo_group_new(struct redo_group **out, uint64_t memory_bytes,
                            const char *spill_dir) MUST_CHECK;
 void redo_group_free(struct redo_group *g);
 CLEANUP(redo_group, redo_group_free)
 
-/* Adds one page record (types FREE_PAGE .. OPTION, not TRIM_PAGES) of the mini-transaction [mtr_start, mtr_end).
- * Consecutive calls for the same mtr and page go into one bundle. */
+/* Adds one page record (types FREE_PAGE .. OPTION, not TRIM_PAGES) of the mini-transaction
+ * [mtr_start, mtr_end). Consecutive calls for the same mtr and page go into one bundle. */
 struct err *redo_group_add(struct redo_group *g, const struct redo_record *rec, lsn_t mtr_start,
                            lsn_t mtr_end) MUST_CHECK;
 /* No more _add. Sorts what is in memory. */
@@ -59,15 +61,15 @@ struct redo_bundle {
     space_id_t space;
     page_no_t page;
     lsn_t mtr_start, mtr_end;
-    const uint8_t *
-        data; /* internal encoding: iterate with redo_bundle_next; borrowed until the cursor moves */
+    const uint8_t *data; /* iterate with redo_bundle_next; borrowed until the cursor moves */
     size_t len;
 };
-/* Iterates over a bundle's records; *at starts at 0. false at the end. rec->same_page is as it was in the log. */
+/* Iterates over a bundle's records; *at starts at 0. false at the end. rec->same_page is as it was
+ * in the log. */
 bool redo_bundle_next(const struct redo_bundle *b, size_t *at, struct redo_record *rec);
 
-/* Bundles of `space` with page in [page_from, page_to), in page order, log order within a page. Holds up to 64 KiB for
- * each run that has some (more only if a bundle is larger). */
+/* Bundles of `space` with page in [page_from, page_to), in page order, log order within a page.
+ * Holds up to 64 KiB for each run that has some (more only if a bundle is larger). */
 struct err *redo_group_cursor_open(struct redo_group_cursor **out, const struct redo_group *g,
                                    space_id_t space, page_no_t page_from,
                                    page_no_t page_to) MUST_CHECK;

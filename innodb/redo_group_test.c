@@ -1,4 +1,5 @@
-/* innodb/redo_group_test.c: random redo through redo_group against a plain stable sort, in memory and spilled. */
+/* innodb/redo_group_test.c: random redo through redo_group against a plain stable sort, in memory
+ * and spilled. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,7 +124,8 @@ static void assert_record(const struct redo_record *rec, const struct item *it, 
         assert_memory_equal(rec->body, scratch, it->len);
 }
 
-/* Reads [from, to) of a space; the records must be items[at..]. Returns the position behind the last one. */
+/* Reads [from, to) of a space; the records must be items[at..]. Returns the position behind the
+ * last one. */
 static size_t check_range(const struct model *m, const struct redo_group *g, space_id_t space,
                           page_no_t from, page_no_t to, size_t at)
 {
@@ -234,17 +236,20 @@ static void in_memory_order_is_that_of_a_stable_sort(void **state)
 static void spilled_order_is_the_same(void **state)
 {
     (void)state;
-    static const struct shape shapes[] = {
-        {MEMORY_SMALL, 6000, 200, 300, 60, 5},
-        {MEMORY_SMALL, 6000, 3, 2, 300, 6},
-        {MEMORY_SMALL, 6000, 255, 70000, 300, 7}, /* some 50 runs: merged on the way */
-        {0, 3000, 20, 100, 300, 8},
+    static const struct {
+        struct shape shape;
+        uint64_t min_runs;
+    } cases[] = {
+        {{MEMORY_SMALL, 6000, 200, 300, 60, 5}, 2},
+        {{MEMORY_SMALL, 6000, 3, 2, 300, 6}, 33},
+        {{MEMORY_SMALL, 6000, 255, 70000, 300, 7}, 33}, /* merged twice on the way */
+        {{0, 3000, 20, 100, 300, 8}, 10},
     };
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct redo_group_stats stats;
-        run_shape(&shapes[i], &stats);
-        assert_true(stats.runs_spilled > 1);
-        assert_true(stats.memory_peak <= MEMORY_SMALL + (64 << 10));
+        run_shape(&cases[i].shape, &stats);
+        assert_in_range(stats.runs_spilled, cases[i].min_runs, UINT64_MAX);
+        assert_true(stats.memory_peak <= MEMORY_SMALL);
     }
 }
 
@@ -274,7 +279,8 @@ static void nothing_added_is_nothing_found(void **state)
 static void records_of_one_mtr_and_page_are_one_bundle(void **state)
 {
     (void)state;
-    /* Space, page, mtr of each record, in log order; what comes out as one bundle shares a number. */
+    /* Space, page, mtr of each record, in log order; what comes out as one bundle shares a number.
+     */
     static const struct {
         page_no_t page;
         lsn_t mtr;
@@ -441,7 +447,7 @@ static void cursors_in_threads_read_the_same(void **state)
     remove_empty_dir(dir);
 }
 
-/* --- a run read back ----------------------------------------------------------------------------------------------- */
+/* --- a run read back -------------------------------------------------------------------------- */
 
 /* The file of a run has no name, but its descriptor shows the directory it was made in. */
 static int fd_in_dir(const char *dir)

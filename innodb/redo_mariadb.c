@@ -1,24 +1,26 @@
-/* innodb/redo_mariadb.c: file header, checkpoints and framing of the MariaDB 10.8+ redo log. Records: redo_record.c.
+/* innodb/redo_mariadb.c: file header, checkpoints and framing of the MariaDB 10.8+ redo log.
+ * Records: redo_record.c.
  *
  *   offset  size  order  meaning
  *        0     4  big    format: "Phys", or F0 9F 97 9D for an encrypted log of current servers
  *        4     4         0
  *        8     8  big    first_lsn: LSN of the byte at 12288
  *       16    32         creator, NUL padded: "MariaDB 10.11.19"
- *       48     4  big    key id, 0 if not encrypted (a "Phys" log with a key id is the first encrypted variant)
+ *       48     4  big    key id, 0 if not encrypted ("Phys" with one: the first encrypted form)
  *      508     4  big    CRC-32C of bytes [0, 508)
  *     4096    64         checkpoint page; a second one at 8192: written in turn
  *          +0  8  big      checkpoint LSN
  *          +8  8  big      end LSN: of the mini-transaction that holds FILE_CHECKPOINT
  *         +16 44           0
  *         +60  4  big      CRC-32C of the 60 bytes before
- *    12288               payload, circular up to the end of the file: a pure byte stream without blocks
+ *    12288               payload, circular up to the end of the file: bytes without blocks
  *
- * A mini-transaction is records back to back, a terminator byte, [8 nonce bytes in an encrypted log,] and the CRC-32C of
- * the records [and the nonce]. No record starts with 0 or 1, so such a byte in a record's place is the terminator. It
- * says in which lap the bytes were written: 1 in the first, third... lap of the file, 0 in the others, by the LSN of the
- * terminator itself. A record's first byte holds in its low 4 bits the length of what follows; 0: a varint v of k bytes
- * comes next, and v + 15 - k bytes follow it.
+ * A mini-transaction is records back to back, a terminator byte, [8 nonce bytes in an encrypted
+ * log,] and the CRC-32C of the records [and the nonce]. No record starts with 0 or 1, so such a
+ * byte in a record's place is the terminator. It says in which lap the bytes were written: 1 in the
+ * first, third... lap of the file, 0 in the others, by the LSN of the terminator itself. A record's
+ * first byte holds in its low 4 bits the length of what follows; 0: a varint v of k bytes comes
+ * next, and v + 15 - k bytes follow it.
  *
  * Facts: MariaDB 10.11.19 and 11.8.6, logs of more than 40 laps read to the server's own LSN. */
 #include "innodb/redo_mariadb.h"

@@ -1,9 +1,10 @@
-/* innodb/redo_mariadb.h: MariaDB 10.8+ redo log: file header, checkpoints, mini-transaction framing, records. Pure:
- * bytes in, facts out. The on-disk layout is documented at the top of redo_mariadb.c and redo_record.c, and in
- * docs/formats-mariadb-redo.md.
+/* innodb/redo_mariadb.h: MariaDB 10.8+ redo log: file header, checkpoints, mini-transaction
+ * framing, records. Pure: bytes in, facts out. The on-disk layout is documented at the top of
+ * redo_mariadb.c and redo_record.c, and in docs/formats-mariadb-redo.md.
  *
- * The backup stores its redo as a *linear log*: bytes [0, 12288) are a header area with first_lsn = checkpoint LSN and
- * one checkpoint page, then the mini-transactions with every terminator forced to 1. */
+ * The backup stores its redo as a *linear log*: bytes [0, 12288) are a header area with first_lsn =
+ * checkpoint LSN and one checkpoint page, then the mini-transactions with every terminator forced
+ * to 1. */
 #ifndef MBE_INNODB_REDO_MARIADB_H
 #define MBE_INNODB_REDO_MARIADB_H
 
@@ -28,15 +29,16 @@ struct redo_log_header {
     lsn_t checkpoint_end_lsn;
 };
 
-/* Parses the first 12288 bytes of ib_logfile0. CORRUPT: bad checksum (may be a torn read: retry); REFUSED: a format
- * that is not 10.8+, by name. A header with no valid checkpoint has checkpoint_lsn 0 and is no error. */
+/* Parses the first 12288 bytes of ib_logfile0. CORRUPT: bad checksum (may be a torn read: retry);
+ * REFUSED: a format that is not 10.8+, by name. A header with no valid checkpoint has
+ * checkpoint_lsn 0 and is no error. */
 struct err *redo_log_header_parse(struct redo_log_header *out, const uint8_t *area,
                                   size_t len) MUST_CHECK;
 /* Writes a linear-log header area of REDO_START_OFFSET bytes: first_lsn, one checkpoint. */
 void redo_log_header_make(uint8_t *area, lsn_t first_lsn, lsn_t checkpoint_lsn, lsn_t end_lsn,
                           const char *creator);
-/* Writes the log a restored server starts from (REDO_SYNTHETIC_SIZE bytes) at LSN end; version "10.11.19" gives creator
- * "Backup 10.11.19". */
+/* Writes the log a restored server starts from (REDO_SYNTHETIC_SIZE bytes) at LSN end; version
+ * "10.11.19" gives creator "Backup 10.11.19". */
 void redo_log_synthetic_make(uint8_t *out, lsn_t end, const char *version);
 
 /* Geometry of the circular file for framing. For a linear log capacity is UINT64_MAX. */
@@ -48,9 +50,9 @@ struct redo_geometry {
 /* File offset of an LSN that is not below first_lsn. */
 uint64_t redo_offset(const struct redo_geometry *g, lsn_t lsn);
 
-/* Length of the complete, valid mini-transactions at the start of buf (LSN `lsn` at buf[0]), none ending beyond
- * `limit`. Their terminators are changed to 1 in place (the CRC does not cover them). 0 when the first is not (yet)
- * whole. */
+/* Length of the complete, valid mini-transactions at the start of buf (LSN `lsn` at buf[0]), none
+ * ending beyond `limit`. Their terminators are changed to 1 in place (the CRC does not cover them).
+ * 0 when the first is not (yet) whole. */
 size_t redo_frame(uint8_t *buf, size_t len, lsn_t lsn, lsn_t limit, const struct redo_geometry *g);
 
 enum redo_type {
@@ -76,8 +78,8 @@ struct redo_record {
     uint32_t body_len;
 };
 
-/* "WRITE", "INSERT_HEAP_DYNAMIC" ("EXTENDED" for a subtype that is in no table), "FILE_RENAME"; "unknown record" for a
- * type that is in no table. */
+/* "WRITE", "INSERT_HEAP_DYNAMIC" ("EXTENDED" for a subtype that is in no table), "FILE_RENAME";
+ * "unknown record" for a type that is in no table. */
 const char *redo_type_name(enum redo_type type, unsigned subtype);
 const char *redo_record_name(const struct redo_record *rec);
 
@@ -89,15 +91,15 @@ struct redo_mtr {
     space_id_t space;          /* internal */
     page_no_t page;            /* internal */
 };
-/* Opens the mini-transaction at buf (LSN `lsn`), sets *mtr_len to its whole length with terminator and CRC. The CRC is
- * verified. CORRUPT when it is not whole and valid. */
+/* Opens the mini-transaction at buf (LSN `lsn`), sets *mtr_len to its whole length with terminator
+ * and CRC. The CRC is verified. CORRUPT when it is not whole and valid. */
 struct err *redo_mtr_open(struct redo_mtr *m, const uint8_t *buf, size_t len, lsn_t lsn,
                           size_t *mtr_len) MUST_CHECK;
-/* Next record; *more false at the end. CORRUPT names LSN and what is wrong (unknown type, file record without a
- * name...). */
+/* Next record; *more false at the end. CORRUPT names LSN and what is wrong (unknown type, file
+ * record without a name...). */
 struct err *redo_mtr_next(struct redo_mtr *m, struct redo_record *rec, bool *more) MUST_CHECK;
-/* Whether the first record is a file record: file records come first in a mini-transaction, so this is a cheap test
- * for "has any". buf starts with a framed mini-transaction. */
+/* Whether the first record is a file record: file records come first in a mini-transaction, so this
+ * is a cheap test for "has any". buf starts with a framed mini-transaction. */
 bool redo_mtr_has_file_records(const uint8_t *buf);
 /* Splits a FILE_RENAME body into names inside `body` (not NUL-terminated). CORRUPT if malformed. */
 struct err *redo_rename_names(const struct redo_record *rec, const uint8_t **from, size_t *from_len,

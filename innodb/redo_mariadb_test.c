@@ -23,7 +23,7 @@ static void assert_err(struct err *e, enum err_kind kind, const char *message)
     err_free(e);
 }
 
-/* --- header -------------------------------------------------------------------------------------------------------- */
+/* --- header ----------------------------------------------------------------------------------- */
 
 static uint8_t area[REDO_SYNTHETIC_SIZE];
 
@@ -194,7 +194,7 @@ static void synthetic_log_is_what_a_server_starts_from(void **state)
     assert_int_equal(rec.body_len, 8);
 }
 
-/* --- framing ------------------------------------------------------------------------------------------------------- */
+/* --- framing ---------------------------------------------------------------------------------- */
 
 static const struct redo_geometry linear = {.first_lsn = 50000, .capacity = UINT64_MAX};
 
@@ -311,7 +311,7 @@ static void mtr_longer_than_the_maximum_is_not_framed(void **state)
     log_free(&b);
 }
 
-/* --- records ------------------------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static void records_come_out_as_they_were_logged(void **state)
 {

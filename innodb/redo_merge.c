@@ -108,7 +108,8 @@ struct err *redo_merge_next(struct redo_merge *m, struct redo_bundle *b, bool *m
         same_key = source_key(m, m->current, &key) && key == was;
     }
     m->started = true;
-    /* With the same key again it stays in front: the sources before it have none of that key left. */
+    /* With the same key again it stays in front: the sources before it have none of that key left.
+     */
     if (!same_key && !pick_source(m))
         return NULL;
     source_bundle(m, m->current, b);

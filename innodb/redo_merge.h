@@ -1,5 +1,6 @@
-/* innodb/redo_merge.h: bundles of several sorted sources as one sorted stream; inside redo_group only. A source is a run
- * or the array in memory. Where keys are equal, the earlier source, which holds older redo, comes first. */
+/* innodb/redo_merge.h: bundles of several sorted sources as one sorted stream; inside redo_group
+ * only. A source is a run or the array in memory. Where keys are equal, the earlier source, which
+ * holds older redo, comes first. */
 #ifndef MBE_INNODB_REDO_MERGE_H
 #define MBE_INNODB_REDO_MERGE_H
 

@@ -1,12 +1,15 @@
-/* innodb/redo_record.c: the records of a mini-transaction; see redo_mariadb.h. Framing: redo_mariadb.c.
+/* innodb/redo_record.c: the records of a mini-transaction; see redo_mariadb.h. Framing:
+ * redo_mariadb.c.
  *
- * First byte of a record: bit 7 "same", bits 6-4 type, bits 3-0 length. Until a page record has been seen, "same" marks a
- * file record, whose type is the whole high nibble; after one it means: same page as the record before, no ids. So all
- * file records of a mini-transaction come first. Otherwise two varints follow, space id and page number, then the body.
+ * First byte of a record: bit 7 "same", bits 6-4 type, bits 3-0 length. Until a page record has
+ * been seen, "same" marks a file record, whose type is the whole high nibble; after one it means:
+ * same page as the record before, no ids. So all file records of a mini-transaction come first.
+ * Otherwise two varints follow, space id and page number, then the body.
  *
  *   FILE_CREATE, FILE_DELETE, FILE_MODIFY   a name; page number 0
  *   FILE_RENAME                             old name, 00, new name; page number 0
- *   FILE_CHECKPOINT                         ids 0, 0 and the checkpoint LSN (8 bytes); or only zero bytes: padding, last
+ *   FILE_CHECKPOINT                         ids 0, 0 and the checkpoint LSN (8 bytes); or only
+ *                                           zero bytes: padding, always the last record
  *   page records                            see redo_apply.c
  *
  * Facts: MariaDB 10.11.19 and 11.8.6; names and order proven under a storm of DDL. */

@@ -1,5 +1,6 @@
-/* innodb/redo_run.h: a spilled run of redo_group: bundles in (space, page, log) order in a file without a name. Written
- * once from front to back, then read by any number of readers in any threads.
+/* innodb/redo_run.h: a spilled run of redo_group: bundles in (space, page, log) order in a file
+ * without a name. Written once from front to back, then read by any number of readers in any
+ * threads.
  *
  *   offset  size  order   meaning
  *        0     4  little  CRC-32C of the bytes from 4 to the end of the bundle
@@ -9,7 +10,8 @@
  *       24     4  little  its length
  *       28        data
  *
- * A sparse index in memory, one entry per REDO_RUN_INDEX_BYTES of file, leads a reader near its first key. */
+ * A sparse index in memory, one entry per REDO_RUN_INDEX_BYTES of file, leads a reader near its
+ * first key. */
 #ifndef MBE_INNODB_REDO_RUN_H
 #define MBE_INNODB_REDO_RUN_H
 
@@ -53,7 +55,8 @@ struct redo_run_reader {
     bool more;
 };
 
-/* Stands on the first bundle with key in [first, last]: r->bundle if r->more. `buffer_bytes` is held until _fini. */
+/* Stands on the first bundle with key in [first, last]: r->bundle if r->more. `buffer_bytes` is
+ * held until _fini. */
 struct err *redo_run_reader_init(struct redo_run_reader *r, const struct redo_run *run,
                                  uint64_t first, uint64_t last, size_t buffer_bytes) MUST_CHECK;
 struct err *redo_run_reader_next(struct redo_run_reader *r) MUST_CHECK;

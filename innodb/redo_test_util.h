@@ -1,4 +1,5 @@
-/* innodb/redo_test_util.h: builds redo for unit tests, and a seeded random generator. Tests only. */
+/* innodb/redo_test_util.h: builds redo for unit tests, and a seeded random generator. Tests only.
+ */
 #ifndef MBE_INNODB_REDO_TEST_UTIL_H
 #define MBE_INNODB_REDO_TEST_UTIL_H
 

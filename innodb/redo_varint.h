@@ -7,8 +7,8 @@
  *   1110xxxx         4  2113664 + 28 bits
  *   11110000         5  270549120 + 32 bits, the sum fits 32 bits
  *
- * Big-endian; each length starts where the one before ends. Fact: MariaDB 10.11.19 logs up to 3 bytes by experiment, the
- * longer forms by rule. */
+ * Big-endian; each length starts where the one before ends. Fact: MariaDB 10.11.19 logs up to 3
+ * bytes by experiment, the longer forms by rule. */
 #ifndef MBE_INNODB_REDO_VARINT_H
 #define MBE_INNODB_REDO_VARINT_H
 

@@ -1,5 +1,5 @@
-/* restore/restore.h: turns an archive into a datadir on which the server starts: one pass, every page written once,
- * already recovered. */
+/* restore/restore.h: turns an archive into a datadir on which the server starts: one pass, every
+ * page written once, already recovered. */
 #ifndef MBE_RESTORE_RESTORE_H
 #define MBE_RESTORE_RESTORE_H
 
@@ -16,15 +16,16 @@ struct restore_options {
     const char *user, *group; /* owner of the files, or NULL */
     uint64_t memory;          /* bytes of redo held in memory before it spills */
     int parallel;             /* page writers, >= 1 */
-    const char *
-        external_dir; /* NULL: files outside the datadir go back to their absolute paths (must not exist);
-                                  else below this directory */
+    /* Absolute: files that lived outside the datadir go below it ("/": back to where they were, where
+     * nothing may be by now). NULL: a backup that has such files is refused. */
+    const char *external_dir;
     struct log *log;
     struct progress *progress;
 };
 
-/* Errors: REFUSED (target not empty), CORRUPT (archive), IO. After an error the target keeps the marker file
- * "mbe-restore-incomplete". */
+/* Errors: REFUSED (target not empty, files outside the datadir), CORRUPT (archive), USAGE (unknown
+ * owner), IO. After an error the target, once it was made, keeps the marker file of
+ * restore/target.h. */
 struct err *restore_full(const struct restore_options *options) MUST_CHECK;
 
 #endif

@@ -2,8 +2,7 @@
  *
  *   bits 0-1  page size: 4096, 16384, 65536, or 1024 of a ROW_FORMAT=COMPRESSED page
  *   bit 2     the checksums are made good, so that what lies behind them is reached
- *   bit 3     the page begins as an empty index page, bit 4: of the REDUNDANT format; else all bytes
- *             are 0x55
+ *   bit 3     the page begins as an empty index page (bit 4: REDUNDANT); else all bytes are 0x55
  *   bits 5-7  log header instead, if all are set
  *
  * The rest is a linear log. All its page records are grouped, read back, and applied to one image,

@@ -121,8 +121,9 @@ def _text(path):
 class Mbe:
     """mbe with one repository, talking to one server."""
 
-    def __init__(self, server, repo, logs, user=None, password=None):
+    def __init__(self, server, repo, logs, user=None, password=None, program=None):
         self.server = server
+        self.program = program or binary()
         self.repo = repo
         self.logs = logs
         self.user, self.password = user, password
@@ -141,8 +142,8 @@ class Mbe:
 
     def start(self, *args, env=None, wrapper=()):
         self.count += 1
-        base = os.path.join(self.logs, "%s-%03d" % (args[0], self.count))
-        return Running([binary(), *args], base, env=env, wrapper=wrapper)
+        base = os.path.join(self.logs, "%s-%03d" % (args[0].strip("-") if args else "bare", self.count))
+        return Running([self.program, *args], base, env=env, wrapper=wrapper)
 
     def run(self, *args, expect=OK, seconds=SECONDS, env=None, wrapper=()):
         """Runs to the end. `expect`: the only exit status that is right; None for any."""

@@ -1,0 +1,414 @@
+/* engine/space_copy_test.c: tablespaces made by hand, whole, damaged, torn and foreign. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "engine/engine_test_util.h"
+#include "engine/space_copy.h"
+#include "innodb/page_check.h"
+
+enum { PAGE = 16384, FULL_CRC32 = 0x15, PAGES = 20 };
+
+/* Linked instead of the tailer: it is always far enough. */
+lsn_t tailer_lsn(const struct tailer *t)
+{
+    (void)t;
+    return 777;
+}
+
+lsn_t tailer_start_lsn(const struct tailer *t)
+{
+    (void)t;
+    return 100;
+}
+
+uint64_t tailer_headroom(const struct tailer *t, uint64_t *capacity)
+{
+    (void)t;
+    *capacity = 1000;
+    return 900;
+}
+
+struct err *tailer_check(struct tailer *t)
+{
+    (void)t;
+    return NULL;
+}
+
+struct fixture {
+    char *dir, *data;
+    struct datadir datadir;
+    struct test_archive archive;
+    struct copy_env env;
+    struct space_set set;
+};
+
+static void make_page(uint8_t *page, space_id_t id, page_no_t no)
+{
+    struct space_format format;
+    ok(space_format_decode(&format, FULL_CRC32, PAGE));
+    memset(page, 0, PAGE);
+    put_be32(page + 4, no);
+    put_be64(page + 16, 500);
+    put_be16(page + 24, no ? 17855 : 8);
+    put_be32(page + 34, id);
+    if (!no) {
+        put_be32(page + FSP_SPACE_ID, id);
+        put_be32(page + FSP_SIZE, PAGES);
+        put_be32(page + FSP_FLAGS, FULL_CRC32);
+    } else {
+        memset(page + 200, (int)(no & 0xff), 1000);
+    }
+    page_stamp(&format, page);
+}
+
+/* A tablespace of n pages; every fifth is zeros. Owned by caller. */
+static uint8_t *make_space(space_id_t id, page_no_t n)
+{
+    uint8_t *pages = mem_zalloc((size_t)n * PAGE);
+    for (page_no_t no = 0; no < n; no++)
+        if (no % 5 != 4)
+            make_page(pages + (size_t)no * PAGE, id, no);
+    return pages;
+}
+
+static void put_space(struct fixture *f, const char *name, space_id_t id, page_no_t n)
+{
+    AUTO_FREE uint8_t *pages = make_space(id, n);
+    write_bytes(f->data, name, pages, (size_t)n * PAGE);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = mem_zalloc(sizeof *f);
+    f->dir = make_dir();
+    f->data = mem_printf("%s/data", f->dir);
+    const struct server_info s = {.datadir = f->data, .page_size = PAGE};
+    put_space(f, "ibdata1", 0, PAGES);
+    ok(datadir_resolve(&f->datadir, &s, NULL));
+    archive_begin(&f->archive, f->dir);
+    f->env = (struct copy_env){.writer = f->archive.writer, .datadir = &f->datadir, .parallel = 2};
+    pthread_mutex_init(&f->env.lock, NULL);
+    space_set_init(&f->set, &f->env);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    space_set_fini(&f->set);
+    for (size_t i = 0; i < f->env.n_corrupt; i++)
+        free(f->env.corrupt[i]);
+    free(f->env.corrupt);
+    pthread_mutex_destroy(&f->env.lock);
+    datadir_fini(&f->datadir);
+    free(f->data);
+    remove_dir(f->dir);
+    free(f);
+    return 0;
+}
+
+static struct err *copy_all(struct fixture *f)
+{
+    struct listing l;
+    ok(listing_make(&l, &f->datadir));
+    struct err *e = space_set_copy_all(&f->set, &l);
+    listing_fini(&l);
+    return e;
+}
+
+static void abandon(struct fixture *f)
+{
+    archive_writer_free(f->archive.writer);
+    f->archive.sink->free(f->archive.sink);
+    free(f->archive.path);
+}
+
+static void assert_holds(struct archive_reader *r, const char *name, space_id_t id, page_no_t n)
+{
+    const int64_t i = archive_reader_find(r, name);
+    assert_true(i >= 0);
+    const struct archive_attr *a = archive_reader_entry(r, (uint32_t)i);
+    assert_int_equal(a->kind, ARCHIVE_SPACE);
+    assert_int_equal(a->space_id, id);
+    assert_int_equal(a->page_size, PAGE);
+    assert_int_equal(a->space_flags, FULL_CRC32);
+    assert_int_equal(a->lsn_at_start, 777);
+    assert_int_equal(a->size, (uint64_t)n * PAGE);
+    AUTO_FREE uint8_t *expected = make_space(id, n), *found = mem_alloc((size_t)n * PAGE);
+    ok(archive_read(r, (uint32_t)i, 0, found, (size_t)n * PAGE));
+    assert_memory_equal(found, expected, (size_t)n * PAGE);
+}
+
+static void every_tablespace_is_copied_page_by_page(void **state)
+{
+    struct fixture *f = *state;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    put_space(f, "undo001", 1, 3);
+    ok(copy_all(f));
+    assert_int_equal(space_set_find(&f->set, 5)->lsn_at_start, 777);
+    assert_int_equal(f->env.bytes_read, (2 * PAGES + 3) * PAGE);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_holds(r, "ibdata1", 0, PAGES);
+    assert_holds(r, "d/a.ibd", 5, PAGES);
+    assert_holds(r, "undo001", 1, 3);
+    archive_reader_free(r);
+}
+
+static void file_of_several_ranges_is_whole(void **state)
+{
+    struct fixture *f = *state;
+    const page_no_t n = 2 * (64 << 20) / PAGE + 7;
+    AUTO_FREE char *path = mem_printf("%s/d/big.ibd", f->data);
+    uint8_t page[PAGE];
+    put_space(f, "d/big.ibd", 6, 1);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    make_page(page, 6, n - 1);
+    ok(file_pwrite(fd, page, PAGE, (uint64_t)(n - 1) * PAGE, path));
+    ok(copy_all(f));
+    struct archive_reader *r = archive_end(&f->archive);
+    const int64_t i = archive_reader_find(r, "d/big.ibd");
+    uint8_t found[PAGE];
+    assert_int_equal(archive_reader_entry(r, (uint32_t)i)->size, (uint64_t)n * PAGE);
+    ok(archive_read(r, (uint32_t)i, (uint64_t)(n - 1) * PAGE, found, PAGE));
+    assert_memory_equal(found, page, PAGE);
+    archive_reader_free(r);
+}
+
+static void new_and_vanished_files_are_left_to_the_redo(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE uint8_t *zeros = mem_zalloc(4 * PAGE);
+    AUTO_FREE char *gone = mem_printf("%s/d/gone.ibd", f->data);
+    write_bytes(f->data, "d/new.ibd", zeros, 4 * PAGE);
+    write_bytes(f->data, "d/empty.ibd", zeros, 0);
+    put_space(f, "d/gone.ibd", 9, 2);
+    struct listing l;
+    ok(listing_make(&l, &f->datadir));
+    assert_int_equal(unlink(gone), 0);
+    ok(space_set_copy_all(&f->set, &l));
+    listing_fini(&l);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(archive_reader_n_entries(r), 1);
+    archive_reader_free(r);
+}
+
+static void space_is_copied_once_under_whatever_name(void **state)
+{
+    struct fixture *f = *state;
+    put_space(f, "d/a.ibd", 5, 4);
+    ok(copy_all(f));
+    AUTO_FREE char *from = mem_printf("%s/d/a.ibd", f->data),
+                   *to = mem_printf("%s/d/b.ibd", f->data);
+    assert_int_equal(rename(from, to), 0);
+    ok(copy_all(f));
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(archive_reader_n_entries(r), 2);
+    assert_true(archive_reader_find(r, "d/a.ibd") >= 0);
+    archive_reader_free(r);
+}
+
+static void copy_again_takes_the_place_of_the_first(void **state)
+{
+    struct fixture *f = *state;
+    put_space(f, "d/a.ibd", 5, 4);
+    ok(copy_all(f));
+    put_space(f, "d/a.ibd", 5, 9);
+    AUTO_FREE char *path = mem_printf("%s/d/a.ibd", f->data);
+    const struct listed_space l = {.name = (char *)(uintptr_t) "d/a.ibd", .path = path};
+    ok(space_set_copy_one(&f->set, &l, SPACE_COPY_AGAIN));
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_holds(r, "d/a.ibd", 5, 9);
+    archive_reader_free(r);
+}
+
+static void damage(struct fixture *f, const char *name, page_no_t no)
+{
+    AUTO_FREE char *path = mem_printf("%s/%s", f->data, name);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    ok(file_pwrite(fd, "damage", 6, (uint64_t)no * PAGE + 300, path));
+}
+
+static void corrupt_page_is_named_and_fails_the_backup(void **state)
+{
+    struct fixture *f = *state;
+    put_space(f, "d/a.ibd", 5, 10);
+    damage(f, "d/a.ibd", 7);
+    struct err *e = copy_all(f);
+    assert_non_null(e);
+    assert_non_null(strstr(e->hint, "--allow-corrupt"));
+    error_is(e, CORRUPT, "d/a.ibd: page 7 at offset 114688: ");
+    abandon(f);
+}
+
+static void corrupt_pages_are_listed_when_allowed(void **state)
+{
+    struct fixture *f = *state;
+    put_space(f, "d/a.ibd", 5, 10);
+    put_space(f, "d/b.ibd", 6, 10);
+    damage(f, "d/a.ibd", 7);
+    damage(f, "d/b.ibd", 0);
+    f->env.allow_corrupt = true;
+    ok(copy_all(f));
+    assert_int_equal(f->env.n_corrupt, 2);
+    const bool a_first = strstr(f->env.corrupt[0], "d/a.ibd") != NULL;
+    assert_non_null(strstr(f->env.corrupt[!a_first], "d/a.ibd: page 7 at offset 114688: "));
+    assert_non_null(strstr(f->env.corrupt[a_first], "d/b.ibd: page 0 at offset 0: "));
+    archive_reader_free(archive_end(&f->archive));
+}
+
+static void *mend_later(void *arg)
+{
+    clock_sleep_ms(100);
+    put_space(arg, "d/a.ibd", 5, 10);
+    return NULL;
+}
+
+static void torn_page_is_read_again(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    put_space(f, "d/a.ibd", 5, 10);
+    damage(f, "d/a.ibd", 7);
+    assert_int_equal(pthread_create(&thread, NULL, mend_later, f), 0);
+    struct err *e = copy_all(f);
+    pthread_join(thread, NULL);
+    ok(e);
+    assert_true(f->env.pages_reread > 0);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_holds(r, "d/a.ibd", 5, 10);
+    archive_reader_free(r);
+}
+
+static void pages_of_another_space_make_the_copy_suspect(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE uint8_t *pages = make_space(5, 10);
+    make_page(pages + 7 * PAGE, 44, 7);
+    make_page(pages + 8 * PAGE, 44, 8);
+    write_bytes(f->data, "d/a.ibd", pages, 10 * PAGE);
+    ok(copy_all(f));
+    AUTO_FREE char *why =
+        mem_printf("%s/d/a.ibd: page 7 at offset 114688: belongs to space 44, not 5", f->data);
+    assert_string_equal(space_set_find(&f->set, 5)->suspect, why);
+    archive_reader_free(archive_end(&f->archive));
+}
+
+static void encrypted_page_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE uint8_t *pages = make_space(5, 10);
+    static const uint8_t crypt_data[] = {'s', 0x0e, 0x0c, 'R', 'E', 't', 1, 16};
+    memcpy(pages + 10428, crypt_data, sizeof crypt_data);
+    put_be32(pages + PAGE - 4, crc32c(0, pages, PAGE - 4));
+    uint8_t *page = pages + 7 * PAGE;
+    put_be32(page, 1); /* key version */
+    put_be32(page + PAGE - 4, crc32c(0, page, PAGE - 4));
+    write_bytes(f->data, "d/a.ibd", pages, 10 * PAGE);
+    error_is(copy_all(f), REFUSED, "d/a.ibd: page 7 is encrypted, which mbe cannot recover yet");
+    abandon(f);
+}
+
+static void doublewrite_area_is_not_judged(void **state)
+{
+    struct fixture *f = *state;
+    enum { N = 256 };
+    AUTO_FREE uint8_t *pages = make_space(0, N);
+    uint8_t *trx_sys = pages + 5 * PAGE;
+    make_page(trx_sys, 0, 5);
+    put_be32(trx_sys + PAGE - 200 + 10, 0x1FFFBD5F);
+    put_be32(trx_sys + PAGE - 200 + 14, 64);
+    put_be32(trx_sys + PAGE - 200 + 18, 128);
+    put_be32(trx_sys + PAGE - 4, crc32c(0, trx_sys, PAGE - 4));
+    memset(pages + 70 * PAGE, 0xab, PAGE);
+    memset(pages + 191 * PAGE, 0xcd, PAGE);
+    write_bytes(f->data, "ibdata1", pages, N * PAGE);
+    ok(copy_all(f));
+    assert_int_equal(f->env.pages_reread, 0);
+    archive_reader_free(archive_end(&f->archive));
+}
+
+static void copies_get_the_last_names_of_the_redo(void **state)
+{
+    struct fixture *f = *state;
+    struct file_ops ops = {0};
+    put_space(f, "d/a.ibd", 5, 3);
+    put_space(f, "d/b.ibd", 6, 3);
+    put_space(f, "d/c.ibd", 7, 3);
+    put_space(f, "d/e.ibd", 8, 3);
+    put_space(f, "undo001", 1, 3);
+    ok(copy_all(f));
+    static const struct {
+        enum redo_type type;
+        space_id_t id;
+        const char *name;
+    } records[] = {
+        {REDO_FILE_MODIFY, 5, "./d/b.ibd"},         {REDO_FILE_MODIFY, 6, "./d/a.ibd"},
+        {REDO_FILE_DELETE, 7, "./d/c.ibd"},         {REDO_FILE_MODIFY, 8, "/far/d/e.ibd"},
+        {REDO_FILE_MODIFY, 1, "/some/dir/undo001"},
+    };
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        const struct redo_record rec = {.type = records[i].type,
+                                        .space = records[i].id,
+                                        .body = (const uint8_t *)records[i].name,
+                                        .body_len = (uint32_t)strlen(records[i].name)};
+        ok(file_ops_add(&ops, &rec, 1000));
+    }
+    ok(space_set_settle_names(&f->set, &ops));
+    file_ops_fini(&ops);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_holds(r, "d/b.ibd", 5, 3);
+    assert_holds(r, "d/a.ibd", 6, 3);
+    assert_holds(r, "external/far/d/e.ibd", 8, 3);
+    assert_holds(r, "undo001", 1, 3);
+    assert_int_equal(archive_reader_find(r, "d/c.ibd"), -1);
+    archive_reader_free(r);
+}
+
+static void unsafe_name_in_the_redo_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct file_ops ops = {0};
+    const struct redo_record rec = {.type = REDO_FILE_MODIFY,
+                                    .space = 5,
+                                    .body = (const uint8_t *)"./d/../../x.ibd",
+                                    .body_len = 15};
+    put_space(f, "d/a.ibd", 5, 3);
+    ok(copy_all(f));
+    ok(file_ops_add(&ops, &rec, 1000));
+    error_is(space_set_settle_names(&f->set, &ops), CORRUPT,
+             "the redo names space 5 \"d/../../x.ibd\"");
+    file_ops_fini(&ops);
+    abandon(f);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_tablespace_is_copied_page_by_page),
+        TEST(file_of_several_ranges_is_whole),
+        TEST(new_and_vanished_files_are_left_to_the_redo),
+        TEST(space_is_copied_once_under_whatever_name),
+        TEST(copy_again_takes_the_place_of_the_first),
+        TEST(corrupt_page_is_named_and_fails_the_backup),
+        TEST(corrupt_pages_are_listed_when_allowed),
+        TEST(torn_page_is_read_again),
+        TEST(pages_of_another_space_make_the_copy_suspect),
+        TEST(encrypted_page_is_refused),
+        TEST(doublewrite_area_is_not_judged),
+        TEST(copies_get_the_last_names_of_the_redo),
+        TEST(unsafe_name_in_the_redo_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,338 @@
+/* engine/tailer_test.c: the tail (T1..T4) on a log file made by hand and a server that says what it is told to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "engine/engine_test_util.h"
+#include "engine/tailer.h"
+#include "innodb/redo_mariadb.h"
+
+enum {
+    FIRST = 50000, /* LSN of the first log's first byte, and its checkpoint */
+    CAPACITY = 3 << 20,
+    MTR = 16,              /* bytes of every mini-transaction here */
+    FILE_MTR = 3 + 11 + 5, /* of one with a FILE_MODIFY of "./d/aa.ibd" */
+};
+
+/* Stands in for the server layer: only one number matters. */
+static struct conn {
+    _Atomic uint64_t flushed;
+    atomic_bool gone;
+} fake_server;
+
+struct err *conn_open(struct conn **out, const struct conn_options *options)
+{
+    (void)options;
+    *out = &fake_server;
+    return NULL;
+}
+
+void conn_close(struct conn *c)
+{
+    (void)c;
+}
+
+struct err *conn_status_u64(struct conn *c, uint64_t *out, const char *name)
+{
+    assert_string_equal(name, "Innodb_lsn_flushed");
+    if (c->gone)
+        return err_make(SERVER, "server has gone away");
+    *out = c->flushed;
+    return NULL;
+}
+
+struct fixture {
+    char *dir, *log, *spool;
+    struct tailer *tail;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = mem_zalloc(sizeof *f);
+    f->dir = make_dir();
+    f->log = mem_printf("%s/ib_logfile0", f->dir);
+    f->spool = mem_printf("%s/spool", f->dir);
+    fake_server.flushed = FIRST;
+    fake_server.gone = false;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    tailer_free(f->tail);
+    free(f->log);
+    free(f->spool);
+    remove_dir(f->dir);
+    free(f);
+    return 0;
+}
+
+/* A log of CAPACITY bytes whose first byte and checkpoint are at `first`. */
+static void make_log(const char *path, lsn_t first, lsn_t checkpoint)
+{
+    AUTO_FREE uint8_t *area = mem_alloc(REDO_START_OFFSET);
+    AUTO_FD int fd = -1;
+    redo_log_header_make(area, first, checkpoint, checkpoint, "MariaDB 10.11.19");
+    ok(file_open(&fd, path, O_WRONLY | O_CREAT, 0600));
+    ok(file_pwrite(fd, area, REDO_START_OFFSET, 0, path));
+    assert_int_equal(ftruncate(fd, REDO_START_OFFSET + CAPACITY), 0);
+}
+
+/* Ends a mini-transaction of n record bytes. */
+static size_t finish_mtr(uint8_t *mtr, size_t n, int sequence)
+{
+    mtr[n] = (uint8_t)sequence;
+    put_be32(mtr + n + 1, crc32c(0, mtr, n));
+    return n + 5;
+}
+
+/* Puts a mini-transaction of MTR bytes (a WRITE with a number in it) where `lsn` is in a log that begins at `first`. */
+static void put_mtr(const char *path, lsn_t first, lsn_t lsn, uint32_t number, int sequence)
+{
+    uint8_t mtr[MTR] = {REDO_WRITE << 4 | (MTR - 6), 5, 7, 0};
+    AUTO_FD int fd = -1;
+    put_be32(mtr + 4, number);
+    assert_int_equal(finish_mtr(mtr, MTR - 5, sequence), MTR);
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    ok(file_pwrite(fd, mtr, MTR, REDO_START_OFFSET + (lsn - first) % CAPACITY, path));
+}
+
+static lsn_t put_mtrs(const char *path, lsn_t first, lsn_t lsn, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++, lsn += MTR)
+        put_mtr(path, first, lsn, i, 1);
+    return lsn;
+}
+
+static void start(struct fixture *f)
+{
+    const struct tailer_options options = {.log_path = f->log, .spool_path = f->spool};
+    ok(tailer_open(&f->tail, &options));
+}
+
+static void wait_for(struct fixture *f, lsn_t lsn)
+{
+    ok(tailer_wait(f->tail, lsn, 10));
+}
+
+/* Waits for the tail to die of this. */
+static void assert_dies(struct fixture *f, const char *text)
+{
+    struct err *e = NULL;
+    for (const double end = clock_seconds() + 10; !e && clock_seconds() < end;) {
+        clock_sleep_ms(5);
+        e = tailer_check(f->tail);
+    }
+    error_is(e, SERVER, text);
+}
+
+/* The numbers in the spool are 0 .. n - 1. */
+static void assert_spool(struct fixture *f, uint32_t n)
+{
+    char *data;
+    size_t len;
+    ok(file_read_all(&data, &len, f->spool, 1 << 20));
+    assert_int_equal(len, n * MTR);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(be32(data + i * MTR + 4), i);
+    free(data);
+}
+
+static void nothing_beyond_the_flushed_lsn_is_taken(void **state)
+{
+    struct fixture *f = *state;
+    make_log(f->log, FIRST, FIRST);
+    put_mtrs(f->log, FIRST, FIRST, 0, 10); /* all of it whole and valid */
+    fake_server.flushed = FIRST + 5 * MTR + 3;
+    start(f);
+    wait_for(f, FIRST + 5 * MTR);
+    clock_sleep_ms(60);
+    assert_int_equal(tailer_lsn(f->tail), FIRST + 5 * MTR);
+    assert_spool(f, 5);
+    fake_server.flushed = FIRST + 10 * MTR;
+    wait_for(f, FIRST + 10 * MTR);
+    assert_spool(f, 10);
+    assert_int_equal(tailer_start_lsn(f->tail), FIRST);
+}
+
+static void log_is_followed_through_its_end(void **state)
+{
+    struct fixture *f = *state;
+    const lsn_t checkpoint = FIRST + CAPACITY - 5 * MTR - 7;
+    make_log(f->log, FIRST, checkpoint);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, f->log, O_WRONLY, 0));
+    for (uint32_t i = 0; i < 10; i++) { /* the sixth wraps; the sequence byte turns with the lap */
+        const lsn_t lsn = checkpoint + i * MTR;
+        const lsn_t terminator = lsn + MTR - 5;
+        uint8_t mtr[MTR] = {REDO_WRITE << 4 | (MTR - 6), 5, 7, 0};
+        put_be32(mtr + 4, i);
+        finish_mtr(mtr, MTR - 5, terminator - FIRST < CAPACITY);
+        for (size_t b = 0; b < MTR; b++)
+            ok(file_pwrite(fd, mtr + b, 1, REDO_START_OFFSET + (lsn + b - FIRST) % CAPACITY,
+                           f->log));
+    }
+    fake_server.flushed = checkpoint + 10 * MTR;
+    start(f);
+    wait_for(f, checkpoint + 10 * MTR);
+    assert_spool(f, 10);
+    char *data;
+    size_t len;
+    ok(file_read_all(&data, &len, f->spool, 1 << 20));
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(data[i * MTR + MTR - 5], 1); /* normalised */
+    free(data);
+}
+
+/* The old file ends in bytes of the log buffer that look like more of the log. */
+static void replaced_log_is_followed_and_its_stale_end_left(void **state)
+{
+    struct fixture *f = *state;
+    const lsn_t second = FIRST + 512;
+    AUTO_FREE char *next = mem_printf("%s/ib_logfile101", f->dir);
+    make_log(f->log, FIRST, FIRST);
+    put_mtrs(f->log, FIRST, FIRST, 0, 40);            /* 32 is where the new log begins */
+    put_mtrs(f->log, FIRST, FIRST + 40 * MTR, 5, 15); /* stale */
+    fake_server.flushed = FIRST + 20 * MTR;
+    start(f);
+    wait_for(f, FIRST + 20 * MTR);
+    make_log(next, second, second);
+    put_mtrs(next, second, FIRST + 32 * MTR, 32, 100);
+    assert_int_equal(rename(next, f->log), 0);
+    fake_server.flushed = FIRST + 100 * MTR;
+    wait_for(f, FIRST + 100 * MTR);
+    assert_spool(f, 100);
+    assert_int_equal(tailer_resizes(f->tail), 1);
+    uint64_t capacity;
+    assert_true(tailer_headroom(f->tail, &capacity) > CAPACITY / 2);
+    assert_int_equal(capacity, CAPACITY);
+}
+
+static void log_replaced_too_late_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE char *next = mem_printf("%s/ib_logfile101", f->dir);
+    make_log(f->log, FIRST, FIRST);
+    put_mtrs(f->log, FIRST, FIRST, 0, 10);
+    fake_server.flushed = FIRST + 10 * MTR;
+    start(f);
+    wait_for(f, FIRST + 10 * MTR);
+    make_log(next, FIRST + (1 << 20), FIRST + (1 << 20));
+    assert_int_equal(rename(next, f->log), 0);
+    assert_dies(f, "the log was resized, and its old file ends at LSN 50160, before the new one "
+                   "begins (1098576)");
+}
+
+static void overwritten_log_is_an_error_with_sizes(void **state)
+{
+    struct fixture *f = *state;
+    make_log(f->log, FIRST, FIRST);
+    put_mtrs(f->log, FIRST, FIRST, 0, 10);
+    fake_server.flushed = FIRST + 10 * MTR;
+    start(f);
+    wait_for(f, FIRST + 10 * MTR);
+    fake_server.flushed = FIRST + 10 * MTR + CAPACITY;
+    assert_dies(f, "redo tail: redo log overwritten before it was read: the server is at LSN "
+                   "3195888, mbe at 50160 "
+                   "(3 MiB behind), and the log holds 3 MiB");
+    assert_spool(f, 10);
+    error_is(tailer_wait(f->tail, FIRST + 11 * MTR, 10), SERVER, "redo log overwritten");
+}
+
+/* Two laps later the sequence byte is right again; only the checkpoint gives it away. */
+static void second_lap_is_not_taken_for_the_first(void **state)
+{
+    struct fixture *f = *state;
+    make_log(f->log, FIRST, FIRST);
+    fake_server.flushed = FIRST;
+    start(f);
+    AUTO_FREE uint8_t *area = mem_alloc(REDO_START_OFFSET);
+    AUTO_FD int fd = -1;
+    redo_log_header_make(area, FIRST, FIRST + 2 * CAPACITY, FIRST + 2 * CAPACITY,
+                         "MariaDB 10.11.19");
+    ok(file_open(&fd, f->log, O_WRONLY, 0));
+    ok(file_pwrite(fd, area, REDO_START_OFFSET, 0, f->log));
+    put_mtrs(f->log, FIRST, FIRST, 0, 10);
+    fake_server.flushed = FIRST + 10 * MTR;
+    assert_dies(f, "redo log overwritten before it was read");
+    assert_spool(f, 0);
+}
+
+static void file_records_fill_the_table(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t mtr[64] = {REDO_FILE_MODIFY << 4 | 12, 9, 0};
+    AUTO_FD int fd = -1;
+    memcpy(mtr + 3, "./d/aa.ibd", 10);
+    make_log(f->log, FIRST, FIRST);
+    ok(file_open(&fd, f->log, O_WRONLY, 0));
+    const size_t n = finish_mtr(mtr, 13, 1);
+    ok(file_pwrite(fd, mtr, n, REDO_START_OFFSET, f->log));
+    fake_server.flushed = FIRST + n;
+    start(f);
+    wait_for(f, FIRST + n);
+    const struct file_ops *ops = tailer_ops(f->tail);
+    const struct space_ops *o = file_ops_find(ops, 9);
+    assert_non_null(o);
+    assert_string_equal(o->name, "d/aa.ibd");
+    assert_int_equal(o->first_lsn, FIRST);
+    tailer_ops_release(f->tail);
+}
+
+static void dead_server_ends_the_tail(void **state)
+{
+    struct fixture *f = *state;
+    make_log(f->log, FIRST, FIRST);
+    start(f);
+    fake_server.gone = true;
+    assert_dies(f, "redo tail: server has gone away");
+    error_is(tailer_stop(f->tail), SERVER, "redo tail: server has gone away");
+}
+
+static void waiting_in_vain_ends(void **state)
+{
+    struct fixture *f = *state;
+    make_log(f->log, FIRST, FIRST);
+    start(f);
+    error_is(tailer_wait(f->tail, FIRST + 1, 0.2), SERVER,
+             "redo tail stays at LSN 50000, 50001 expected for 0 s");
+}
+
+static void file_that_is_no_log_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct tailer_options options = {.log_path = f->log, .spool_path = f->spool};
+    error_is(tailer_open(&f->tail, &options), IO,
+             "ib_logfile0: cannot open: No such file or directory");
+    write_text(f->dir, "ib_logfile0", "short");
+    error_is(tailer_open(&f->tail, &options), CORRUPT,
+             "ib_logfile0: 5 bytes is no redo log of a running server");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(nothing_beyond_the_flushed_lsn_is_taken),
+        TEST(log_is_followed_through_its_end),
+        TEST(replaced_log_is_followed_and_its_stale_end_left),
+        TEST(log_replaced_too_late_is_an_error),
+        TEST(overwritten_log_is_an_error_with_sizes),
+        TEST(second_lap_is_not_taken_for_the_first),
+        TEST(file_records_fill_the_table),
+        TEST(dead_server_ends_the_tail),
+        TEST(waiting_in_vain_ends),
+        TEST(file_that_is_no_log_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

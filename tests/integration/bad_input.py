@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+"""A table of wrong inputs: each ends with the documented status and a reason that names the thing, touches nothing, and lists nothing."""
+# timeout: 240
+
+import os
+import re
+import shutil
+
+import _path                                    # noqa: F401  pylint: disable=unused-import
+from harness import proof
+from harness.mbe import OPERATION_FAILED, REFUSED, USAGE
+from harness.scenario import run
+
+ACCOUNTS = {
+    # name: privileges, expected reason
+    "nothing": ("usage", "RELOAD"),
+    "noreload": ("binlog monitor", "RELOAD"),
+    "nomonitor": ("reload", "BINLOG MONITOR"),
+}
+
+
+def backup_case(s, mbe, title, args, status, *texts):
+    """A backup with these arguments ends with the status and says all the texts."""
+    before = mbe.ids()
+    done = mbe.run("backup", *args, expect=status)
+    missing = [t for t in texts if not re.search(t, done.err)]
+    s.check(not missing, "%s: no %r in the reason: %s", title, missing, done)
+    s.check(re.search(r"(?m)^mbe: ", done.err), "%s: no line that begins with mbe: %s", title, done)
+    s.check_equal(done.out, "", title + ": stdout")
+    s.check_equal(mbe.ids(), before, title + ": list")
+    s.say("%s: %s", title, re.search(r"(?m)^mbe: (.*)", done.err)[1])
+    return done
+
+
+def server_cases(s, source, mbe):
+    ours = mbe.option_file()
+    base = ["--full", "--repo=" + mbe.repo, "--progress=none"]
+    backup_case(s, mbe, "no server", [*base, "--no-defaults", "--user=root", "--socket=" + s.path("nobody.sock")],
+                OPERATION_FAILED, r"nobody\.sock")
+    backup_case(s, mbe, "no TCP server", [*base, "--no-defaults", "--user=root", "--host=127.0.0.1", "--port=1"], OPERATION_FAILED,
+                r"127\.0\.0\.1")
+    secret = "verysecret77"
+    password_file = s.path("password")
+    with open(password_file, "w", encoding="utf-8") as f:
+        os.fchmod(f.fileno(), 0o600)
+        f.write(secret + "\n")
+    done = backup_case(s, mbe, "wrong password", [*base, "--no-defaults", "--user=nothing", "--socket=" + source.socket,
+                                                 "--password-file=" + password_file], OPERATION_FAILED, "nothing", "1045|[Dd]enied")
+    s.check(secret not in done.err, "the password is in the message: %s", done)
+    s.check(secret not in str(os.listdir(mbe.repo) if os.path.isdir(mbe.repo) else ""), "the password is in the repository")
+    done = backup_case(s, mbe, "wrong password in argv", [*base, "--no-defaults", "--user=nothing", "--socket=" + source.socket,
+                                                         "--password=" + secret], OPERATION_FAILED, "nothing")
+    s.check(secret not in done.err, "the password is in the message: %s", done)
+    backup_case(s, mbe, "no option file", [*base, "--defaults-file=" + s.path("absent.cnf")], USAGE, r"absent\.cnf")
+    backup_case(s, mbe, "no password file", [*base, "--defaults-file=" + ours, "--password-file=" + s.path("absent")],
+                USAGE, "absent")
+    for name, (privileges, word) in ACCOUNTS.items():
+        source.sql("create user %s@localhost identified by 'p'" % name, "grant %s on *.* to %s@localhost" % (privileges, name))
+        limited = s.mbe(source, user=name, password="p")
+        backup_case(s, mbe, "account " + name, [*base, "--defaults-file=" + limited.option_file()], REFUSED, word,
+                    r"(?s)hint: .*GRANT .*%s.* ON \*\.\* TO .*%s" % (word, name))
+
+
+def least_privileges(s, source):
+    """The account of the GRANT that mbe names is enough; nothing else is needed."""
+    source.sql("create user enough@localhost identified by 'p@ss #word'", "grant reload, binlog monitor on *.* to enough@localhost")
+    mbe = s.mbe(source, repo="least", user="enough", password="'p@ss #word'")
+    mbe.backup()
+
+
+def datadir_cases(s, source, mbe):
+    base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
+    backup_case(s, mbe, "absent datadir", [*base, "--datadir=" + s.path("no-such")], OPERATION_FAILED,
+                "no-such")
+    os.mkdir(s.path("empty"))
+    backup_case(s, mbe, "empty datadir", [*base, "--datadir=" + s.path("empty")], REFUSED, "empty")
+    copy = s.path("copied")
+    shutil.copytree(source.datadir, copy, ignore=shutil.ignore_patterns("performance_schema"))
+    backup_case(s, mbe, "a copy of the datadir", [*base, "--datadir=" + copy], REFUSED, "copied")
+    other = s.server("other").init().start()
+    backup_case(s, mbe, "another server's datadir", [*base, "--datadir=" + other.datadir], REFUSED, "other")
+    other.stop()
+
+
+def repository_cases(s, mbe):
+    base = ["--full", "--progress=none", "--defaults-file=" + mbe.option_file()]
+    foreign = s.path("foreign")
+    os.mkdir(foreign)
+    with open(os.path.join(foreign, "precious"), "w", encoding="utf-8") as f:
+        f.write("mine")
+    backup_case(s, mbe, "not a repository", [*base, "--repo=" + foreign], REFUSED, "foreign")
+    s.check_equal(os.listdir(foreign), ["precious"], "files of the foreign directory")
+    backup_case(s, mbe, "repository below a file", [*base, "--repo=" + os.path.join(foreign, "precious", "repo")], OPERATION_FAILED,
+                "precious")
+    for verb, more in (("list", []), ("show", []), ("verify", []), ("restore", ["--datadir=" + s.path("t")])):
+        done = mbe.run(verb, "--repo=" + foreign, *more, expect=REFUSED)
+        s.check("foreign" in done.err, "%s: %s", verb, done)
+        done = mbe.run(verb, "--repo=" + s.path("absent-repo"), *more, expect=REFUSED)
+        s.check("absent-repo" in done.err, "%s: %s", verb, done)
+    s.check(not os.path.exists(s.path("absent-repo")) and not os.path.exists(s.path("t")), "something was created")
+
+
+def usage_cases(s, mbe):
+    for title, args, word in (
+            ("no verb", [], "usage|COMMAND|command"), ("unknown verb", ["frobnicate"], "frobnicate"),
+            ("unknown option", ["backup", "--frobnicate"], "frobnicate"),
+            ("no --full", ["backup", "--repo=" + mbe.repo], "full"), ("no --repo", ["backup", "--full"], "repo"),
+            ("bad codec", ["backup", "--full", "--repo=x", "--compress=gzip"], "gzip"),
+            ("bad level", ["backup", "--full", "--repo=x", "--compress=zstd:99"], "99"),
+            ("zero threads", ["backup", "--full", "--repo=x", "--parallel=0"], "parallel"),
+            ("too many threads", ["backup", "--full", "--repo=x", "--parallel=100000"], "parallel"),
+            ("words for a number", ["backup", "--full", "--repo=x", "--lock-wait=soon"], "soon"),
+            ("bad size", ["restore", "--repo=x", "--datadir=y", "--memory=lots"], "lots"),
+            ("too little memory", ["restore", "--repo=x", "--datadir=y", "--memory=1K"], "memory|1K"),
+            ("bad progress", ["backup", "--full", "--repo=x", "--progress=maybe"], "maybe"),
+            ("surplus word", ["list", "--repo=" + mbe.repo, "surplus"], "surplus"),
+            ("bad id", ["show", "--repo=" + mbe.repo, "--backup=../../etc"], "etc"),
+            ("absent id", ["show", "--repo=" + mbe.repo, "--backup=20010101T000000Z-full"], "20010101T000000Z-full"),
+            ("absent id to restore", ["restore", "--repo=" + mbe.repo, "--backup=20010101T000000Z-full", "--datadir=" + s.path("n")],
+             "20010101T000000Z-full"),
+            ("unknown owner", ["restore", "--repo=" + mbe.repo, "--user=nobody-of-that-name", "--datadir=" + s.path("n")],
+             "nobody-of-that-name")):
+        done = mbe.run(*args, expect=USAGE)
+        s.check(re.search(word, done.err), "%s: no %r: %s", title, word, done)
+        s.check_equal(done.out, "", title + ": stdout")
+    s.check(not os.path.exists(s.path("n")) or not os.listdir(s.path("n")), "the target was filled")
+    for args in (["--help"], ["--version"], *([v, "--help"] for v in ("backup", "restore", "verify", "list", "show"))):
+        done = mbe.run(*args)
+        s.check(done.out.strip() and not done.err, "%s: %s", args, done)
+
+
+def target_cases(s, mbe):
+    full = s.path("full")
+    os.mkdir(full)
+    with open(os.path.join(full, "precious"), "w", encoding="utf-8") as f:
+        f.write("mine")
+    done = mbe.restore(full, expect=REFUSED)
+    s.check("full" in done.err and "not empty" in done.err, "target not empty: %s", done)
+    s.check_equal(os.listdir(full), ["precious"], "files of the full directory")
+    done = mbe.restore(os.path.join(full, "precious"), expect=None)
+    s.check(done.status in (OPERATION_FAILED, REFUSED) and "precious" in done.err, "target is a file: %s", done)
+    os.mkdir(s.path("blank"))
+    mbe.restore(s.path("blank"))
+
+
+def main(s):
+    source = proof.start_source(s)
+    source.sql("create database b", "create table b.t (a int) engine=innodb", "create table b.m (a int) engine=myisam")
+    mbe = s.mbe(source)
+    mbe.backup()
+    server_cases(s, source, mbe)
+    least_privileges(s, source)
+    datadir_cases(s, source, mbe)
+    repository_cases(s, mbe)
+    usage_cases(s, mbe)
+    target_cases(s, mbe)
+    s.check_equal(proof.locked_out(source), None, "locks")
+
+
+run(main)
