@@ -43,6 +43,7 @@ struct job {
     struct doublewrite dblwr;
     bool crypt_data; /* page 0 names an encryption scheme: pages may be encrypted */
     space_id_t id;
+    lsn_t page_lsn;
     uint32_t entry;
     lsn_t lsn_at_start;
     struct stat st; /* when it was opened */
@@ -217,6 +218,7 @@ static struct err *read_page_0(struct job *j, const char *path, uint32_t page_si
         struct err *e = space_format_decode(&j->format, flags, page_size);
         if (!e && got >= j->format.physical) {
             j->id = be32(p + FIL_SPACE_ID);
+            j->page_lsn = be64(p + FIL_LSN);
             if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK) {
                 j->crypt_data = has_crypt_data(&j->format, p, got);
                 return NULL;
@@ -291,6 +293,7 @@ static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
             .entry = j->entry,
             .lsn_at_start = attr.lsn_at_start,
             .name = mem_strdup(j->listed->name),
+            .page_lsn = j->page_lsn,
             .system = j->listed->system,
             .attr = attr,
             .stamp = {j->st.st_dev, j->st.st_ino, j->st.st_mtim, j->st.st_ctim, j->st_proves}};

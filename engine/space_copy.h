@@ -22,6 +22,7 @@ struct copied_space {
     uint32_t entry;     /* in the archive */
     lsn_t lsn_at_start; /* of the redo tail */
     char *name;         /* of the file it was copied from, as listed */
+    lsn_t page_lsn;     /* of page 0 then */
     bool system;
     bool revived; /* the redo ends with its FILE_DELETE, but it was imported since */
     struct {      /* of the file, before its first page was read */

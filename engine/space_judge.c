@@ -211,19 +211,6 @@ static bool is_copy_of_other_file(const struct claim *claim, const struct listed
     return !(claim->ops && claim->ops->name);
 }
 
-/* J3: page 0 was changed after the checkpoint, and the redo knows nothing of it. What lies between the checkpoint and its
- * own file records is named by those. */
-static bool changed_without_redo(const struct court *k, const struct claim *claim, lsn_t page_lsn)
-{
-    const struct space_evidence *v = k->evidence;
-    if (page_lsn <= v->checkpoint || page_lsn > v->redo_end || is_undo_name(claim->name))
-        return false;
-    if (!claim->ops)
-        return page_lsn > v->checkpoint_end;
-    return claim->ops->first_lsn > v->checkpoint_end && page_lsn < claim->ops->first_lsn &&
-           !claim->ops->created;
-}
-
 static lsn_t lsn_of(const struct witness *w, size_t n, const struct listed_space *file)
 {
     for (size_t i = 0; i < n; i++)
@@ -233,8 +220,8 @@ static lsn_t lsn_of(const struct witness *w, size_t n, const struct listed_space
 }
 
 /* Why the copy of a space with this home has to be made (again); NULL: it has not. J3, J4, J7. */
-static const char *why_copy(const struct court *k, const struct claim *claim,
-                            const struct listed_space *home, const struct witness *w, size_t n)
+static const char *why_copy(const struct claim *claim, const struct listed_space *home,
+                            const struct witness *w, size_t n)
 {
     if (!claim)
         return "not copied yet";
@@ -242,7 +229,7 @@ static const char *why_copy(const struct court *k, const struct claim *claim,
         return claim->ops->created ? NULL : "not copied yet";
     if (claim->copy->suspect)
         return "pages of two spaces were in it";
-    if (is_stale(claim->copy, claim->ops) || changed_without_redo(k, claim, lsn_of(w, n, home)))
+    if (is_stale(claim->copy, claim->ops) || lsn_of(w, n, home) < claim->copy->page_lsn)
         return "imported";
     return is_copy_of_other_file(claim, home, w, n) ? "copied from another file" : NULL;
 }
@@ -255,7 +242,7 @@ static void judge_space(struct court *k, const struct witness *w, size_t n)
         return;
     if (claim)
         claim->held = true;
-    const char *why = why_copy(k, claim, home, w, n);
+    const char *why = why_copy(claim, home, w, n);
     if (why)
         add_copy(k->verdict, (struct space_to_copy){w[0].id, home, why, false});
 }

@@ -8,7 +8,7 @@
  *  J3 A copy is stale when it was begun before the tablespace was imported, or when pages of another space were in it. An
  *     import leaves a FILE_MODIFY after a FILE_DELETE in the redo, but only with the first change that follows. Before
  *     that, it shows in a file of a deleted space under that space's own name; or, if the FILE_DELETE is older than our
- *     redo, in a page 0 that is newer than the checkpoint and older than anything the redo says of the space.
+ *     redo, in a page 0 whose LSN went backwards: an import sets it to 0 (MariaDB 10.11.19).
  *  J4 A file whose space was neither copied nor created in the redo is copied (placed by hand, or missed by a listing).
  *  J5 A page 0 of zeros belongs to a space whose pages are all in the redo.
  *  J6 A space created in the redo, neither copied nor deleted, whose name no file carries, or a file of another space
@@ -53,10 +53,7 @@ struct space_evidence {
     const struct listing *listing;
     const struct file_ops *ops;
     const struct space_set *copied;
-    const char *root;     /* datadir */
-    lsn_t checkpoint;     /* the redo's first LSN */
-    lsn_t checkpoint_end; /* where the checkpoint's own file records are */
-    lsn_t redo_end;       /* how far ops is complete; pages may be newer */
+    const char *root; /* datadir */
 };
 
 /* Lists are in no particular order. After an error too, call _fini. */

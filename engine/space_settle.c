@@ -12,13 +12,8 @@ static struct err *judge(struct space_verdict *v, struct space_set *set, const s
 {
     struct tailer *tail = set->env->tail;
     const struct file_ops *ops = tailer_ops(tail);
-    const struct space_evidence evidence = {.listing = list,
-                                            .ops = ops,
-                                            .copied = set,
-                                            .root = set->env->datadir->root,
-                                            .checkpoint = tailer_start_lsn(tail),
-                                            .checkpoint_end = tailer_checkpoint_end(tail),
-                                            .redo_end = tailer_lsn(tail)};
+    const struct space_evidence evidence = {
+        .listing = list, .ops = ops, .copied = set, .root = set->env->datadir->root};
     struct err *e = space_judge(v, &evidence);
     tailer_ops_release(tail);
     return e;

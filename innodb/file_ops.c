@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-static struct space_ops *get(struct file_ops *ops, space_id_t id, lsn_t lsn)
+static struct space_ops *get(struct file_ops *ops, space_id_t id)
 {
     uint64_t at;
     if (map64_get(&ops->index, id, &at))
@@ -15,7 +15,7 @@ static struct space_ops *get(struct file_ops *ops, space_id_t id, lsn_t lsn)
     mem_grow(&ops->items, &ops->cap, ops->n, sizeof *ops->items);
     map64_put(&ops->index, id, ops->n);
     struct space_ops *s = &ops->items[ops->n++];
-    *s = (struct space_ops){.id = id, .first_lsn = lsn};
+    *s = (struct space_ops){.id = id};
     return s;
 }
 
@@ -41,7 +41,7 @@ struct err *file_ops_add(struct file_ops *ops, const struct redo_record *rec, ls
     switch (rec->type) {
     case REDO_FILE_CREATE:
     case REDO_FILE_MODIFY:
-        s = get(ops, rec->space, lsn);
+        s = get(ops, rec->space);
         if (rec->type == REDO_FILE_CREATE)
             s->created = true;
         else if (s->deleted) {
@@ -51,13 +51,13 @@ struct err *file_ops_add(struct file_ops *ops, const struct redo_record *rec, ls
         rename_to(s, rec->body, rec->body_len);
         return NULL;
     case REDO_FILE_DELETE:
-        get(ops, rec->space, lsn)->deleted = true;
+        get(ops, rec->space)->deleted = true;
         return NULL;
     case REDO_FILE_RENAME: {
         const uint8_t *from, *to;
         size_t from_len, to_len;
         TRY_AT(redo_rename_names(rec, &from, &from_len, &to, &to_len), "redo at LSN %" PRIu64, lsn);
-        rename_to(get(ops, rec->space, lsn), to, to_len);
+        rename_to(get(ops, rec->space), to, to_len);
         return NULL;
     }
     default:

@@ -20,7 +20,6 @@ struct space_ops {
     space_id_t id;
     bool created;    /* FILE_CREATE seen: every page of it is in the redo */
     bool deleted;
-    lsn_t first_lsn;  /* of the first file record about it */
     lsn_t import_lsn; /* 0: never imported */
     char *name;      /* without "./"; absolute for DATA DIRECTORY tables; NULL if never named */
 };

@@ -21,11 +21,15 @@ static struct space_plan *add(struct layout *l)
     return p;
 }
 
+/* The space map has the last word: right after an import the redo may still end with the FILE_DELETE of the discarded
+ * tablespace. */
 static bool is_live(const struct backup_facts *facts, const struct redo_scan *redo, space_id_t id)
 {
-    uint64_t ghost;
+    uint64_t value;
     const struct space_ops *ops = file_ops_find(&redo->files, id);
-    return !(ops && ops->deleted) && !map64_get(&facts->ghosts, id, &ghost);
+    if (map64_get(&facts->ghosts, id, &value))
+        return false;
+    return !(ops && ops->deleted) || map64_get(&facts->imports, id, &value);
 }
 
 /* Name by the redo, else by the copy. */
@@ -58,7 +62,7 @@ static void set_limits(struct space_plan *p, const struct backup_facts *facts,
     uint64_t lsn;
     if (map64_get(&facts->imports, p->id, &lsn))
         p->void_below = lsn;
-    if (ops && ops->import_lsn > p->void_below)
+    else if (ops)
         p->void_below = ops->import_lsn;
     if (trim) {
         p->trim_lsn = trim->lsn;

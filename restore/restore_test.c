@@ -436,6 +436,16 @@ static void copy_from_before_an_import_is_damage(void **state)
     assert_fails(b, ERR_CORRUPT, "before the tablespace was imported at 20001");
 }
 
+static void import_that_the_redo_does_not_tell_of_yet_is_restored(void **state)
+{
+    struct bench *b = *state;
+    b->space_map = "{\"ghosts\":[],\"imports\":[{\"id\":5,\"lsn\":20000}]}";
+    add_space(b, 5, "db/a.ibd", 1);
+    redo_file(b, REDO_FILE_DELETE, 5, "./db/a.ibd", 10);
+    must(restore(b));
+    assert_page(b, "db/a.ibd", 1, 5, FROM - 1, 1);
+}
+
 static void missing_redo_is_damage(void **state)
 {
     struct bench *b = *state;
@@ -481,6 +491,7 @@ int main(void)
         TEST(two_spaces_of_one_name_are_damage),
         TEST(name_that_leaves_the_target_is_damage),
         TEST(copy_from_before_an_import_is_damage),
+        TEST(import_that_the_redo_does_not_tell_of_yet_is_restored),
         TEST(missing_redo_is_damage),
         TEST(redo_of_other_lsn_is_damage),
         TEST(other_flavour_is_refused),

@@ -74,4 +74,5 @@ def main(s):
         s.say("%d statements; locked %.2f s", sum(writers.done), backup.manifest["lock"]["seconds"])
 
 
-run(main)
+if __name__ == "__main__":
+    run(main)

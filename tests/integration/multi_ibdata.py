@@ -30,7 +30,7 @@ def one_shape(s, name, options, extra):
     # tables in the system tablespace, so that its last file grows while it is copied
     source.sql("set global innodb_file_per_table=0", "create database i", "use i",
                "create table t (id int auto_increment primary key, b varchar(1000)) engine=innodb",
-               "insert into t(b) select repeat('i', 1000) from seq_1_to_8000")
+               "insert into t(b) select repeat('i', 1000) from seq_1_to_8000", "set global innodb_file_per_table=1")
     load = Load(source, s.seed, writers=("bank", "rows", "long")).prepare().start()
     mbe = s.mbe(source, repo=name + "-repo")
     with proof.HeldDdl(source):
