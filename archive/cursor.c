@@ -127,8 +127,8 @@ static struct err *load(struct archive_cursor *c, uint32_t number)
     }
     if (!c->slot)
         c->slot = take_any(c->r);
-    const uint64_t *at = &c->r->index.chunk_at[number];
-    TRY(archive_load_chunk(c->r, c->slot, number, at[0], at[1] - at[0]));
+    const uint64_t at = c->r->index.chunk_at[number], end = c->r->index.chunk_at[number + 1];
+    TRY(archive_load_chunk(c->r, c->slot, number, at, end - at));
     c->slot->number = number;
     return NULL;
 }

@@ -104,35 +104,45 @@ struct section {
     uint64_t len;
 };
 
+static struct err *append_section(struct archive_reader *r, struct chunk_slot *slot,
+                                  const struct section *s, struct out_bytes *o)
+{
+    uint64_t at = s->at;
+    for (uint32_t i = 0; i < s->n_chunks; i++) {
+        const uint64_t sequence = s->sequence + i;
+        uint64_t size;
+        TRY_AT(peek_size(r, at, s->end, &size), "%s: chunk %" PRIu64 " at offset %" PRIu64, r->path,
+               sequence, at);
+        TRY(archive_load_chunk(r, slot, sequence, at, size));
+        const struct chunk *c = &slot->chunk;
+        if (c->header.kind != s->kind)
+            return err_make(
+                CORRUPT, "%s: chunk %" PRIu64 " at offset %" PRIu64 ": kind %u found, %u expected",
+                r->path, sequence, at, c->header.kind, (unsigned)s->kind);
+        out_bytes_put(o, c->raw, c->header.raw_len);
+        at += size;
+    }
+    if (at != s->end || o->n != s->len)
+        return err_make(CORRUPT,
+                        "%s: a section of %zu bytes ends at offset %" PRIu64
+                        ", the final record has %" PRIu64 " and %" PRIu64,
+                        r->path, o->n, at, s->len, s->end);
+    return NULL;
+}
+
 /* All of a section in one buffer of len + 1 bytes, the last of them zero. The buffer grows with
  * what is found: the length in the final record is believed only then. */
 static struct err *read_section(struct archive_reader *r, struct chunk_slot *slot,
                                 const struct section *s, uint8_t **out)
 {
-    AUTO_FREE uint8_t *text = NULL;
     struct out_bytes o = {0};
-    uint64_t at = s->at;
-    for (uint32_t i = 0; i < s->n_chunks; i++) {
-        uint64_t size;
-        TRY_AT(peek_size(r, at, s->end, &size), "%s: chunk %" PRIu64 " at offset %" PRIu64, r->path,
-               s->sequence + i, at);
-        TRY(archive_load_chunk(r, slot, s->sequence + i, at, size));
-        if (slot->chunk.header.kind != s->kind)
-            return err_make(
-                CORRUPT, "%s: chunk %" PRIu64 " at offset %" PRIu64 ": kind %u found, %d expected",
-                r->path, s->sequence + i, at, slot->chunk.header.kind, s->kind);
-        out_bytes_put(&o, slot->chunk.raw, slot->chunk.header.raw_len);
-        text = o.p;
-        at += size;
+    struct err *e = append_section(r, slot, s, &o);
+    if (e) {
+        free(o.p);
+        return e;
     }
-    if (at != s->end || o.n != s->len)
-        return err_make(CORRUPT,
-                        "%s: a section of %" PRIu64 " bytes ends at offset %" PRIu64
-                        ", the final record has %" PRIu64 " and %" PRIu64,
-                        r->path, (uint64_t)o.n, at, s->len, s->end);
     *out_reserve(&o, 1) = 0;
     *out = o.p;
-    text = NULL;
     return NULL;
 }
 

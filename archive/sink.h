@@ -9,9 +9,9 @@
 #include "base/err.h"
 
 struct sink {
-    struct err *(*append)(struct sink *s, const void *data, size_t n)MUST_CHECK;
+    MUST_CHECK struct err *(*append)(struct sink *s, const void *data, size_t n);
     /* Makes everything appended durable. After it no append follows. */
-    struct err *(*commit)(struct sink *s)MUST_CHECK;
+    MUST_CHECK struct err *(*commit)(struct sink *s);
     /* Releases; without commit what was written is abandoned. */
     void (*free)(struct sink *s);
 };

@@ -266,7 +266,7 @@ static void small_files_share_chunks_and_zeros_take_no_room(void **state)
     AUTO(archive_writer) w = NULL;
     assert_null(archive_writer_open(&w, &sink.sink, &codecs[0]));
     for (int i = 0; i < 500; i++) {
-        char path[32];
+        char path[32] = "";
         snprintf(path, sizeof path, "db/t%03d.frm", i);
         assert_null(archive_write(w, add(w, path), 0, path, sizeof path));
     }

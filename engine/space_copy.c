@@ -84,10 +84,21 @@ void space_set_fini(struct space_set *s)
     pthread_mutex_destroy(&s->lock);
 }
 
-struct copied_space *space_set_find(const struct space_set *s, space_id_t id)
+static struct copied_space *find(const struct space_set *s, uint64_t key)
 {
     uint64_t at;
-    return map64_get(&s->by_id, id, &at) && !s->items[at].dropped ? &s->items[at] : NULL;
+    return map64_get(&s->by_id, key, &at) && !s->items[at].dropped ? &s->items[at] : NULL;
+}
+
+struct copied_space *space_set_find(const struct space_set *s, space_id_t id)
+{
+    return find(s, id);
+}
+
+/* The system tablespace's files share an id; all but the first are told apart by their first page. */
+static uint64_t key_of(const struct listed_space *l, space_id_t id)
+{
+    return l->system && l->first_page ? UINT64_C(1) << 32 | l->first_page : id;
 }
 
 void space_set_drop(struct space_set *s, space_id_t id)
@@ -124,7 +135,7 @@ struct err *space_set_settle_names(struct space_set *s, const struct file_ops *o
             continue;
         }
         if (!o->name || !strchr(c->name, '/') || !strcmp(o->name, c->name))
-            continue; /* never renamed; undo tablespaces are named after their directory in the redo */
+            continue; /* no new name; undo tablespaces keep theirs */
         set_path(&c->attr, o->name);
         if (!file_name_is_safe(c->attr.path))
             return err_make(CORRUPT, "the redo names space %" PRIu32 " \"%s\"", c->id, o->name);
@@ -258,7 +269,7 @@ static struct err *read_system_format(struct job *j, const struct copy_env *env)
 /* Claims the id and declares the entry; *claimed false if it is copied already. */
 static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
 {
-    const bool further_system_file = j->listed->system && j->listed->first_page;
+    const uint64_t key = key_of(j->listed, j->id);
     AUTO_FREE char *path = path_in_archive(j->listed->name);
     const struct archive_attr attr = {.kind = ARCHIVE_SPACE,
                                       .path = path,
@@ -272,7 +283,7 @@ static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
                                       .lsn_at_start = tailer_lsn(s->env->tail)};
     *claimed = false;
     pthread_mutex_lock(&s->lock);
-    struct copied_space *old = further_system_file ? NULL : space_set_find(s, j->id);
+    struct copied_space *old = find(s, key);
     if (old && j->mode == SPACE_COPY_ONCE) {
         pthread_mutex_unlock(&s->lock);
         return NULL;
@@ -284,8 +295,7 @@ static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
             copied_fini(old);
         } else {
             mem_grow(&s->items, &s->cap, s->n, sizeof *s->items);
-            if (!further_system_file)
-                map64_put(&s->by_id, j->id, s->n);
+            map64_put(&s->by_id, key, s->n);
             old = &s->items[s->n++];
         }
         *old = (struct copied_space){

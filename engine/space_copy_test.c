@@ -230,6 +230,26 @@ static void copy_again_takes_the_place_of_the_first(void **state)
     archive_reader_free(r);
 }
 
+static void files_of_the_system_tablespace_are_copied_once_each(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE uint8_t *pages = make_space(0, 2 * PAGES);
+    char spec[] = "ibdata1:320K;ibdata2:320K:autoextend";
+    const struct server_info s = {
+        .datadir = f->data, .page_size = PAGE, .innodb_data_file_path = spec};
+    datadir_fini(&f->datadir);
+    ok(datadir_resolve(&f->datadir, &s, NULL));
+    write_bytes(f->data, "ibdata2", pages + PAGES * PAGE, PAGES * PAGE);
+    ok(copy_all(f));
+    ok(copy_all(f));
+    assert_int_equal(f->set.n, 2);
+    struct archive_reader *r = archive_end(&f->archive);
+    const int64_t i = archive_reader_find(r, "ibdata2");
+    assert_int_equal(archive_reader_entry(r, (uint32_t)i)->first_page, PAGES);
+    assert_int_equal(archive_reader_entry(r, (uint32_t)i)->space_id, 0);
+    archive_reader_free(r);
+}
+
 static void damage(struct fixture *f, const char *name, page_no_t no)
 {
     AUTO_FREE char *path = mem_printf("%s/%s", f->data, name);
@@ -401,6 +421,7 @@ int main(void)
         TEST(new_and_vanished_files_are_left_to_the_redo),
         TEST(space_is_copied_once_under_whatever_name),
         TEST(copy_again_takes_the_place_of_the_first),
+        TEST(files_of_the_system_tablespace_are_copied_once_each),
         TEST(corrupt_page_is_named_and_fails_the_backup),
         TEST(corrupt_pages_are_listed_when_allowed),
         TEST(torn_page_is_read_again),

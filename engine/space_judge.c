@@ -38,8 +38,8 @@ static bool is_stale(const struct copied_space *c, const struct space_ops *o)
     return c->suspect || (o && o->import_lsn && c->lsn_at_start <= o->import_lsn);
 }
 
-/* Undo tablespaces have no database directory in their name; they are never renamed, and the redo names them after
- * their own directory. */
+/* Undo tablespaces are never created, renamed or dropped while a server runs. The redo does not name them; if it did,
+ * it would be by their directory. */
 static bool is_undo_name(const char *name)
 {
     const char *slash = strrchr(name, '/');

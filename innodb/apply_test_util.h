@@ -49,4 +49,11 @@ static inline void fill_pattern(uint8_t *to)
         to[i] = (uint8_t)(i * 7 + i / 256);
 }
 
+/* Without the NUL. */
+static inline void put_text(uint8_t *to, const char *text)
+{
+    while (*text)
+        *to++ = (uint8_t)*text++;
+}
+
 #endif

@@ -55,19 +55,19 @@ static void bytes_are_written_where_the_running_offset_says(void **state)
     fill_pattern(image);
     fill_pattern(expected);
     assert_applied(apply_to(&page, REDO_WRITE, false, "\x28hello", 6)); /* at 40 */
-    memcpy(expected + 40, "hello", 5);
+    put_text(expected + 40, "hello");
     assert_applied(apply_to(&page, REDO_WRITE, true, "\x05xy", 3)); /* at 45 + 5 */
-    memcpy(expected + 50, "xy", 2);
+    put_text(expected + 50, "xy");
     assert_applied(apply_to(&page, REDO_MEMSET, true, "\x00\x03z", 3)); /* 3 bytes at 52 */
     memset(expected + 52, 'z', 3);
     assert_applied(apply_to(&page, REDO_MEMSET, true,
                             "\x01\x07"
                             "ab",
                             4)); /* 7 bytes at 56 */
-    memcpy(expected + 56, "abababa", 7);
+    put_text(expected + 56, "abababa");
     assert_applied(
         apply_to(&page, REDO_MEMMOVE, true, "\x01\x05\x2F", 3)); /* to 64, from 64 - 24 */
-    memcpy(expected + 64, "hello", 5);
+    put_text(expected + 64, "hello");
     assert_applied(
         apply_to(&page, REDO_MEMMOVE, true, "\x03\x04\x80\x02", 4)); /* to 72, from + 66 */
     memmove(expected + 72, expected + 138, 4);
@@ -219,7 +219,7 @@ static void undo_page_is_initialised_and_appended_to(void **state)
                             5));
     put_be16(expected + 42, 64);
     put_be16(expected + 56, 64);
-    memcpy(expected + 58, "abcd", 4);
+    put_text(expected + 58, "abcd");
     put_be16(expected + 62, 56);
     assert_memory_equal(image, expected, SIZE);
     assert_int_equal(page.offset, 24);

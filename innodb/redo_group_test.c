@@ -459,7 +459,7 @@ static int fd_in_dir(const char *dir)
         char target[300] = "";
         if (readlinkat(dirfd(d), e->d_name, target, sizeof target - 1) > 0 &&
             !strncmp(target, dir, strlen(dir)))
-            found = atoi(e->d_name);
+            found = (int)strtol(e->d_name, NULL, 10);
     }
     closedir(d);
     assert_true(found >= 0);
