@@ -144,11 +144,13 @@ static void add_record(struct chunk_build *b, const struct chunk_record *r)
 
 static void add_run(struct chunk_build *b, uint32_t entry, uint64_t offset, uint32_t len)
 {
-    struct chunk_run *last = b->n_runs ? &b->runs[b->n_runs - 1] : NULL;
-    if (last && last->entry == entry && last->offset + last->len == offset &&
-        last->len <= RECORD_LEN_MAX - len) {
-        last->len += len;
-        return;
+    if (b->n_runs) {
+        struct chunk_run *last = &b->runs[b->n_runs - 1];
+        if (last->entry == entry && last->offset + last->len == offset &&
+            last->len <= RECORD_LEN_MAX - len) {
+            last->len += len;
+            return;
+        }
     }
     b->runs[b->n_runs++] = (struct chunk_run){
         .offset = offset, .entry = entry, .len = len, .first_record = b->n_records};

@@ -71,10 +71,10 @@ static const struct {
     struct index_entry entries[2];
     uint32_t n;
 } bad_entries[] = {
-#define ONE(kind_1, path_1, ...) {{.attr = {.kind = kind_1, .path = path_1, __VA_ARGS__}}}, 1
-#define TWO(path_1, kind_1, path_2)                      \
-    {{.attr = {.kind = kind_1, .path = path_1}},         \
-     {.attr = {.kind = ARCHIVE_PLAIN, .path = path_2}}}, \
+#define ONE(kind_1, path_1, ...) {{.attr = {.kind = (kind_1), .path = (path_1), __VA_ARGS__}}}, 1
+#define TWO(path_1, kind_1, path_2)                        \
+    {{.attr = {.kind = (kind_1), .path = (path_1)}},       \
+     {.attr = {.kind = ARCHIVE_PLAIN, .path = (path_2)}}}, \
         2
     {"index: entry 0: ../x has an unsafe name", ONE(ARCHIVE_PLAIN, "../x", .size = 0)},
     {"index: entry 0: a/../../x has an unsafe name", ONE(ARCHIVE_PLAIN, "a/../../x", .size = 0)},
@@ -120,8 +120,10 @@ static void entries_that_no_writer_makes_are_refused_by_name(void **state)
     for (size_t i = 0; i < sizeof bad_entries / sizeof *bad_entries; i++) {
         struct index x;
         struct err *e = decode(&x, bad_entries[i].entries, bad_entries[i].n);
-        if (!e)
+        if (!e) {
             fail_msg("accepted, \"%s\" expected", bad_entries[i].message);
+            return;
+        }
         assert_string_equal(e->message, bad_entries[i].message);
         assert_int_equal(e->kind, ERR_CORRUPT);
         assert_null(x.entries);
@@ -197,8 +199,10 @@ static void extents_outside_entry_or_archive_are_refused_by_name(void **state)
         for (int k = 0; k < (two ? 8 : 4); k++)
             out_varint(&o, bad_extents[i].numbers[k]);
         struct err *e = index_decode(&x, o.p, o.n, 2, DATA_END, 1);
-        if (!e)
+        if (!e) {
             fail_msg("accepted, \"%s\" expected", bad_extents[i].message);
+            return;
+        }
         assert_string_equal(e->message, bad_extents[i].message);
         err_free(e);
     }
@@ -227,8 +231,10 @@ static void numbers_that_disagree_with_the_final_record_are_refused(void **state
         index_encode(&o, sizes, 2, &a, 1);
         struct err *e =
             index_decode(&x, o.p, o.n, cases[i].n_chunks, cases[i].data_end, cases[i].n_entries);
-        if (!e)
+        if (!e) {
             fail_msg("accepted, \"%s\" expected", cases[i].message);
+            return;
+        }
         assert_string_equal(e->message, cases[i].message);
         err_free(e);
     }

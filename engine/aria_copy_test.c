@@ -17,8 +17,9 @@ enum { SIZE = 52, CREATE = 30, CHANGE = 22 };
 /* As a server writes it: 30 bytes made once, 22 that change. */
 static void make_control(uint8_t *b)
 {
+    static const uint8_t magic[] = {0xfe, 0xfe, 0x0c, 1};
     memset(b, 7, SIZE);
-    memcpy(b, "\xfe\xfe\x0c\x01", 4);
+    memcpy(b, magic, sizeof magic);
     put_le16(b + 20, CREATE);
     put_le16(b + 22, CHANGE);
     put_le32(b + CREATE - 4, (uint32_t)crc32(0, b, CREATE - 4));

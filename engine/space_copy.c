@@ -44,8 +44,7 @@ struct job {
     bool crypt_data; /* page 0 names an encryption scheme: pages may be encrypted */
     space_id_t id;
     lsn_t page_lsn;
-    uint32_t entry;
-    lsn_t lsn_at_start;
+    struct space_claim claim;
     struct stat st; /* when it was opened */
     bool st_proves;
     _Atomic bool is_suspect;
@@ -60,124 +59,6 @@ struct copy_queue {
     size_t next_job;
     uint32_t next_range;
 };
-
-void space_set_init(struct space_set *s, struct copy_env *env)
-{
-    *s = (struct space_set){.env = env};
-    pthread_mutex_init(&s->lock, NULL);
-}
-
-static void copied_fini(struct copied_space *c)
-{
-    free((char *)(uintptr_t)c->attr.path);
-    free((char *)(uintptr_t)c->attr.link_target);
-    free(c->suspect);
-    free(c->name);
-}
-
-void space_set_fini(struct space_set *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        copied_fini(&s->items[i]);
-    free(s->items);
-    map64_fini(&s->by_id);
-    pthread_mutex_destroy(&s->lock);
-}
-
-static struct copied_space *find(const struct space_set *s, uint64_t key)
-{
-    uint64_t at;
-    return map64_get(&s->by_id, key, &at) && !s->items[at].dropped ? &s->items[at] : NULL;
-}
-
-struct copied_space *space_set_find(const struct space_set *s, space_id_t id)
-{
-    return find(s, id);
-}
-
-/* The system tablespace's files share an id; all but the first are told apart by their first page. */
-static uint64_t key_of(const struct listed_space *l, space_id_t id)
-{
-    return l->system && l->first_page ? UINT64_C(1) << 32 | l->first_page : id;
-}
-
-void space_set_drop(struct space_set *s, space_id_t id)
-{
-    struct copied_space *c = space_set_find(s, id);
-    if (!c)
-        return;
-    archive_entry_drop(s->env->writer, c->entry);
-    c->dropped = true;
-}
-
-static char *path_in_archive(const char *name)
-{
-    return name[0] == '/' ? mem_printf("external%s", name) : mem_strdup(name);
-}
-
-static void set_path(struct archive_attr *attr, const char *name)
-{
-    free((char *)(uintptr_t)attr->path);
-    free((char *)(uintptr_t)attr->link_target);
-    attr->path = path_in_archive(name);
-    attr->link_target = name[0] == '/' ? mem_strdup(name) : NULL;
-}
-
-struct err *space_set_settle_names(struct space_set *s, const struct file_ops *ops)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        struct copied_space *c = &s->items[i];
-        const struct space_ops *o = c->system || c->dropped ? NULL : file_ops_find(ops, c->id);
-        if (!o)
-            continue;
-        if (o->deleted && !c->revived) {
-            space_set_drop(s, c->id);
-            continue;
-        }
-        if (!o->name || !strchr(c->name, '/') || !strcmp(o->name, c->name))
-            continue; /* no new name; undo tablespaces keep theirs */
-        set_path(&c->attr, o->name);
-        if (!file_name_is_safe(c->attr.path))
-            return err_make(CORRUPT, "the redo names space %" PRIu32 " \"%s\"", c->id, o->name);
-        TRY(archive_entry_set(s->env->writer, c->entry, &c->attr));
-    }
-    return NULL;
-}
-
-struct err *space_head_read(struct space_head *out, const char *path)
-{
-    uint8_t head[64];
-    size_t got = 0;
-    AUTO_FD int fd = -1;
-    *out = (struct space_head){0};
-    struct err *e = file_open(&fd, path, O_RDONLY, 0);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
-        out->absent = true;
-        return NULL;
-    }
-    TRY(e);
-    TRY(file_pread(fd, head, sizeof head, 0, &got, path));
-    out->zero = got < sizeof head || bytes_are_zero(head, sizeof head);
-    if (!out->zero) {
-        out->id = be32(head + FIL_SPACE_ID);
-        out->lsn = be64(head + FIL_LSN);
-    }
-    return NULL;
-}
-
-static bool same_time(struct timespec a, struct timespec b)
-{
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-bool space_is_untouched(const struct copied_space *c, const char *path)
-{
-    struct stat st;
-    return c->stamp.proves && !stat(path, &st) && st.st_dev == c->stamp.dev &&
-           st.st_ino == c->stamp.inode && same_time(st.st_mtim, c->stamp.mtime) &&
-           same_time(st.st_ctim, c->stamp.ctime);
-}
 
 /* TRX_SYS page (5 of space 0), 200 bytes before its end: 10 bytes segment header, magic, first pages of two extents. */
 static void find_doublewrite(struct job *j, const char *path)
@@ -266,54 +147,25 @@ static struct err *read_system_format(struct job *j, const struct copy_env *env)
     return NULL;
 }
 
-/* Claims the id and declares the entry; *claimed false if it is copied already. */
-static struct err *claim(struct space_set *s, struct job *j, bool *claimed)
+/* Takes the space for this job, unless it is copied already. */
+static struct err *claim(struct space_set *s, struct job *j)
 {
-    const uint64_t key = key_of(j->listed, j->id);
-    AUTO_FREE char *path = path_in_archive(j->listed->name);
     const struct archive_attr attr = {.kind = ARCHIVE_SPACE,
-                                      .path = path,
-                                      .link_target = j->listed->external ? j->listed->name : NULL,
                                       .mode = j->st.st_mode & 07777,
                                       .mtime = j->st.st_mtime,
                                       .space_id = j->id,
                                       .page_size = j->format.physical,
                                       .space_flags = j->format.flags,
-                                      .first_page = j->listed->first_page,
-                                      .lsn_at_start = tailer_lsn(s->env->tail)};
-    *claimed = false;
-    pthread_mutex_lock(&s->lock);
-    struct copied_space *old = find(s, key);
-    if (old && j->mode == SPACE_COPY_ONCE) {
-        pthread_mutex_unlock(&s->lock);
-        return NULL;
-    }
-    struct err *e = archive_entry_add(s->env->writer, &attr, &j->entry);
-    if (!e) {
-        if (old) {
-            archive_entry_drop(s->env->writer, old->entry);
-            copied_fini(old);
-        } else {
-            mem_grow(&s->items, &s->cap, s->n, sizeof *s->items);
-            map64_put(&s->by_id, key, s->n);
-            old = &s->items[s->n++];
-        }
-        *old = (struct copied_space){
-            .id = j->id,
-            .entry = j->entry,
-            .lsn_at_start = attr.lsn_at_start,
-            .name = mem_strdup(j->listed->name),
-            .page_lsn = j->page_lsn,
-            .system = j->listed->system,
-            .attr = attr,
-            .stamp = {j->st.st_dev, j->st.st_ino, j->st.st_mtim, j->st.st_ctim, j->st_proves}};
-        old->attr.path = mem_strdup(attr.path);
-        old->attr.link_target = attr.link_target ? mem_strdup(attr.link_target) : NULL;
-        j->lsn_at_start = attr.lsn_at_start;
-        *claimed = true;
-    }
-    pthread_mutex_unlock(&s->lock);
-    return e;
+                                      .first_page = j->listed->first_page};
+    const struct copied_space copy = {
+        .id = j->id,
+        .name = j->listed->name,
+        .system = j->listed->system,
+        .first_page = j->listed->first_page,
+        .page_lsn = j->page_lsn,
+        .stamp = {j->st.st_dev, j->st.st_ino, j->st.st_mtim, j->st.st_ctim, j->st_proves},
+        .attr = attr};
+    return space_set_claim(s, &copy, j->mode, &j->claim);
 }
 
 static struct err *note_corrupt(struct copy_env *env, char *text)
@@ -341,7 +193,7 @@ static struct err *note_corrupt(struct copy_env *env, char *text)
 static struct err *job_open(struct space_set *s, struct job *j)
 {
     const char *path = j->listed->path;
-    bool found = true, claimed;
+    bool found = true;
     j->state = JOB_SKIP;
     struct err *e = file_open(&j->fd, path, O_RDONLY, 0);
     if (e && e->os_errno == ENOENT) {
@@ -371,8 +223,8 @@ static struct err *job_open(struct space_set *s, struct job *j)
     if (j->listed->system && !j->listed->first_page)
         find_doublewrite(j, path);
     (void)posix_fadvise(j->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    TRY(claim(s, j, &claimed));
-    if (claimed)
+    TRY(claim(s, j));
+    if (j->claim.claimed)
         j->state = JOB_OPEN;
     return NULL;
 }
@@ -499,7 +351,7 @@ static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from
         TRY(file_pread(j->fd, buf, want, at, &n, j->listed->path));
         TRY(check_pages(env, j, buf, &n, at));
         if (n)
-            TRY(archive_write(env->writer, j->entry, at, buf, n));
+            TRY(archive_write(env->writer, j->claim.entry, at, buf, n));
         atomic_fetch_add(&env->bytes_read, n);
         progress_add(env->progress, n);
         at += n;
@@ -510,20 +362,11 @@ static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from
     return NULL;
 }
 
-static struct err *job_finish(struct space_set *s, struct job *j)
+static struct err *finish(struct space_set *s, struct job *j)
 {
-    pthread_mutex_lock(&s->lock);
-    struct copied_space *c = NULL;
-    for (size_t i = s->n; i-- > 0 && !c;)
-        if (s->items[i].entry == j->entry)
-            c = &s->items[i];
-    c->attr.size = j->end;
-    c->suspect = j->suspect;
+    char *suspect = j->suspect;
     j->suspect = NULL;
-    const struct archive_attr attr = c->attr;
-    struct err *e = archive_entry_set(s->env->writer, j->entry, &attr);
-    pthread_mutex_unlock(&s->lock);
-    return e;
+    return space_set_finish(s, j->claim.item, j->end, suspect);
 }
 
 static struct err *job_range(struct space_set *s, struct job *j, uint32_t range)
@@ -547,7 +390,7 @@ static struct err *job_range(struct space_set *s, struct job *j, uint32_t range)
     pthread_mutex_unlock(&j->lock);
     if (finished) {
         if (!e && j->state == JOB_OPEN)
-            e = job_finish(s, j);
+            e = finish(s, j);
         if (j->fd >= 0)
             close(j->fd);
         j->fd = -1;

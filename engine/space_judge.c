@@ -85,9 +85,12 @@ static void make_claims(struct court *k)
         map64_put(&k->by_id, k->claims[i].id, i);
 }
 
-/* Claims on a name: k->claims[from .. return value). */
-static size_t claims_on(const struct court *k, const char *name, size_t *from)
+/* The claims on a name: *n of them. */
+static struct claim *claims_on(const struct court *k, const char *name, size_t *n)
 {
+    *n = 0;
+    if (!k->claims)
+        return NULL;
     size_t lo = 0, hi = k->n_claims;
     while (lo < hi) {
         const size_t mid = lo + (hi - lo) / 2;
@@ -96,16 +99,15 @@ static size_t claims_on(const struct court *k, const char *name, size_t *from)
         else
             hi = mid;
     }
-    *from = lo;
-    while (lo < k->n_claims && !strcmp(k->claims[lo].name, name))
-        lo++;
-    return lo;
+    while (lo + *n < k->n_claims && !strcmp(k->claims[lo + *n].name, name))
+        ++*n;
+    return k->claims + lo;
 }
 
 /* J2; true: nothing left to ask. */
-static bool take_for_granted(struct claim *c, size_t n, const struct listed_space *file)
+static bool take_for_granted(struct claim *c, const struct listed_space *file)
 {
-    if (n != 1 || !c->copy || is_stale(c->copy, c->ops) || !space_is_untouched(c->copy, file->path))
+    if (!c->copy || is_stale(c->copy, c->ops) || !space_is_untouched(c->copy, file->path))
         return false;
     c->held = true;
     return true;
@@ -128,18 +130,18 @@ static void judge_deleted(struct court *k, const struct space_ops *o,
 
 static struct err *ask_file(struct court *k, const struct listed_space *file)
 {
-    size_t from;
-    const size_t to = claims_on(k, file->name, &from);
+    size_t n;
+    struct claim *claims = claims_on(k, file->name, &n);
     struct space_head head;
-    if (take_for_granted(k->claims + from, to - from, file))
+    if (n == 1 && take_for_granted(claims, file))
         return NULL;
     k->verdict->n_opened++;
     TRY(space_head_read(&head, file->path));
     if (head.absent)
         return NULL;
-    for (size_t i = from; i < to; i++) /* J5 */
-        if (head.zero ? k->claims[i].ops && k->claims[i].ops->created : k->claims[i].id == head.id)
-            k->claims[i].held = true;
+    for (size_t i = 0; i < n; i++) /* J5 */
+        if (head.zero ? claims[i].ops && claims[i].ops->created : claims[i].id == head.id)
+            claims[i].held = true;
     if (head.zero)
         return NULL;
     const struct space_ops *o = file_ops_find(k->evidence->ops, head.id);

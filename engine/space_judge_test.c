@@ -85,9 +85,7 @@ static void redo(struct fixture *f, enum redo_type type, space_id_t id, const ch
 static void renamed(struct fixture *f, space_id_t id, const char *from, const char *to, lsn_t lsn)
 {
     const size_t n = strlen(from), m = strlen(to);
-    AUTO_FREE char *body = mem_alloc(n + 1 + m);
-    memcpy(body, from, n + 1);
-    memcpy(body + n + 1, to, m);
+    AUTO_FREE char *body = mem_printf("%s%c%s", from, 0, to);
     const struct redo_record rec = {.type = REDO_FILE_RENAME,
                                     .space = id,
                                     .body = (const uint8_t *)body,

@@ -272,7 +272,7 @@ static void file_records_fill_the_table(void **state)
     struct fixture *f = *state;
     uint8_t mtr[64] = {REDO_FILE_MODIFY << 4 | 12, 9, 0};
     AUTO_FD int fd = -1;
-    memcpy(mtr + 3, "./d/aa.ibd", 10);
+    snprintf((char *)mtr + 3, sizeof mtr - 3, "./d/aa.ibd");
     make_log(f->log, FIRST, FIRST);
     ok(file_open(&fd, f->log, O_WRONLY, 0));
     const size_t n = finish_mtr(mtr, 13, 1);

@@ -207,11 +207,11 @@ def file_problems(server):
             elif extension in (".MYD", ".MYI", ".MAD", ".MAI", ".CSV", ".ARZ") and \
                     not os.path.exists(os.path.join(folder, table + ".frm")):
                 problems.append("no .frm for %s/%s" % (place, name))
-    for name in sorted(known):
+    for name in sorted(known):  # full-text and vector (#i#) indexes have tables of their own, without a .frm
         table = re.split("#[Pp]#", name)[0]
         if "#sql" in name:
             problems.append("intermediate table in InnoDB's dictionary: " + name)
-        elif "/" in name and "/FTS_" not in name and \
+        elif "/" in name and "/FTS_" not in name and not re.search(r"#i#\d+$", name) and \
                 not os.path.exists(os.path.join(server.datadir, table + ".frm")):
             problems.append("dictionary entry without a .frm: " + name)
     return problems

@@ -13,6 +13,7 @@ Exit 0 passed; 1 failed, after the reason and the end of each server's log; 77 s
 Environment: MBE (the binary, default build/mbe), MBE_SEED, MBE_SEEDS (how many, for scenarios that loop), TMPDIR.
 """
 
+import contextlib
 import os
 import random
 import resource
@@ -91,6 +92,16 @@ class Scenario:
         os.makedirs(path)
         return path
 
+    def move_to_memory(self, megabytes):
+        """From here on the folder is on the machine's memory disk, if that has room: for scenarios of very many small files."""
+        disk = "/dev/shm"
+        with contextlib.suppress(OSError):
+            room = os.statvfs(disk)
+            if room.f_bavail * room.f_frsize > megabytes << 20:
+                folder = tempfile.mkdtemp(prefix="mbe-", dir=disk)
+                self.at_end.append(lambda: shutil.rmtree(folder, ignore_errors=True))
+                self.folder = folder
+
     # --- checks -------------------------------------------------------------------------------------------------------
 
     def check(self, condition, text, *args):
@@ -132,13 +143,13 @@ class Scenario:
                 print("end of the error log of %s:\n%s" % (os.path.basename(server.folder), tail))
 
     def close(self):
+        for server in self.servers:
+            server.kill()
         for action in reversed(self.at_end):
             try:
                 action()
             except Exception:       # pylint: disable=broad-except
                 traceback.print_exc()
-        for server in self.servers:
-            server.kill()
 
 
 def _terminated(_signum, _frame):

@@ -60,6 +60,7 @@ def sample(server, schema):
 
 
 def main(s):
+    s.move_to_memory(2000)
     source = proof.start_source(s, options=["--innodb-page-size=4k", "--innodb-flush-log-at-trx-commit=0", "--innodb-stats-persistent=0",
                                             "--innodb-log-file-size=256M", "--innodb-flush-method=nosync", "--table-open-cache=400",
                                             "--skip-sync-frm"])
@@ -85,15 +86,19 @@ def main(s):
     s.check(peak < MEMORY_MB, "the restore used %d MiB", peak)
     mbe.run("verify", "--repo=" + mbe.repo, "--progress=none", wrapper=LIMIT)
 
+    s.say("verified")
     count = "select count(*) from information_schema.tables where table_schema like 'm_'"
     expected = [sample(source, "m%d" % n) for n in range(SCHEMAS)]
     tables = source.value(count)
+    s.say("%d tables, %d samples", tables, sum(map(len, expected)))
     source.stop()
     restored = s.server("restored", datadir=target, defaults=os.path.join(target, "mbe-my.cnf"),
                         options=["--innodb-flush-method=nosync"]).start()
+    s.say("restored server is up")
     s.check_equal(restored.value(count), tables, "tables of the restored server")
     for n in range(SCHEMAS):
         s.check_equal(sample(restored, "m%d" % n), expected[n], "rows of schema m%d" % n)
+    s.say("rows are equal")
     s.check_none(check.file_problems(restored) + check.log_problems(restored), "restored server")
 
 

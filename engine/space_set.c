@@ -1,0 +1,188 @@
+/* engine/space_set.c: see space_set.h. */
+#include "engine/space_set.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+enum { FIL_LSN = 16, FIL_SPACE_ID = 34 };
+
+void space_set_init(struct space_set *s, struct copy_env *env)
+{
+    *s = (struct space_set){.env = env};
+    pthread_mutex_init(&s->lock, NULL);
+}
+
+static void copied_fini(struct copied_space *c)
+{
+    free((char *)(uintptr_t)c->attr.path);
+    free((char *)(uintptr_t)c->attr.link_target);
+    free(c->suspect);
+    free(c->name);
+}
+
+void space_set_fini(struct space_set *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        copied_fini(&s->items[i]);
+    free(s->items);
+    map64_fini(&s->by_id);
+    pthread_mutex_destroy(&s->lock);
+}
+
+static struct copied_space *find(const struct space_set *s, uint64_t key)
+{
+    uint64_t at;
+    return map64_get(&s->by_id, key, &at) && !s->items[at].dropped ? &s->items[at] : NULL;
+}
+
+struct copied_space *space_set_find(const struct space_set *s, space_id_t id)
+{
+    return find(s, id);
+}
+
+/* The system tablespace's files share an id; all but the first are told apart by their first page. */
+static uint64_t key_of(const struct copied_space *c)
+{
+    return c->system && c->first_page ? UINT64_C(1) << 32 | c->first_page : c->id;
+}
+
+void space_set_drop(struct space_set *s, space_id_t id)
+{
+    struct copied_space *c = space_set_find(s, id);
+    if (!c)
+        return;
+    archive_entry_drop(s->env->writer, c->entry);
+    c->dropped = true;
+}
+
+static char *path_in_archive(const char *name)
+{
+    return name[0] == '/' ? mem_printf("external%s", name) : mem_strdup(name);
+}
+
+static void set_path(struct archive_attr *attr, const char *name)
+{
+    free((char *)(uintptr_t)attr->path);
+    free((char *)(uintptr_t)attr->link_target);
+    attr->path = path_in_archive(name);
+    attr->link_target = name[0] == '/' ? mem_strdup(name) : NULL;
+}
+
+/* A place for the copy: that of the earlier one, or a new one. */
+static struct copied_space *place_for(struct space_set *s, const struct copied_space *copy)
+{
+    struct copied_space *old = find(s, key_of(copy));
+    if (old) {
+        archive_entry_drop(s->env->writer, old->entry);
+        copied_fini(old);
+        return old;
+    }
+    mem_grow(&s->items, &s->cap, s->n, sizeof *s->items);
+    map64_put(&s->by_id, key_of(copy), s->n);
+    return &s->items[s->n++];
+}
+
+static struct err *claim(struct space_set *s, const struct copied_space *copy,
+                         enum space_copy_mode mode, struct space_claim *out)
+{
+    struct copied_space new = *copy;
+    if (mode == SPACE_COPY_ONCE && find(s, key_of(copy)))
+        return NULL;
+    new.lsn_at_start = new.attr.lsn_at_start = tailer_lsn(s->env->tail);
+    new.attr.path = new.attr.link_target = NULL;
+    set_path(&new.attr, copy->name);
+    new.name = mem_strdup(copy->name);
+    struct err *e = archive_entry_add(s->env->writer, &new.attr, &new.entry);
+    if (e) {
+        copied_fini(&new);
+        return e;
+    }
+    struct copied_space *place = place_for(s, copy);
+    *place = new;
+    *out = (struct space_claim){true, (size_t)(place - s->items), new.entry};
+    return NULL;
+}
+
+struct err *space_set_claim(struct space_set *s, const struct copied_space *copy,
+                            enum space_copy_mode mode, struct space_claim *out)
+{
+    *out = (struct space_claim){0};
+    pthread_mutex_lock(&s->lock);
+    struct err *e = claim(s, copy, mode, out);
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
+struct err *space_set_finish(struct space_set *s, size_t item, uint64_t size, char *suspect)
+{
+    pthread_mutex_lock(&s->lock);
+    struct copied_space *c = &s->items[item];
+    c->attr.size = size;
+    c->suspect = suspect;
+    struct err *e = archive_entry_set(s->env->writer, c->entry, &c->attr);
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
+struct err *space_set_settle_names(struct space_set *s, const struct file_ops *ops)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct copied_space *c = &s->items[i];
+        const struct space_ops *o = c->system || c->dropped ? NULL : file_ops_find(ops, c->id);
+        if (!o)
+            continue;
+        if (o->deleted && !c->revived) {
+            space_set_drop(s, c->id);
+            continue;
+        }
+        if (!o->name || !strchr(c->name, '/') || !strcmp(o->name, c->name))
+            continue; /* no new name; undo tablespaces keep theirs */
+        set_path(&c->attr, o->name);
+        if (!file_name_is_safe(c->attr.path))
+            return err_make(CORRUPT, "the redo names space %" PRIu32 " \"%s\"", c->id, o->name);
+        TRY(archive_entry_set(s->env->writer, c->entry, &c->attr));
+    }
+    return NULL;
+}
+
+struct err *space_head_read(struct space_head *out, const char *path)
+{
+    uint8_t head[64];
+    size_t got = 0;
+    AUTO_FD int fd = -1;
+    *out = (struct space_head){0};
+    struct err *e = file_open(&fd, path, O_RDONLY, 0);
+    if (e && e->os_errno == ENOENT) {
+        err_free(e);
+        out->absent = true;
+        return NULL;
+    }
+    TRY(e);
+    TRY(file_pread(fd, head, sizeof head, 0, &got, path));
+    out->zero = got < sizeof head || bytes_are_zero(head, sizeof head);
+    if (!out->zero) {
+        out->id = be32(head + FIL_SPACE_ID);
+        out->lsn = be64(head + FIL_LSN);
+    }
+    return NULL;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool space_is_untouched(const struct copied_space *c, const char *path)
+{
+    struct stat st;
+    return c->stamp.proves && !stat(path, &st) && st.st_dev == c->stamp.dev &&
+           st.st_ino == c->stamp.inode && same_time(st.st_mtim, c->stamp.mtime) &&
+           same_time(st.st_ctim, c->stamp.ctime);
+}

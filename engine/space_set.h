@@ -1,0 +1,77 @@
+/* engine/space_set.h: the copies of tablespaces that a backup has so far, by space id. */
+#ifndef MBE_ENGINE_SPACE_SET_H
+#define MBE_ENGINE_SPACE_SET_H
+
+#include <sys/stat.h>
+
+#include "base/map64.h"
+#include "engine/copy_env.h"
+
+struct copied_space {
+    space_id_t id;
+    uint32_t entry;      /* in the archive */
+    uint32_t first_page; /* system tablespace: of this file */
+    lsn_t lsn_at_start;  /* of the redo tail */
+    lsn_t page_lsn;      /* of page 0 then */
+    char *name;          /* of the file it was copied from, as listed */
+    bool system;
+    bool revived; /* the redo ends with its FILE_DELETE, but it was imported since */
+    bool dropped; /* void: in no index, found by nobody */
+    struct {      /* of the file, before its first page was read */
+        dev_t dev;
+        ino_t inode;
+        struct timespec mtime, ctime;
+        bool proves; /* old enough then to prove that nothing was written since */
+    } stamp;
+    struct archive_attr attr; /* owns path and link_target */
+    char *suspect;            /* why the copy may be bad, or NULL */
+};
+
+struct space_set {
+    struct copy_env *env;
+    pthread_mutex_t lock; /* guards all below while copies run in parallel */
+    struct map64
+        by_id; /* id -> position in items; the system tablespace's further files have keys above all ids */
+    struct copied_space *items;
+    size_t n, cap;
+};
+
+void space_set_init(struct space_set *s, struct copy_env *env);
+void space_set_fini(struct space_set *s);
+
+/* Declares a copy that begins now, and the archive's entry for it. `copy` and what it points to are copied; entry,
+ * lsn_at_start and the attributes' path and link_target are set here. Not claimed, and nothing done, when there is a copy of
+ * the space and mode is ONCE; with AGAIN the earlier one is dropped. Thread-safe. */
+enum space_copy_mode { SPACE_COPY_ONCE, SPACE_COPY_AGAIN };
+struct space_claim {
+    bool claimed;
+    size_t item; /* position in the set */
+    uint32_t entry;
+};
+struct err *space_set_claim(struct space_set *s, const struct copied_space *copy,
+                            enum space_copy_mode mode, struct space_claim *out) MUST_CHECK;
+/* Ends a copy: its size, and why it may be bad (taken; NULL: it is not). Thread-safe. */
+struct err *space_set_finish(struct space_set *s, size_t item, uint64_t size,
+                             char *suspect) MUST_CHECK;
+
+/* NULL if not copied. Borrowed until the next copy. */
+struct copied_space *space_set_find(const struct space_set *s, space_id_t id);
+/* Voids a copy. */
+void space_set_drop(struct space_set *s, space_id_t id);
+/* Gives every copy the name that the redo gave its space last, and drops those of deleted spaces that were not
+ * revived. CORRUPT for a name that no file can have. */
+struct err *space_set_settle_names(struct space_set *s, const struct file_ops *ops) MUST_CHECK;
+
+/* What the first bytes of a file say. */
+struct space_head {
+    bool absent; /* no such file */
+    bool zero;   /* page 0 is all zero or not there; then the rest is 0 */
+    space_id_t id;
+    lsn_t lsn; /* of page 0 */
+};
+struct err *space_head_read(struct space_head *out, const char *path) MUST_CHECK;
+
+/* Whether the file cannot have been written since before it was copied. */
+bool space_is_untouched(const struct copied_space *c, const char *path);
+
+#endif
