@@ -120,8 +120,8 @@ class Scenario:
             more = "\n    ... and %d more" % (len(problems) - 40) if len(problems) > 40 else ""
             raise Failed("%s: %d problems\n%s%s" % (what, len(problems), shown, more))
 
-    def wait_until(self, condition, seconds, what):
-        """First true value of condition()."""
+    def wait_until(self, condition, seconds, what, every=0.02):
+        """First true value of condition(), which is asked again after `every` seconds."""
         deadline = time.monotonic() + seconds
         while True:
             value = condition()
@@ -129,7 +129,7 @@ class Scenario:
                 return value
             if time.monotonic() > deadline:
                 raise Failed("not within %d s: %s" % (seconds, what))
-            time.sleep(0.02)
+            time.sleep(every)
 
     def say(self, text, *args):
         print("%6.1f  %s" % (time.monotonic() - self.started, text % args if args else text), flush=True)

@@ -68,7 +68,7 @@ def one_lock_cycle(s, source, mbe):
         create = quietly(source, "set session innodb_lock_wait_timeout=300, lock_wait_timeout=300",
                          "create or replace table copied engine=innodb as select * from inno for update")
         s.wait_until(lambda: source.sql("select 1 from information_schema.innodb_trx where trx_state='LOCK WAIT'")
-                     or not running.running(), 60, "T2 waits for the row")
+                     or not running.running(), 60, "T2 waits for the row", every=0.15)
         started = time.monotonic()
         cursor.execute("update my set b='by T1' where id=2")
         cursor.execute("update inno set b='by T1' where id=1")
