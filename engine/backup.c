@@ -229,7 +229,7 @@ static struct err *under_block_commit(void *ctx)
     TRY(aria_copy_logs(&b->env));
     TRY(coordinates_load(&b->coordinates, b->queries));
     TRY(catch_up(b, &b->span.to));
-    tailer_ask_stop(b->tail); /* no DDL after the lock gets into the table of file records */
+    tailer_end_at(b->tail, b->span.to);
     return NULL;
 }
 

@@ -52,6 +52,7 @@ struct tailer {
     _Atomic uint64_t capacity;
     atomic_uint resizes;
     atomic_bool stop, awaited, failed;
+    _Atomic lsn_t end_lsn; /* file records of mtrs from here on are not taken */
     pthread_t thread;
     bool running;
     pthread_mutex_t lock; /* guards ops and error */
@@ -135,7 +136,7 @@ static struct err *take_file_records(struct tailer *t, const uint8_t *buf, size_
         struct redo_mtr m;
         size_t mtr_len;
         TRY(redo_mtr_open(&m, buf + at, len - at, lsn + at, &mtr_len));
-        if (redo_mtr_has_file_records(buf + at)) {
+        if (m.start < atomic_load(&t->end_lsn) && redo_mtr_has_file_records(buf + at)) {
             struct redo_record rec;
             for (bool more = true;;) {
                 TRY(redo_mtr_next(&m, &rec, &more));
@@ -331,6 +332,7 @@ struct err *tailer_open(struct tailer **out, const struct tailer_options *option
 {
     AUTO(tailer) t = mem_zalloc(sizeof *t);
     t->spool_fd = t->file.fd = -1;
+    atomic_store(&t->end_lsn, UINT64_MAX);
     t->path = mem_strdup(options->log_path);
     t->spool_path = mem_strdup(options->spool_path);
     t->log = options->log;
@@ -444,15 +446,16 @@ void tailer_ops_release(struct tailer *t)
     pthread_mutex_unlock(&t->lock);
 }
 
-void tailer_ask_stop(struct tailer *t)
+void tailer_end_at(struct tailer *t, lsn_t lsn)
 {
+    atomic_store(&t->end_lsn, lsn);
     atomic_store(&t->stop, true);
 }
 
 struct err *tailer_stop(struct tailer *t)
 {
     if (t->running) {
-        tailer_ask_stop(t);
+        atomic_store(&t->stop, true);
         pthread_join(t->thread, NULL);
         t->running = false;
     }

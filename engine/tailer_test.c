@@ -17,14 +17,17 @@
 enum {
     FIRST = 50000, /* LSN of the first log's first byte, and its checkpoint */
     CAPACITY = 3 << 20,
-    MTR = 16,              /* bytes of every mini-transaction here */
-    FILE_MTR = 3 + 11 + 5, /* of one with a FILE_MODIFY of "./d/aa.ibd" */
+    MTR = 16, /* bytes of every mini-transaction here */
 };
 
 /* Stands in for the server layer: only one number matters. */
 static struct conn {
     _Atomic uint64_t flushed;
     atomic_bool gone;
+    struct tailer
+        *_Atomic end_when_asked; /* the locks are let go while the tail waits for this answer ... */
+    lsn_t end_lsn;
+    uint64_t flushed_then; /* ... and the server goes on */
 } fake_server;
 
 struct err *conn_open(struct conn **out, const struct conn_options *options)
@@ -44,6 +47,10 @@ struct err *conn_status_u64(struct conn *c, uint64_t *out, const char *name)
     assert_string_equal(name, "Innodb_lsn_flushed");
     if (c->gone)
         return err_make(SERVER, "server has gone away");
+    if (c->end_when_asked) {
+        tailer_end_at(c->end_when_asked, c->end_lsn);
+        c->flushed = c->flushed_then;
+    }
     *out = c->flushed;
     return NULL;
 }
@@ -287,6 +294,32 @@ static void file_records_fill_the_table(void **state)
     tailer_ops_release(f->tail);
 }
 
+/* A DDL that waited for the locks comes right behind them, while the tail is in the middle of a look at the log. */
+static void file_records_behind_the_end_stay_out(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t mtr[64] = {REDO_FILE_DELETE << 4 | 12, 9, 0};
+    AUTO_FD int fd = -1;
+    snprintf((char *)mtr + 3, sizeof mtr - 3, "./d/aa.ibd");
+    make_log(f->log, FIRST, FIRST);
+    put_mtrs(f->log, FIRST, FIRST, 0, 2);
+    const lsn_t end = FIRST + 2 * MTR;
+    ok(file_open(&fd, f->log, O_WRONLY, 0));
+    const size_t n = finish_mtr(mtr, 13, 1);
+    ok(file_pwrite(fd, mtr, n, REDO_START_OFFSET + 2 * MTR, f->log));
+    fake_server.flushed = end;
+    start(f);
+    wait_for(f, end);
+    fake_server.flushed_then = end + n;
+    fake_server.end_lsn = end;
+    fake_server.end_when_asked = f->tail;
+    wait_for(f, end + n); /* it was read all the same */
+    fake_server.end_when_asked = NULL;
+    ok(tailer_stop(f->tail));
+    assert_null(file_ops_find(tailer_ops(f->tail), 9));
+    tailer_ops_release(f->tail);
+}
+
 static void dead_server_ends_the_tail(void **state)
 {
     struct fixture *f = *state;
@@ -329,6 +362,7 @@ int main(void)
         TEST(overwritten_log_is_an_error_with_sizes),
         TEST(second_lap_is_not_taken_for_the_first),
         TEST(file_records_fill_the_table),
+        TEST(file_records_behind_the_end_stay_out),
         TEST(dead_server_ends_the_tail),
         TEST(waiting_in_vain_ends),
         TEST(file_that_is_no_log_is_refused),

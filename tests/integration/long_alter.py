@@ -52,8 +52,8 @@ class Sessions:
         i = self.altered[number]
         statement = list(KINDS.values())[number].format(
             n=number, i=i % 3, e=("myisam", "innodb", "aria")[i % 3], p=i % 4 + 2, v=300 + i % 3)
-        if "add " in statement and i >= 3:
-            cursor.execute("alter table la.t%d drop index %s_%d" % (number, "f" if "fulltext" in statement else "i", i % 3))
+        if "add " in statement:
+            cursor.execute("alter table la.t%d drop index if exists %s_%d" % (number, "f" if "fulltext" in statement else "i", i % 3))
         cursor.execute(statement)
         cursor.fetchall()
         self.altered[number] += 1
