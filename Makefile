@@ -166,7 +166,7 @@ fuzz:
 	@mkdir -p $(BUILD)-fuzz/crashes
 	@for f in $(FUZZERS); do \
 	    mkdir -p $(BUILD)-fuzz/new/$$f; echo "fuzz: $$f for $(FUZZ_TIME) s"; \
-	    $(BUILD)-fuzz/fuzz/$$f -max_total_time=$(FUZZ_TIME) -print_final_stats=0 -verbosity=0 -timeout=20 -rss_limit_mb=2048 \
+	    $(BUILD)-fuzz/fuzz/$$f -max_total_time=$(FUZZ_TIME) -verbosity=0 -timeout=20 -rss_limit_mb=2048 \
 	        -artifact_prefix=$(BUILD)-fuzz/crashes/$$f- $(BUILD)-fuzz/new/$$f tests/fuzz/corpus/$$f || exit 1; \
 	 done
 .PHONY: fuzz-targets

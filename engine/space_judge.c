@@ -128,6 +128,16 @@ static void judge_deleted(struct court *k, const struct space_ops *o,
         add_copy(k->verdict, (struct space_to_copy){o->id, file, "imported", true});
 }
 
+/* J5: of several spaces created under one name, all but the newest are gone. */
+static void hold(struct claim *claims, size_t n, const struct space_head *head)
+{
+    for (size_t i = n; i-- > 0;)
+        if (head->zero ? claims[i].ops && claims[i].ops->created : claims[i].id == head->id) {
+            claims[i].held = true;
+            return;
+        }
+}
+
 static struct err *ask_file(struct court *k, const struct listed_space *file)
 {
     size_t n;
@@ -139,9 +149,7 @@ static struct err *ask_file(struct court *k, const struct listed_space *file)
     TRY(space_head_read(&head, file->path));
     if (head.absent)
         return NULL;
-    for (size_t i = 0; i < n; i++) /* J5 */
-        if (head.zero ? claims[i].ops && claims[i].ops->created : claims[i].id == head.id)
-            claims[i].held = true;
+    hold(claims, n, &head);
     if (head.zero)
         return NULL;
     const struct space_ops *o = file_ops_find(k->evidence->ops, head.id);

@@ -10,7 +10,7 @@
  *     that, it shows in a file of a deleted space under that space's own name; or, if the FILE_DELETE is older than our
  *     redo, in a page 0 whose LSN went backwards: an import sets it to 0 (MariaDB 10.11.19).
  *  J4 A file whose space was neither copied nor created in the redo is copied (placed by hand, or missed by a listing).
- *  J5 A page 0 of zeros belongs to a space whose pages are all in the redo.
+ *  J5 A page 0 of zeros belongs to the newest space that was created in the redo under that name.
  *  J6 A space created in the redo, neither copied nor deleted, whose name no file carries, or a file of another space
  *     does, is a ghost: a CREATE that failed. It is not restored.
  *  J7 Two files with one id: the one that has the space's name by the redo is it. Where the redo is silent, the server's

@@ -193,6 +193,22 @@ static void failed_create_is_a_ghost(void **state)
     assert_true(v->ghosts[0] + v->ghosts[1] == 15);
 }
 
+/* CREATE fails on an empty file again and again. */
+static void older_spaces_under_one_name_are_ghosts(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t zeros[64];
+    redo(f, REDO_FILE_CREATE, 7, "./d/new.ibd", 1500);
+    redo(f, REDO_FILE_CREATE, 9, "./d/new.ibd", 1501);
+    redo(f, REDO_FILE_CREATE, 8, "./d/empty.ibd", 1502);
+    write_bytes(f->dir, "d/new.ibd", zeros, sizeof zeros);
+    write_bytes(f->dir, "d/empty.ibd", zeros, 0);
+    const struct space_verdict *v = judged(f);
+    assert_counts(v, 0, 2, 0, 0, 0);
+    assert_int_equal(v->ghosts[0], 8);
+    assert_int_equal(v->ghosts[1], 7);
+}
+
 static void deleted_space_is_no_ghost(void **state)
 {
     struct fixture *f = *state;
@@ -349,6 +365,7 @@ int main(void)
         TEST(space_missed_by_the_listing_is_copied),
         TEST(created_space_is_left_to_the_redo),
         TEST(failed_create_is_a_ghost),
+        TEST(older_spaces_under_one_name_are_ghosts),
         TEST(deleted_space_is_no_ghost),
         TEST(import_makes_an_earlier_copy_stale),
         TEST(copy_begun_after_the_import_is_good),

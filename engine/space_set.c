@@ -166,8 +166,9 @@ struct err *space_head_read(struct space_head *out, const char *path)
     }
     TRY(e);
     TRY(file_pread(fd, head, sizeof head, 0, &got, path));
-    out->zero = got < sizeof head || bytes_are_zero(head, sizeof head);
-    if (!out->zero) {
+    out->absent = got < sizeof head;
+    out->zero = !out->absent && bytes_are_zero(head, sizeof head);
+    if (!out->absent && !out->zero) {
         out->id = be32(head + FIL_SPACE_ID);
         out->lsn = be64(head + FIL_LSN);
     }

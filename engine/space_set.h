@@ -64,8 +64,9 @@ struct err *space_set_settle_names(struct space_set *s, const struct file_ops *o
 
 /* What the first bytes of a file say. */
 struct space_head {
-    bool absent; /* no such file */
-    bool zero;   /* page 0 is all zero or not there; then the rest is 0 */
+    bool
+        absent; /* no such file, or an empty one: a server gives a new file its size before anything else */
+    bool zero; /* page 0 is all zero; then the rest is 0 */
     space_id_t id;
     lsn_t lsn; /* of page 0 */
 };

@@ -18,10 +18,10 @@
 
 struct space_ops {
     space_id_t id;
-    bool created;    /* FILE_CREATE seen: every page of it is in the redo */
+    bool created; /* FILE_CREATE seen: every page of it is in the redo */
     bool deleted;
     lsn_t import_lsn; /* 0: never imported */
-    char *name;      /* without "./"; absolute for DATA DIRECTORY tables; NULL if never named */
+    char *name;       /* without "./"; absolute for DATA DIRECTORY tables; NULL if never named */
 };
 
 struct file_ops {

@@ -37,7 +37,8 @@ bool table_file_is_online_aria(const char *name, const uint8_t *head, size_t len
     if (!has_extension(name, ".MAI") || len < INDEX_BASE_POSITION + 2)
         return false;
     const size_t born = (size_t)be16(head + INDEX_BASE_POSITION) + ARIA_BASE_BORN_TRANSACTIONAL;
-    return (be16(head + INDEX_OPTIONS) & ARIA_OPTION_PAGE_CHECKSUM) && born < len && head[born] == 1;
+    return (be16(head + INDEX_OPTIONS) & ARIA_OPTION_PAGE_CHECKSUM) && born < len &&
+           head[born] == 1;
 }
 
 bool table_file_is_view(const uint8_t *head, size_t len)

@@ -194,7 +194,8 @@ static struct err *window_write(struct window *w)
 
 static page_no_t window_page(const struct window *w, uint64_t offset)
 {
-    return w->space->first_page + (page_no_t)(offset / w->facts->format.physical);
+    const uint32_t size = w->facts->format.physical;          /* never 0: space_format_decode */
+    return w->space->first_page + (page_no_t)(offset / size); /* NOLINT(*-core.DivideZero) */
 }
 
 /* A truncated undo tablespace: pages from before that are void. */
