@@ -282,14 +282,22 @@ static void add_unlisted(struct space_verdict *v, const struct claim *c)
     v->unlisted[v->n_unlisted++] = (struct space_unlisted){c->id, mem_strdup(c->name)};
 }
 
-/* J6. The listing may be older than the redo, so the file itself is asked again. */
-static struct err *judge_created(struct court *k, const struct claim *c)
+static bool is_superseded(const struct court *k, size_t i)
 {
+    const struct claim *next = &k->claims[i + 1];
+    return i + 1 < k->n_claims && !strcmp(next->name, k->claims[i].name) && next->ops &&
+           next->ops->created;
+}
+
+/* J5, J6. The listing may be older than the redo, so the file itself is asked again. */
+static struct err *judge_created(struct court *k, size_t i)
+{
+    const struct claim *c = &k->claims[i];
     AUTO_FREE char *path =
         c->name[0] == '/' ? mem_strdup(c->name) : mem_printf("%s/%s", k->evidence->root, c->name);
     struct space_head head;
     TRY(space_head_read(&head, path));
-    if (head.absent || (!head.zero && head.id != c->id))
+    if (head.absent || (head.zero ? is_superseded(k, i) : head.id != c->id))
         add_id(&k->verdict->ghosts, &k->verdict->n_ghosts, &k->verdict->cap_ghosts, c->id);
     return NULL;
 }
@@ -303,7 +311,7 @@ static struct err *judge_unheld(struct court *k)
         if (c->held)
             continue;
         if (!c->copy && c->ops->created)
-            TRY(judge_created(k, c));
+            TRY(judge_created(k, i));
         else if (!c->copy || (c->ops && is_stale(c->copy, c->ops)))
             add_unlisted(v, c);
         else if (!c->ops || !c->ops->name)
