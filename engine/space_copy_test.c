@@ -286,10 +286,13 @@ static void corrupt_pages_are_listed_when_allowed(void **state)
     archive_reader_free(archive_end(&f->archive));
 }
 
+/* Writes the page whole once it was seen torn. */
 static void *mend_later(void *arg)
 {
-    clock_sleep_ms(100);
-    put_space(arg, "d/a.ibd", 5, 10);
+    struct fixture *f = arg;
+    for (const double end = clock_seconds() + 10; !f->env.pages_reread && clock_seconds() < end;)
+        clock_sleep_ms(1);
+    put_space(f, "d/a.ibd", 5, 10);
     return NULL;
 }
 
