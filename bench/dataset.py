@@ -8,6 +8,8 @@ import contextlib
 import os
 import time
 
+from harness.servers import ServerFailed
+
 BATCH_ROWS = 50000
 TABLES = 4                  # of each kind
 MYISAM_PERCENT = 10
@@ -81,12 +83,9 @@ def fill_engine(server, engine, size, say):
 
 
 def settle(server):
-    """Writes all dirty pages and restarts, so that every run begins with the same clean files."""
-    server.sql("set global innodb_max_dirty_pages_pct = 0", "set global innodb_max_dirty_pages_pct_lwm = 0")
-    deadline = time.monotonic() + 300
-    while int(server.status("Innodb_buffer_pool_pages_dirty")) > 50 and time.monotonic() < deadline:
-        time.sleep(0.5)
-    server.stop()
+    """A clean shutdown writes all dirty pages, so that every run begins with the same quiet files."""
+    if not server.stop():
+        raise ServerFailed("the server did not shut down cleanly after the data was made:\n" + server.log_tail())
     server.start()
 
 

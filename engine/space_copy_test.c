@@ -290,9 +290,14 @@ static void corrupt_pages_are_listed_when_allowed(void **state)
 static void *mend_later(void *arg)
 {
     struct fixture *f = arg;
+    AUTO_FREE char *path = mem_printf("%s/d/a.ibd", f->data);
+    AUTO_FREE uint8_t *page = mem_alloc(PAGE);
+    AUTO_FD int fd = -1;
+    make_page(page, 5, 7);
     for (const double end = clock_seconds() + 10; !f->env.pages_reread && clock_seconds() < end;)
         clock_sleep_ms(1);
-    put_space(f, "d/a.ibd", 5, 10);
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    ok(file_pwrite(fd, page, PAGE, 7 * PAGE, path));
     return NULL;
 }
 

@@ -12,7 +12,8 @@
  *  J4 A file whose space was neither copied nor created in the redo is copied (placed by hand, or missed by a listing).
  *  J5 A page 0 of zeros belongs to the newest space that was created in the redo under that name.
  *  J6 A space created in the redo, neither copied nor deleted, whose name no file carries, or a file of another space
- *     does, is a ghost: a CREATE that failed. It is not restored.
+ *     does, is a ghost: a CREATE that failed. It is not restored. Tables that a running ALTER makes for itself (#sql...,
+ *     FTS_...) are not: FILE_CREATE comes before the file, under BLOCK_DDL too.
  *  J7 Two files with one id: the one that has the space's name by the redo is it. Where the redo is silent, the server's
  *     dictionary must tell.
  *  J8 A copy whose name no longer has its file, and of which the redo knows nothing, is void. */

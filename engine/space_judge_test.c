@@ -209,6 +209,18 @@ static void older_spaces_under_one_name_are_ghosts(void **state)
     assert_int_equal(v->ghosts[1], 7);
 }
 
+/* FILE_CREATE comes before the file, and a running ALTER makes tables under BLOCK_DDL too. */
+static void tables_of_a_running_alter_are_no_ghosts(void **state)
+{
+    struct fixture *f = *state;
+    redo(f, REDO_FILE_CREATE, 7, "./d/FTS_000000000000007d_BEING_DELETED.ibd", 1500);
+    redo(f, REDO_FILE_CREATE, 8, "./d/#sql-alter-1-2.ibd", 1501);
+    redo(f, REDO_FILE_CREATE, 9, "./d/#sql-alter-1-2.ibd", 1502);
+    const struct space_verdict *v = judged(f);
+    assert_counts(v, 0, 1, 0, 0, 0);
+    assert_int_equal(v->ghosts[0], 8); /* but of two with one name the older is */
+}
+
 static void deleted_space_is_no_ghost(void **state)
 {
     struct fixture *f = *state;
@@ -366,6 +378,7 @@ int main(void)
         TEST(created_space_is_left_to_the_redo),
         TEST(failed_create_is_a_ghost),
         TEST(older_spaces_under_one_name_are_ghosts),
+        TEST(tables_of_a_running_alter_are_no_ghosts),
         TEST(deleted_space_is_no_ghost),
         TEST(import_makes_an_earlier_copy_stale),
         TEST(copy_begun_after_the_import_is_good),

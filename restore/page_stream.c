@@ -92,11 +92,14 @@ static struct err *recover_page_0(const struct stream *s, const struct space_pla
     return e;
 }
 
+/* No server makes a file of its own smaller than four logical pages, whatever page 0 says of a ROW_FORMAT=COMPRESSED table
+ * with small pages, and its recovery refuses one that is (MariaDB 10.11.19, by experiment). */
 static uint64_t recovered_size(const struct space_plan *p, const struct space_format *format,
                                uint32_t fsp_size)
 {
     const uint64_t pages = fsp_size > p->first_page ? fsp_size - p->first_page : 0;
-    const uint64_t by_header = pages * format->physical;
+    const uint64_t least = p->id ? 4 * (uint64_t)format->page_size : 0;
+    const uint64_t by_header = max_u64(pages * format->physical, least);
     if (!p->last_of_space)
         return p->base_size;
     return p->trim_lsn ? by_header : max_u64(by_header, p->base_size);

@@ -337,7 +337,7 @@ static void space_of_redo_alone_is_built_and_name_is_used_again(void **state)
     char *path = mem_printf("%s/db/a.ibd", b->target);
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_size, 3 * PAGE_SIZE);
+    assert_int_equal(st.st_size, 4 * PAGE_SIZE); /* no server makes a smaller one */
     free(path);
 }
 
