@@ -4,6 +4,8 @@
 # make help       the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
+# keep object files: otherwise make removes those of tests and tools when it ends, and says so behind the results
+.SECONDARY:
 .DELETE_ON_ERROR:
 
 ifeq ($(origin CC),default)
