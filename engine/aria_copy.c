@@ -2,7 +2,7 @@
  *
  * aria_log_control, little-endian: magic FE FE 0C at 0; LE16 at 20 size of the create-time part (its
  * last 4 bytes are the CRC-32 of what is before it), LE16 at 22 size of the changeable part, which follows and starts
- * with the CRC-32 of its rest. Source: MariaDB 10.11.19, both sums verified by experiment. */
+ * with the CRC-32 of its rest, then 7 bytes LSN of the last checkpoint, LE32 number of the newest log file. Source: MariaDB 10.11.19, both sums verified by experiment. */
 #include "engine/aria_copy.h"
 
 #include <dirent.h>
@@ -20,11 +20,13 @@
 #include "engine/plain_copy.h"
 
 enum {
-    CONTROL_MAX = 512,
     CONTROL_CREATE_SIZE = 20,
     CONTROL_CHANGE_SIZE = 22,
     CONTROL_FIXED = 26, /* bytes before the create-time part's checksum in every known version */
     CONTROL_TRIES = 100,
+    CHANGE_LAST_LOG =
+        4 + 7,         /* in the changeable part, behind its checksum and the checkpoint's LSN */
+    LOG_HEADER = 8192, /* bytes of a log file's first page */
 };
 
 bool aria_control_is_whole(const uint8_t *b, size_t len, char *why)
@@ -35,7 +37,7 @@ bool aria_control_is_whole(const uint8_t *b, size_t len, char *why)
         return false;
     }
     const size_t create = le16(b + CONTROL_CREATE_SIZE), change = le16(b + CONTROL_CHANGE_SIZE);
-    if (create < CONTROL_FIXED + 4 || change < 4 || create + change > len) {
+    if (create < CONTROL_FIXED + 4 || change < CHANGE_LAST_LOG + 4 || create + change > len) {
         snprintf(why, WHY, "parts of %zu and %zu bytes in a file of %zu", create, change, len);
         return false;
     }
@@ -50,33 +52,44 @@ bool aria_control_is_whole(const uint8_t *b, size_t len, char *why)
     return true;
 }
 
-struct err *aria_copy_control(struct copy_env *env)
+struct err *aria_control_read(struct aria_control *out, const struct copy_env *env)
 {
     AUTO_FREE char *path = mem_printf("%s/aria_log_control", env->datadir->aria_log_dir);
-    AUTO_FREE char *bytes = NULL;
     char why[80];
-    size_t len;
-    struct stat st;
-    uint32_t entry;
     for (int attempt = 0;; attempt++) {
-        TRY(file_read_all(&bytes, &len, path, CONTROL_MAX));
-        if (aria_control_is_whole((const uint8_t *)bytes, len, why))
-            break;
+        AUTO_FREE char *bytes = NULL;
+        TRY(file_read_all(&bytes, &out->len, path, ARIA_CONTROL_MAX));
+        memcpy(out->bytes, bytes, out->len);
+        if (aria_control_is_whole(out->bytes, out->len, why))
+            return NULL;
         if (attempt == CONTROL_TRIES)
             return err_make(CORRUPT, "%s: %s", path, why);
-        free(bytes);
-        bytes = NULL;
         clock_sleep_ms(5);
     }
+}
+
+static void set_last_log(struct aria_control *c, uint32_t number)
+{
+    const size_t create = le16(c->bytes + CONTROL_CREATE_SIZE);
+    const size_t change = le16(c->bytes + CONTROL_CHANGE_SIZE);
+    put_le32(c->bytes + create + CHANGE_LAST_LOG, number);
+    put_le32(c->bytes + create, (uint32_t)crc32(0, c->bytes + create + 4, (unsigned)change - 4));
+}
+
+static struct err *store_control(struct copy_env *env, const struct aria_control *c)
+{
+    AUTO_FREE char *path = mem_printf("%s/aria_log_control", env->datadir->aria_log_dir);
+    struct stat st;
+    uint32_t entry;
     if (stat(path, &st))
         return err_os("%s: cannot stat", path);
     const struct archive_attr attr = {.kind = ARCHIVE_PLAIN,
                                       .path = "aria_log_control",
-                                      .size = len,
+                                      .size = c->len,
                                       .mode = st.st_mode & 07777,
                                       .mtime = st.st_mtime};
     TRY(archive_entry_add(env->writer, &attr, &entry));
-    TRY(archive_write(env->writer, entry, 0, bytes, len));
+    TRY(archive_write(env->writer, entry, 0, c->bytes, c->len));
     env->n_files++;
     return archive_entry_set(env->writer, entry, &attr);
 }
@@ -87,7 +100,20 @@ static int is_aria_log(const struct dirent *de)
            strspn(de->d_name + 9, "0123456789") == 8;
 }
 
-struct err *aria_copy_logs(struct copy_env *env)
+static struct err *copy_log(struct copy_env *env, const char *name, bool newest_of_several,
+                            struct aria_control *control)
+{
+    AUTO_FREE char *path = mem_printf("%s/%s", env->datadir->aria_log_dir, name);
+    struct stat st;
+    if (stat(path, &st))
+        return err_os("%s: cannot stat", path);
+    if (newest_of_several && st.st_size <= LOG_HEADER)
+        return NULL;
+    set_last_log(control, (uint32_t)strtoul(name + 9, NULL, 10));
+    return plain_copy_file(env, path, name);
+}
+
+struct err *aria_copy_logs(struct copy_env *env, struct aria_control *control)
 {
     struct dirent **names = NULL;
     const int n = scandir(env->datadir->aria_log_dir, &names, is_aria_log, alphasort);
@@ -95,11 +121,11 @@ struct err *aria_copy_logs(struct copy_env *env)
         return err_os("%s: cannot list directory", env->datadir->aria_log_dir);
     struct err *e = NULL;
     for (int i = 0; i < n; i++) {
-        AUTO_FREE char *path = mem_printf("%s/%s", env->datadir->aria_log_dir, names[i]->d_name);
         if (!e)
-            e = plain_copy_file(env, path, names[i]->d_name);
+            e = copy_log(env, names[i]->d_name, n > 1 && i == n - 1, control);
         free(names[i]);
     }
     free(names);
-    return e;
+    TRY(e);
+    return store_control(env, control);
 }

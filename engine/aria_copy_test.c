@@ -117,36 +117,77 @@ static void half_written_control_file_is_read_again(void **state)
     b[40] ^= 1;
     write_bytes(f->data, "aria_log_control", b, SIZE);
     assert_int_equal(pthread_create(&thread, NULL, mend_later, f), 0);
-    struct err *e = aria_copy_control(&f->env);
+    struct aria_control control;
+    struct err *e = aria_control_read(&control, &f->env);
     pthread_join(thread, NULL);
     ok(e);
     b[40] ^= 1;
+    assert_int_equal(control.len, SIZE);
+    assert_memory_equal(control.bytes, b, SIZE);
+    archive_reader_free(archive_end(&f->archive));
+}
+
+/* Copies the logs there are; the control file in the archive must be whole and name this newest log. */
+static struct archive_reader *copy_logs(struct fixture *f, uint32_t last_log)
+{
+    struct aria_control control;
+    uint8_t b[SIZE];
+    char why[80];
+    make_control(b);
+    write_bytes(f->data, "aria_log_control", b, SIZE);
+    ok(aria_control_read(&control, &f->env));
+    ok(aria_copy_logs(&f->env, &control));
     struct archive_reader *r = archive_end(&f->archive);
     AUTO_FREE char *found = archived(r, "aria_log_control");
-    assert_memory_equal(found, b, SIZE);
-    archive_reader_free(r);
+    assert_true(aria_control_is_whole((const uint8_t *)found, SIZE, why));
+    assert_int_equal(le32(found + 41), last_log);
+    assert_memory_equal(found, b, 30);
+    assert_memory_equal(found + 34, b + 34, 7); /* the checkpoint */
+    assert_memory_equal(found + 45, b + 45, SIZE - 45);
+    return r;
 }
 
 static void logs_are_copied_and_nothing_else(void **state)
 {
     struct fixture *f = *state;
+    uint8_t two[8193] = {2};
     write_text(f->data, "aria_log.00000001", "one");
-    write_text(f->data, "aria_log.00000002", "two");
+    write_bytes(f->data, "aria_log.00000002", two, sizeof two);
     write_text(f->data, "aria_log.0000003", "short name");
     write_text(f->data, "aria_log.0000000x", "no number");
-    ok(aria_copy_logs(&f->env));
-    assert_int_equal(f->env.n_files, 2);
-    struct archive_reader *r = archive_end(&f->archive);
-    assert_int_equal(archive_reader_n_entries(r), 2);
+    struct archive_reader *r = copy_logs(f, 2);
+    assert_int_equal(f->env.n_files, 3);
+    assert_int_equal(archive_reader_n_entries(r), 3);
     assert_archived(r, "aria_log.00000001", "one");
-    assert_archived(r, "aria_log.00000002", "two");
+    assert_true(archive_reader_find(r, "aria_log.00000002") >= 0);
+    archive_reader_free(r);
+}
+
+static void newest_log_with_only_its_header_is_left_out(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t header[8192] = {2};
+    write_text(f->data, "aria_log.00000007", "seven");
+    write_bytes(f->data, "aria_log.00000008", header, sizeof header);
+    struct archive_reader *r = copy_logs(f, 7);
+    assert_int_equal(archive_reader_find(r, "aria_log.00000008"), -1);
+    archive_reader_free(r);
+}
+
+static void only_log_is_copied_whatever_its_size(void **state)
+{
+    struct fixture *f = *state;
+    write_text(f->data, "aria_log.00000003", "three");
+    struct archive_reader *r = copy_logs(f, 3);
+    assert_archived(r, "aria_log.00000003", "three");
     archive_reader_free(r);
 }
 
 static void missing_control_file_is_named(void **state)
 {
     struct fixture *f = *state;
-    error_is(aria_copy_control(&f->env), IO, "/data/aria_log_control: ");
+    struct aria_control control;
+    error_is(aria_control_read(&control, &f->env), IO, "/data/aria_log_control: ");
     archive_reader_free(archive_end(&f->archive));
 }
 
@@ -155,8 +196,12 @@ static void missing_control_file_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_damage_is_seen),        cmocka_unit_test(reason_is_given),
-        TEST(half_written_control_file_is_read_again), TEST(logs_are_copied_and_nothing_else),
+        cmocka_unit_test(every_damage_is_seen),
+        cmocka_unit_test(reason_is_given),
+        TEST(half_written_control_file_is_read_again),
+        TEST(logs_are_copied_and_nothing_else),
+        TEST(newest_log_with_only_its_header_is_left_out),
+        TEST(only_log_is_copied_whatever_its_size),
         TEST(missing_control_file_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,9 +224,10 @@ static struct err *under_block_ddl(void *ctx, bool may_let_go, bool *let_go)
 static struct err *under_block_commit(void *ctx)
 {
     struct backup *b = ctx;
-    TRY(aria_copy_control(&b->env));
+    struct aria_control control;
+    TRY(aria_control_read(&control, &b->env));
     TRY(plain_set_refresh(&b->plain));
-    TRY(aria_copy_logs(&b->env));
+    TRY(aria_copy_logs(&b->env, &control));
     TRY(coordinates_load(&b->coordinates, b->queries));
     TRY(catch_up(b, &b->span.to));
     tailer_end_at(b->tail, b->span.to);

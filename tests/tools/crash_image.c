@@ -197,8 +197,9 @@ static struct err *store_files(struct image *im)
         AUTO_FREE char *path = mem_printf("%s/%s", im->datadir.root, im->list.files[i].name);
         TRY(plain_copy_file(&im->env, path, im->list.files[i].name));
     }
-    TRY(aria_copy_control(&im->env));
-    return aria_copy_logs(&im->env);
+    struct aria_control control;
+    TRY(aria_control_read(&control, &im->env));
+    return aria_copy_logs(&im->env, &control);
 }
 
 static struct err *store_space_map(struct image *im)
