@@ -16,6 +16,11 @@ from harness.scenario import run
 TABLES = ("aria transactional=1", "aria transactional=0 row_format=dynamic", "aria transactional=0", "myisam delay_key_write=1",
           "myisam", "aria transactional=1 checksum=1")
 
+# Not truncated: MariaDB 10.11.19 does not reliably recover a transactional Aria table into which many rows are inserted while
+# it is empty. Killed under this load with TRUNCATE, without any backup, 8 servers of 44 crashed in the recovery of Aria or
+# came up with a corrupt table ("Undo phase failed", SIGSEGV, "Corrupt"); without TRUNCATE none of 21.
+TRANSACTIONAL = "aria transactional=1"
+
 
 class Writers:
     """Large statements, each on its own table, so that a statement's pages reach the disk while it runs."""
@@ -44,7 +49,7 @@ class Writers:
                     cursor.execute(self.statements(number, step))
                     step += 1
                     self.done[number] += 1
-                    if step % 40 == 0:
+                    if step % 40 == 0 and not TABLES[number].startswith(TRANSACTIONAL):
                         cursor.execute("truncate t%d" % number)
         except pymysql.err.MySQLError as e:
             self.errors.append(repr(e))
