@@ -93,7 +93,8 @@ class Bank(Writer):
             self.transaction(*self.transfer())
 
     def xa(self, statements):
-        name = "'%s-%d'" % (self.load.seed, self.random.randrange(1 << 40))
+        # one that was prepared when its server was killed keeps its name
+        name = "'%s-%d-%d'" % (self.load.seed, self.load.starts, self.random.randrange(1 << 40))
         self.run("xa start " + name)
         try:
             self.run(*statements)
@@ -232,6 +233,7 @@ class Load:
         self.formats = list(ROW_FORMATS)
         self.plain = ["myisam", "aria1", "aria0", "csv", "merge"]
         self.steps = [0] * len(writers)
+        self.starts = 0
         self.unlucky = 0
         self.errors = []
 
@@ -300,6 +302,7 @@ class Load:
 
     def start(self):
         self.stopping.clear()
+        self.starts += 1
         self.threads = [threading.Thread(target=self._work, args=(i, name), daemon=True)
                         for i, name in enumerate(self.writers)]
         for thread in self.threads:

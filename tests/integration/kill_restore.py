@@ -10,8 +10,8 @@ import signal
 import time
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
-from harness import proof
-from harness.load import Load
+from harness import check, proof
+from harness.load import Load, archive_options
 from harness.scenario import run
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -38,6 +38,13 @@ def kill_once(s, mbe, number, delay):
         s.check(done.status in (1, -number), "%s: %s", name, done)
         return False        # it had not begun yet
     s.check_equal(done.status, -number if number == signal.SIGKILL else 1, "%s: %s" % (name, done))
+    if number == signal.SIGKILL and not os.path.exists(os.path.join(target, MARKER)):
+        # it came when all was durable already: then it has to be a whole datadir
+        server = s.server("finished", flavour=mbe.server.flavour, datadir=target, defaults=os.path.join(target, "mbe-my.cnf"),
+                          options=archive_options(mbe.server.installation)).start()
+        s.check_none(check.health(server, s), name)
+        server.stop()
+        return False
     s.check(os.path.exists(os.path.join(target, MARKER)), "%s: no marker among %s", name, os.listdir(target))
     refused = mbe.restore(target, expect=4)
     s.check("not empty" in refused.err, "%s: %s", name, refused)
