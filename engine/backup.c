@@ -178,16 +178,12 @@ static struct err *copy_others(struct backup *b)
 
 /* --- phase 3: the lock window --- */
 
-/* Everything that is in the redo by now is in the spool afterwards. */
-static struct err *catch_up(struct backup *b, lsn_t *lsn)
+/* Everything up to lsn is in the spool afterwards. With innodb_flush_log_at_trx_commit=1 the statement makes the log durable,
+ * so that the tail may read it; with 0 and 2 only the server's own flush does, once a second (MariaDB 10.11.19). */
+static struct err *drain(struct backup *b, lsn_t lsn)
 {
-    uint64_t current;
-    TRY(conn_status_u64(b->queries, &current, "Innodb_lsn_current"));
-    /* With innodb_flush_log_at_trx_commit other than 1 nobody else may flush the log that far for a second. */
     TRY(conn_exec(b->queries, "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS"));
-    TRY(tailer_wait(b->tail, current, TAIL_WAIT_SECONDS));
-    *lsn = current;
-    return NULL;
+    return tailer_wait(b->tail, lsn, TAIL_WAIT_SECONDS);
 }
 
 /* A table that a waiting DDL holds could not be flushed by the server: coming again helps, mostly. */
@@ -210,13 +206,14 @@ static void look_for_unclosed(struct backup *b, bool may_let_go, bool *let_go)
 static struct err *under_block_ddl(void *ctx, bool may_let_go, bool *let_go)
 {
     struct backup *b = ctx;
-    lsn_t lsn;
+    uint64_t lsn;
     TRY(list_again(b));
     TRY(plain_set_sync(&b->plain, &b->listing, PLAIN_FLUSHED));
     look_for_unclosed(b, may_let_go, let_go);
     if (*let_go)
         return NULL;
-    TRY(catch_up(b, &lsn));
+    TRY(conn_status_u64(b->queries, &lsn, "Innodb_lsn_current"));
+    TRY(drain(b, lsn));
     return space_settle(&b->spaces, &b->listing, b->queries, &b->ghosts);
 }
 
@@ -229,7 +226,7 @@ static struct err *under_block_commit(void *ctx)
     TRY(plain_set_refresh(&b->plain));
     TRY(aria_copy_logs(&b->env, &control));
     TRY(coordinates_load(&b->coordinates, b->queries));
-    TRY(catch_up(b, &b->span.to));
+    TRY(conn_status_u64(b->queries, &b->span.to, "Innodb_lsn_current"));
     tailer_end_at(b->tail, b->span.to);
     return NULL;
 }
@@ -309,6 +306,9 @@ static struct err *store_redo(struct backup *b)
     const lsn_t wanted = b->span.to;
     AUTO_FREE char *map = NULL;
     progress_phase(b->options->progress, "redo", wanted - b->span.from);
+    TRY(drain(
+        b,
+        wanted)); /* B3: the redo up to there does not change any more, so no lock is needed to wait for it */
     err_free(tailer_stop(
         b->tail)); /* it has reached the end of the backup; a later error is none of ours */
     const struct file_ops *ops = tailer_ops(b->tail);

@@ -302,7 +302,7 @@ static struct err *look_around(struct tailer *t)
 
 static struct err *follow(struct tailer *t)
 {
-    while (!atomic_load(&t->stop)) {
+    while (!atomic_load(&t->stop) && atomic_load(&t->lsn) < atomic_load(&t->end_lsn)) {
         bool progress;
         TRY(step(t, &progress));
         if (progress)
@@ -449,7 +449,6 @@ void tailer_ops_release(struct tailer *t)
 void tailer_end_at(struct tailer *t, lsn_t lsn)
 {
     atomic_store(&t->end_lsn, lsn);
-    atomic_store(&t->stop, true);
 }
 
 struct err *tailer_stop(struct tailer *t)

@@ -43,9 +43,9 @@ struct err *tailer_wait(struct tailer *t, lsn_t lsn, double timeout_seconds) MUS
 /* The table of file records up to tailer_lsn, locked until tailer_ops_release (the tail pauses meanwhile). */
 const struct file_ops *tailer_ops(struct tailer *t);
 void tailer_ops_release(struct tailer *t);
-/* The backup ends at this LSN: file records of later mini-transactions stay out of the table, and the thread ends soon; does
- * not wait for it. To be called before the locks are let go: the thread may be in the middle of a look at the log, and what
- * it reads there can hold the DDL that waited for them. */
+/* The backup ends at this LSN: file records of later mini-transactions stay out of the table, and the thread ends when it is
+ * there (tailer_wait). To be called before the locks are let go: the thread may be in the middle of a look at the log, and
+ * what it reads there can hold the DDL that waited for them. */
 void tailer_end_at(struct tailer *t, lsn_t lsn);
 /* Ends the thread; the table of file records may be read without locking from then on. */
 struct err *tailer_stop(struct tailer *t) MUST_CHECK;

@@ -320,6 +320,26 @@ static void file_records_behind_the_end_stay_out(void **state)
     tailer_ops_release(f->tail);
 }
 
+/* The locks are gone before the log is flushed that far: the tail goes on to the end it was given, and no further. */
+static void tail_goes_on_to_the_end_and_stops_there(void **state)
+{
+    struct fixture *f = *state;
+    make_log(f->log, FIRST, FIRST);
+    put_mtrs(f->log, FIRST, FIRST, 0, 10);
+    fake_server.flushed = FIRST + 2 * MTR;
+    start(f);
+    wait_for(f, FIRST + 2 * MTR);
+    tailer_end_at(f->tail, FIRST + 6 * MTR);
+    clock_sleep_ms(60);
+    assert_int_equal(tailer_lsn(f->tail), FIRST + 2 * MTR);
+    fake_server.flushed = FIRST + 6 * MTR;
+    wait_for(f, FIRST + 6 * MTR);
+    fake_server.flushed = FIRST + 10 * MTR;
+    clock_sleep_ms(60);
+    assert_int_equal(tailer_lsn(f->tail), FIRST + 6 * MTR);
+    ok(tailer_stop(f->tail));
+}
+
 static void dead_server_ends_the_tail(void **state)
 {
     struct fixture *f = *state;
@@ -363,6 +383,7 @@ int main(void)
         TEST(second_lap_is_not_taken_for_the_first),
         TEST(file_records_fill_the_table),
         TEST(file_records_behind_the_end_stay_out),
+        TEST(tail_goes_on_to_the_end_and_stops_there),
         TEST(dead_server_ends_the_tail),
         TEST(waiting_in_vain_ends),
         TEST(file_that_is_no_log_is_refused),
