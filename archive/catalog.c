@@ -129,8 +129,7 @@ static struct err *check_marker(const char *repo)
  * what was left by a run that was killed while it wrote the marker. */
 static bool is_harmless(const char *name)
 {
-    return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "lost+found") ||
-           !strcmp(name, MARKER ".tmp");
+    return !strcmp(name, "lost+found") || !strcmp(name, MARKER ".tmp");
 }
 
 /* *may: there is no directory, or one with nothing in it. */
@@ -140,11 +139,13 @@ static struct err *may_become_repository(const char *repo, bool *may)
     *may = true;
     if (!d)
         return errno == ENOENT ? NULL : err_os("%s: cannot open directory", repo);
-    for (const struct dirent *de; (de = readdir(d));)
+    const struct dirent *de;
+    struct err *e;
+    while (!(e = file_next_entry(&de, d, repo)) && de)
         if (!is_harmless(de->d_name))
             *may = false;
     closedir(d);
-    return NULL;
+    return e;
 }
 
 static struct err *open_or_create(const char *repo)
@@ -180,7 +181,9 @@ static struct err *scan(const char *repo, char *(*take)(const char *repo, const 
     DIR *d = opendir(repo);
     if (!d)
         return err_os("%s: cannot open directory", repo);
-    for (const struct dirent *de; (de = readdir(d));) {
+    const struct dirent *de;
+    struct err *e;
+    while (!(e = file_next_entry(&de, d, repo)) && de) {
         char *name = take(repo, de->d_name);
         if (!name)
             continue;
@@ -188,7 +191,7 @@ static struct err *scan(const char *repo, char *(*take)(const char *repo, const 
         (*names)[(*n)++] = name;
     }
     closedir(d);
-    return NULL;
+    return e;
 }
 
 /* ---- listing ---- */

@@ -165,20 +165,14 @@ struct err *file_replace(const char *path, const void *data, size_t n, mode_t mo
     return file_fsync_dir(slash ? dir : ".");
 }
 
-struct err *file_dir_is_empty(const char *dir, bool *empty)
+struct err *file_next_entry(const struct dirent **entry, DIR *d, const char *dir)
 {
-    DIR *d = opendir(dir);
-    if (!d && errno == ENOENT) {
-        *empty = true;
-        return NULL;
-    }
-    if (!d)
-        return err_os("%s: cannot open directory", dir);
-    *empty = true;
-    for (const struct dirent *de; (de = readdir(d));)
-        if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
-            *empty = false;
-    closedir(d);
+    do {
+        errno = 0;
+        *entry = readdir(d);
+        if (!*entry)
+            return errno ? err_os("%s: cannot read the directory", dir) : NULL;
+    } while (!strcmp((*entry)->d_name, ".") || !strcmp((*entry)->d_name, ".."));
     return NULL;
 }
 

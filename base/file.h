@@ -3,6 +3,7 @@
 #ifndef MBE_BASE_FILE_H
 #define MBE_BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,8 +32,9 @@ struct err *file_remove_tree(const char *path) MUST_CHECK;
 struct err *file_read_all(char **data, size_t *len, const char *path, size_t max) MUST_CHECK;
 /* Writes and fsyncs `path` by way of a temporary name and rename, then fsyncs the directory. */
 struct err *file_replace(const char *path, const void *data, size_t n, mode_t mode) MUST_CHECK;
-/* *empty: the directory is absent or has no entry. */
-struct err *file_dir_is_empty(const char *dir, bool *empty) MUST_CHECK;
+/* Next entry of an open directory but "." and "..", borrowed until the next call; NULL at the end. A listing that breaks off
+ * is an error, never a short list. `dir` is for messages. */
+struct err *file_next_entry(const struct dirent **entry, DIR *d, const char *dir) MUST_CHECK;
 /* Whether `name` is a safe relative path: not empty, not absolute, no empty, "." or ".." component,
  * no NUL, < 4096. */
 bool file_name_is_safe(const char *name);

@@ -82,9 +82,6 @@ static void failures_name_the_path_and_carry_errno(void **state)
     expect(file_open(&fd, dir, O_WRONLY, 0), EISDIR, "d: cannot open: Is a directory");
     OK(file_replace(file, "x", 1, 0600));
     expect(file_mkdirs(file, 0700), 0, "plain: is not a directory");
-    bool empty;
-    expect(file_dir_is_empty(file, &empty), ENOTDIR,
-           "plain: cannot open directory: Not a directory");
 }
 
 static void a_full_device_is_told_by_every_way_to_write(void **state)
@@ -168,20 +165,45 @@ static void removing_a_tree_does_not_follow_links(void **state)
     OK(file_remove_tree(tree));
 }
 
-static void absent_and_empty_directories_are_empty(void **state)
+static void entries_of_a_directory_come_once_without_the_dots(void **state)
 {
     AUTO_FREE char *dir = in(state, "d");
     AUTO_FREE char *hidden = in(state, "d/.hidden");
-    bool empty = false;
-    OK(file_dir_is_empty(dir, &empty));
-    assert_true(empty);
+    AUTO_FREE char *plain = in(state, "d/plain");
+    const struct dirent *de;
+    int n_hidden = 0, n_plain = 0;
     OK(file_mkdirs(dir, 0700));
-    empty = false;
-    OK(file_dir_is_empty(dir, &empty));
-    assert_true(empty);
     OK(file_replace(hidden, "", 0, 0600));
-    OK(file_dir_is_empty(dir, &empty));
-    assert_false(empty);
+    OK(file_replace(plain, "", 0, 0600));
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (;;) {
+        OK(file_next_entry(&de, d, dir));
+        if (!de)
+            break;
+        n_hidden += !strcmp(de->d_name, ".hidden");
+        n_plain += !strcmp(de->d_name, "plain");
+        assert_true(n_hidden + n_plain <= 2 && de->d_name[1] != '\0');
+    }
+    assert_int_equal(n_hidden, 1);
+    assert_int_equal(n_plain, 1);
+    closedir(d);
+}
+
+/* What a failing disk does: the list must not just be short. */
+static void listing_that_breaks_off_is_an_error(void **state)
+{
+    AUTO_FREE char *dir = in(state, "d");
+    const struct dirent *de;
+    OK(file_mkdirs(dir, 0700));
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    const int other = open("/dev/null", O_RDONLY);
+    assert_true(other >= 0);
+    assert_true(dup2(other, dirfd(d)) >= 0);
+    expect(file_next_entry(&de, d, dir), ENOTDIR, "d: cannot read the directory: Not a directory");
+    close(other);
+    closedir(d);
 }
 
 static void only_names_that_stay_below_are_safe(void **state)
@@ -216,7 +238,8 @@ int main(void)
         SCRATCH_TEST(replace_that_fails_keeps_the_old_content),
         SCRATCH_TEST(directories_are_made_all_the_way_and_again),
         SCRATCH_TEST(removing_a_tree_does_not_follow_links),
-        SCRATCH_TEST(absent_and_empty_directories_are_empty),
+        SCRATCH_TEST(entries_of_a_directory_come_once_without_the_dots),
+        SCRATCH_TEST(listing_that_breaks_off_is_an_error),
         cmocka_unit_test(only_names_that_stay_below_are_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,8 @@ static void add_string(char ***list, size_t *n, size_t *cap, char *s)
 
 /* A directory or file named by a server variable, as it is reached from here: relative names start at the datadir, and
  * what lies below the server's datadir lies below ours when --datadir shows it at another place. */
+enum { STRANGE_DEPTH_MAX = 32 };
+
 static char *resolve(const struct datadir *d, const struct server_info *s, const char *name)
 {
     const size_t n = strlen(s->datadir);
@@ -117,7 +119,8 @@ struct err *datadir_resolve(struct datadir *out, const struct server_info *s, co
     out->root = realpath(root ? root : s->datadir, NULL);
     if (!out->root)
         return err_hint(
-            err_os("%s: cannot find the datadir", root ? root : s->datadir),
+            err_make(REFUSED, "%s: cannot find the datadir: %s", root ? root : s->datadir,
+                     strerror(errno)),
             "mbe must run on the server's machine, as a user who may read the datadir.");
     out->undo_dir = resolve(out, s, s->innodb_undo_directory);
     out->log_dir = resolve(out, s, s->innodb_log_group_home_dir);
@@ -219,6 +222,58 @@ static struct err *add_linked_space(struct listing *l, const char *isl_path)
     return NULL;
 }
 
+/* A directory inside a database directory is nobody's that we know: all of it is copied as it is, and reported. */
+static struct err *list_strange(struct listing *l, const struct datadir *d, const char *rel,
+                                int depth)
+{
+    AUTO_FREE char *dir = mem_printf("%s/%s", d->root, rel);
+    if (depth > STRANGE_DEPTH_MAX)
+        return err_make(IO, "%s: directories are nested too deeply", dir);
+    DIR *h = opendir(dir);
+    if (!h && errno == ENOENT)
+        return NULL;
+    if (!h)
+        return err_os("%s: cannot open directory", dir);
+    const struct dirent *de;
+    struct err *e;
+    while (!(e = file_next_entry(&de, h, dir)) && de) {
+        AUTO_FREE char *path = mem_printf("%s/%s", rel, de->d_name);
+        if (de->d_type == DT_DIR) {
+            e = list_strange(l, d, path, depth + 1);
+            if (e)
+                break;
+            continue;
+        }
+        add_file(l, mem_strdup(path));
+        struct listed_file *f = &l->files[l->n_files - 1];
+        f->known = false;
+        f->unit_len = (uint32_t)strlen(f->name);
+    }
+    closedir(h);
+    return e;
+}
+
+static struct err *list_entry(struct listing *l, const struct datadir *d, const char *db,
+                              const struct dirent *de)
+{
+    const char *f = de->d_name;
+    AUTO_FREE char *name = mem_printf("%s/%s", db, f);
+    if (de->d_type == DT_DIR)
+        return list_strange(l, d, name, 1);
+    if (ends_with(f, ".ibd")) {
+        add_space(l, (struct listed_space){.name = mem_strdup(name),
+                                           .path = mem_printf("%s/%s", d->root, name)});
+        return NULL;
+    }
+    if (!strncmp(f, "#sql", 4) || ends_with(f, ".cfg"))
+        return NULL; /* work files of running DDL; export metadata of FLUSH ... FOR EXPORT */
+    add_file(l, mem_strdup(name));
+    if (!ends_with(f, ".isl"))
+        return NULL;
+    AUTO_FREE char *isl = mem_printf("%s/%s", d->root, name);
+    return add_linked_space(l, isl);
+}
+
 static struct err *list_database(struct listing *l, const struct datadir *d, const char *db)
 {
     AUTO_FREE char *dir = mem_printf("%s/%s", d->root, db);
@@ -227,26 +282,10 @@ static struct err *list_database(struct listing *l, const struct datadir *d, con
         return NULL; /* dropped meanwhile */
     if (!h)
         return err_os("%s: cannot open directory", dir);
-    struct err *e = NULL;
-    for (const struct dirent *de; !e && (de = readdir(h));) {
-        const char *f = de->d_name;
-        if (f[0] == '.' && (!f[1] || (f[1] == '.' && !f[2])))
-            continue;
-        if (de->d_type == DT_DIR)
-            continue;
-        if (ends_with(f, ".ibd")) {
-            add_space(l, (struct listed_space){.name = mem_printf("%s/%s", db, f),
-                                               .path = mem_printf("%s/%s", dir, f)});
-            continue;
-        }
-        if (!strncmp(f, "#sql", 4) || ends_with(f, ".cfg"))
-            continue; /* work files of running DDL; export metadata of FLUSH ... FOR EXPORT */
-        if (ends_with(f, ".isl")) {
-            AUTO_FREE char *isl = mem_printf("%s/%s", dir, f);
-            e = add_linked_space(l, isl);
-        }
-        add_file(l, mem_printf("%s/%s", db, f));
-    }
+    const struct dirent *de;
+    struct err *e;
+    while (!(e = file_next_entry(&de, h, dir)) && de && !(e = list_entry(l, d, db, de)))
+        ;
     closedir(h);
     return e;
 }
@@ -272,7 +311,9 @@ static struct err *list_undo(struct listing *l, const struct datadir *d)
     DIR *h = opendir(d->undo_dir);
     if (!h)
         return err_os("%s: cannot open directory", d->undo_dir);
-    for (const struct dirent *de; (de = readdir(h));) {
+    const struct dirent *de;
+    struct err *e;
+    while (!(e = file_next_entry(&de, h, d->undo_dir)) && de) {
         const char *f = de->d_name;
         if (strncmp(f, "undo", 4) || strlen(f) != 7 || strspn(f + 4, "0123456789") != 3)
             continue;
@@ -280,7 +321,7 @@ static struct err *list_undo(struct listing *l, const struct datadir *d)
                                            .path = mem_printf("%s/%s", d->undo_dir, f)});
     }
     closedir(h);
-    return NULL;
+    return e;
 }
 
 /* Every directory is a database to the server, but for those that serve another purpose: its own, or a repository of ours. */
@@ -299,12 +340,20 @@ static struct err *list_root(struct listing *l, const struct datadir *d)
     DIR *h = opendir(d->root);
     if (!h)
         return err_os("%s: cannot open directory", d->root);
-    for (const struct dirent *de; (de = readdir(h));) {
+    const struct dirent *de;
+    struct err *e;
+    while (!(e = file_next_entry(&de, h, d->root)) && de) {
         const char *f = de->d_name;
         AUTO_FREE char *path = mem_printf("%s/%s", d->root, f);
         struct stat st;
-        if (f[0] == '.' || f[0] == '#' || stat(path, &st))
+        if (f[0] == '.' || f[0] == '#')
             continue;
+        if (stat(path, &st)) {
+            if (errno == ENOENT)
+                continue; /* gone meanwhile, or a link to nowhere */
+            e = err_os("%s: cannot stat", path);
+            break;
+        }
         if (S_ISDIR(st.st_mode) && is_database(d, f, path))
             add_string(&l->dirs, &l->n_dirs, &l->cap_dirs, mem_strdup(f));
         for (size_t i = 0; i < sizeof kept_in_root / sizeof kept_in_root[0]; i++)
@@ -316,7 +365,7 @@ static struct err *list_root(struct listing *l, const struct datadir *d)
     closedir(h);
     if (l->n_dirs)
         qsort(l->dirs, l->n_dirs, sizeof *l->dirs, by_string);
-    return NULL;
+    return e;
 }
 
 struct err *listing_make(struct listing *out, const struct datadir *d)

@@ -121,7 +121,7 @@ static void missing_datadir_is_named(void **state)
     AUTO_FREE char *missing = mem_printf("%s/none", dir);
     struct err *e = datadir_resolve(&d, &s, missing);
     assert_non_null(e->hint);
-    error_is(e, IO, "/none: cannot find the datadir: No such file or directory");
+    error_is(e, REFUSED, "/none: cannot find the datadir: No such file or directory");
     datadir_fini(&d);
     remove_dir(dir);
 }
@@ -190,6 +190,27 @@ static void listing_takes_what_belongs_to_a_backup(void **state)
     remove_dir(dir);
 }
 
+/* Whatever a user put there is copied and reported, though no table is in it. */
+static void directory_inside_a_database_is_listed_as_unknown_files(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    write_text(dir, "ibdata1", "");
+    write_text(dir, "db/strange.MYD/deep/t.ibd", "x");
+    write_text(dir, "db/strange.MYD/a.MYI", "x");
+    struct server_info s = server_at(dir);
+    struct datadir d = resolved(&s, NULL);
+    struct listing l;
+    ok(listing_make(&l, &d));
+    assert_non_null(listed(&l, "db/strange.MYD/deep/t.ibd"));
+    assert_false(listed(&l, "db/strange.MYD/deep/t.ibd")->known);
+    assert_false(listed(&l, "db/strange.MYD/a.MYI")->known);
+    assert_null(listed_space(&l, "db/strange.MYD/deep/t.ibd"));
+    listing_fini(&l);
+    datadir_fini(&d);
+    remove_dir(dir);
+}
+
 static void files_of_one_table_are_neighbours(void **state)
 {
     (void)state;
@@ -212,6 +233,7 @@ int main(void)
         cmocka_unit_test(two_data_files_of_one_name_are_refused),
         cmocka_unit_test(missing_datadir_is_named),
         cmocka_unit_test(listing_takes_what_belongs_to_a_backup),
+        cmocka_unit_test(directory_inside_a_database_is_listed_as_unknown_files),
         cmocka_unit_test(files_of_one_table_are_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,19 +48,18 @@ static struct err *check_empty(const char *dir)
     DIR *d = opendir(dir);
     if (!d)
         return err_os("%s: cannot open directory", dir);
-    struct err *e = NULL;
-    for (const struct dirent *de; !e && (de = readdir(d));) {
-        if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, "..") ||
-            !strcmp(de->d_name, "lost+found"))
-            continue;
-        AUTO_FREE char *marker = mem_printf("%s/" TARGET_MARKER, dir);
-        e = err_make(REFUSED, "%s: the target directory is not empty", dir);
-        e = access(marker, F_OK) == 0
-                ? err_hint(e, "An earlier restore into it did not finish. Remove it and try again.")
-                : err_hint(e, "mbe restores only into an empty or absent directory.");
-    }
+    const struct dirent *de;
+    struct err *e;
+    while (!(e = file_next_entry(&de, d, dir)) && de && !strcmp(de->d_name, "lost+found"))
+        ;
     closedir(d);
-    return e;
+    if (e || !de)
+        return e;
+    AUTO_FREE char *marker = mem_printf("%s/" TARGET_MARKER, dir);
+    return err_hint(err_make(REFUSED, "%s: the target directory is not empty", dir), "%s",
+                    access(marker, F_OK) == 0
+                        ? "An earlier restore into it did not finish. Remove it and try again."
+                        : "mbe restores only into an empty or absent directory.");
 }
 
 static struct err *set_owner(const struct target *t, int fd, const char *path)

@@ -70,7 +70,7 @@ def least_privileges(s, source):
 
 def datadir_cases(s, source, mbe):
     base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
-    backup_case(s, mbe, "absent datadir", [*base, "--datadir=" + s.path("no-such")], OPERATION_FAILED,
+    backup_case(s, mbe, "absent datadir", [*base, "--datadir=" + s.path("no-such")], REFUSED,
                 "no-such")
     os.mkdir(s.path("empty"))
     backup_case(s, mbe, "empty datadir", [*base, "--datadir=" + s.path("empty")], REFUSED, "empty")
