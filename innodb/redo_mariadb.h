@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "innodb/types.h"
+#include "innodb/redo_record.h"
 
 enum {
     REDO_START_OFFSET = 12288, /* of the first payload byte in ib_logfile0 */
@@ -67,15 +67,6 @@ enum redo_ext {
 #define REDO_EXT(id, name, apply) REDO_EXT_##name = (id),
 #define REDO_FILE(id, name)
 #include "innodb/redo_mariadb.def"
-};
-
-struct redo_record {
-    enum redo_type type;
-    space_id_t space;
-    page_no_t page;
-    bool same_page;      /* continues the running offset of the record before it */
-    const uint8_t *body; /* behind the ids; borrowed from the log buffer */
-    uint32_t body_len;
 };
 
 /* "WRITE", "INSERT_HEAP_DYNAMIC" ("EXTENDED" for a subtype that is in no table), "FILE_RENAME";
