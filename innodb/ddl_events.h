@@ -75,8 +75,8 @@ struct ddl_events {
  * that is too short for what it is; nothing of its mini-transaction is to be relied on then. */
 struct err *ddl_events_mtr(struct ddl_events *e, const struct redo_record *recs, size_t n,
                            lsn_t start, lsn_t end) MUST_CHECK;
-/* The same for callers that do not hold all records at once: any number of _record, then _end. `end` of _record may be
- * any LSN not below the start of the mini-transaction; that of _end counts for births. */
+/* The same for callers that do not hold all records at once: any number of _record, then _end, each with the end of the
+ * mini-transaction. */
 struct err *ddl_events_record(struct ddl_events *e, const struct redo_record *rec,
                               lsn_t end) MUST_CHECK;
 void ddl_events_end(struct ddl_events *e, lsn_t end);
