@@ -19,10 +19,9 @@ struct court {
     bool *has_file;      /* for each row of the dictionary */
     bool *kept;          /* for each copy */
     struct map64 copies; /* id -> position of its newest copy */
-    size_t *older; /* for each copy: position of the one before it of the same id, or NO_COPY */
+    size_t
+        *older; /* for each copy: position of the one before it of the same id, or MYSQL_NO_COPY */
 };
-
-#define NO_COPY SIZE_MAX
 
 bool mysql_is_undo_id(space_id_t id)
 {
@@ -41,7 +40,8 @@ static void index_copies(struct court *k)
     const struct mysql_evidence *e = k->evidence;
     for (size_t i = 0; i < e->n_copies; i++) {
         uint64_t before;
-        k->older[i] = map64_get(&k->copies, e->copies[i].id, &before) ? (size_t)before : NO_COPY;
+        k->older[i] =
+            map64_get(&k->copies, e->copies[i].id, &before) ? (size_t)before : MYSQL_NO_COPY;
         map64_put(&k->copies, e->copies[i].id, i);
     }
 }
@@ -51,7 +51,7 @@ static const struct copied_space *copy_of(const struct court *k, const struct my
     uint64_t newest;
     if (!map64_get(&k->copies, f->id, &newest))
         return NULL;
-    for (size_t i = newest; i != NO_COPY; i = k->older[i]) {
+    for (size_t i = newest; i != MYSQL_NO_COPY; i = k->older[i]) {
         const struct copied_space *c = &k->evidence->copies[i];
         if (!c->dropped && same_file(f, c->stamp.dev, c->stamp.inode) &&
             c->first_page == f->listed->first_page)
@@ -96,6 +96,7 @@ static void rule_on(struct court *k, const struct mysql_file *f)
     const struct ddl_space *s = ddl_events_find(e->events, f->id);
     const struct copied_space *c = copy_of(k, f);
     struct mysql_ruling *r = add(k->verdict, (struct mysql_ruling){.id = f->id, .file = f});
+    r->copy = c ? (size_t)(c - e->copies) : MYSQL_NO_COPY;
     if (!c && is_in_redo(f->id, s)) {
         r->fate = MYSQL_BUILD;
         r->why = "all of it is in the redo";
@@ -104,7 +105,6 @@ static void rule_on(struct court *k, const struct mysql_file *f)
         k->verdict->copy_bytes += f->size;
     } else {
         r->fate = MYSQL_KEEP;
-        r->copy = (size_t)(c - e->copies);
         k->kept[r->copy] = true;
     }
 }

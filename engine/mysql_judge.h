@@ -87,8 +87,10 @@ struct mysql_ruling {
     const char *path;              /* with file NULL: borrowed from the dictionary */
     enum mysql_fate fate;
     const char *why; /* static; NULL with KEEP and PASS_OVER */
-    size_t copy;     /* KEEP: its position */
+    size_t
+        copy; /* position of the copy to keep; COPY: of the one that is condemned, or MYSQL_NO_COPY */
 };
+#define MYSQL_NO_COPY SIZE_MAX
 
 struct mysql_verdict {
     struct mysql_ruling *rulings; /* one for each file, and for what is built without one */

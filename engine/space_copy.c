@@ -482,22 +482,33 @@ static struct err *queue_work(void *ctx, bool *more)
     return job_range(q->set, j, range);
 }
 
-struct err *space_set_copy_all(struct space_set *s, const struct listing *list)
+struct err *space_set_copy_these(struct space_set *s, const struct listed_space *const *spaces,
+                                 size_t n)
 {
     struct copy_queue q = {.set = s, .n_jobs = 0};
-    q.jobs = mem_alloc(list->n_spaces * sizeof *q.jobs);
+    q.jobs = mem_alloc((n + 1) * sizeof *q.jobs);
     pthread_mutex_init(&q.lock, NULL);
-    for (size_t i = 0; i < list->n_spaces; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct stat st;
-        if (stat(list->spaces[i].path, &st))
+        if (stat(spaces[i]->path, &st))
             st.st_size = 0; /* vanished, or unreadable: opening it will tell */
-        job_init(&q.jobs[q.n_jobs++], s, &list->spaces[i], SPACE_COPY_ONCE, (uint64_t)st.st_size);
+        job_init(&q.jobs[q.n_jobs++], s, spaces[i], SPACE_COPY_ONCE, (uint64_t)st.st_size);
     }
     struct err *e = workers_run(s->env->parallel, queue_work, &q);
     for (size_t i = 0; i < q.n_jobs; i++)
         job_fini(&q.jobs[i]);
     free(q.jobs);
     pthread_mutex_destroy(&q.lock);
+    return e;
+}
+
+struct err *space_set_copy_all(struct space_set *s, const struct listing *list)
+{
+    const struct listed_space **spaces = mem_alloc((list->n_spaces + 1) * sizeof *spaces);
+    for (size_t i = 0; i < list->n_spaces; i++)
+        spaces[i] = &list->spaces[i];
+    struct err *e = space_set_copy_these(s, spaces, list->n_spaces);
+    free(spaces);
     return e;
 }
 

@@ -17,6 +17,9 @@
 
 /* Copies every listed space whose id is not copied yet, with env->parallel threads. */
 struct err *space_set_copy_all(struct space_set *s, const struct listing *list) MUST_CHECK;
+/* The same for these n spaces only. */
+struct err *space_set_copy_these(struct space_set *s, const struct listed_space *const *spaces,
+                                 size_t n) MUST_CHECK;
 /* Copies one listed space; with AGAIN, in place of an earlier copy. One thread. */
 struct err *space_set_copy_one(struct space_set *s, const struct listed_space *space,
                                enum space_copy_mode mode) MUST_CHECK;

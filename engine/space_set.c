@@ -70,6 +70,8 @@ struct copied_space *space_set_find(const struct space_set *s, space_id_t id)
 
 void space_set_drop_at(struct space_set *s, size_t item)
 {
+    if (s->items[item].dropped)
+        return;
     archive_entry_drop(s->env->writer, s->items[item].entry);
     s->items[item].dropped = true;
 }
@@ -179,7 +181,7 @@ struct err *space_set_rename(struct space_set *s, size_t item, const char *name)
     struct copied_space *c = &s->items[item];
     set_path(&c->attr, name);
     if (!file_name_is_safe(c->attr.path))
-        return err_make(CORRUPT, "the redo names space %" PRIu32 " \"%s\"", c->id, name);
+        return err_make(CORRUPT, "space %" PRIu32 " is named \"%s\"", c->id, name);
     return archive_entry_set(s->env->writer, c->entry, &c->attr);
 }
 
@@ -214,6 +216,12 @@ struct err *space_head_read(struct space_head *out, const char *path)
         return NULL;
     }
     TRY(e);
+    struct stat st;
+    if (fstat(fd, &st))
+        return err_os("%s: cannot stat", path);
+    out->dev = st.st_dev;
+    out->inode = st.st_ino;
+    out->size = (uint64_t)st.st_size;
     TRY(file_pread(fd, head, sizeof head, 0, &got, path));
     out->absent = got < sizeof head;
     out->zero = !out->absent && bytes_are_zero(head, sizeof head);
@@ -229,10 +237,14 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+bool space_stamp_is_of(const struct copied_space *c, const struct stat *st)
+{
+    return c->stamp.proves && st->st_dev == c->stamp.dev && st->st_ino == c->stamp.inode &&
+           same_time(st->st_mtim, c->stamp.mtime) && same_time(st->st_ctim, c->stamp.ctime);
+}
+
 bool space_is_untouched(const struct copied_space *c, const char *path)
 {
     struct stat st;
-    return c->stamp.proves && !stat(path, &st) && st.st_dev == c->stamp.dev &&
-           st.st_ino == c->stamp.inode && same_time(st.st_mtim, c->stamp.mtime) &&
-           same_time(st.st_ctim, c->stamp.ctime);
+    return !stat(path, &st) && space_stamp_is_of(c, &st);
 }

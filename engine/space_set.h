@@ -93,10 +93,15 @@ struct space_head {
     bool zero; /* page 0 is all zero; then the rest is 0 */
     space_id_t id;
     lsn_t lsn; /* of page 0 */
+    dev_t dev; /* of the file that was read; 0 when there is none */
+    ino_t inode;
+    uint64_t size;
 };
 struct err *space_head_read(struct space_head *out, const char *path) MUST_CHECK;
 
 /* Whether the file cannot have been written since before it was copied. */
 bool space_is_untouched(const struct copied_space *c, const char *path);
+/* The same for a file of which this is known. */
+bool space_stamp_is_of(const struct copied_space *c, const struct stat *st);
 
 #endif
