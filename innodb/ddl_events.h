@@ -8,8 +8,9 @@
  *     never write segment headers. Not every bulk build logs an INDEX_LOAD (LOCK=SHARED, auxiliary tables of full-text
  *     indexes do not), but every index has its birth in the redo. Ignored: births without an index id, and ids from 2^60
  *     on: the change buffer's tree (page 4 of space 0) keeps its free list at byte 74.
- *     The root of a ROW_FORMAT=COMPRESSED table is created as a whole compressed image, its index id is written by
- *     ZIP_WRITE_HEADER.
+ *     The root of a ROW_FORMAT=COMPRESSED table is created as a whole compressed image (ZIP_PAGE_COMPRESS, or _NO_DATA with
+ *     innodb_log_compressed_pages=OFF) and gets its index id by ZIP_WRITE_HEADER. A LOCK=SHARED build in such a table leaves no
+ *     other trace in the redo.
  *   INIT_FILE_PAGE2 of page 0: from here on the redo alone can build the space. CREATE UNDO TABLESPACE logs no FILE_CREATE.
  *
  * Every LSN kept is the *end* of the mini-transaction, so "lsn > c" means "was not parsed when the log was parsed up to c".
