@@ -129,8 +129,7 @@ static struct err *lock(struct mysql_settle *s, double *waited, unsigned *attemp
 }
 
 /* Under the lock: the LSN of this moment, and which spaces are discarded. */
-static struct err *note_barrier(struct mysql_settle *s, const struct mysql_spaces *spaces,
-                                lsn_t lsn)
+static void note_barrier(struct mysql_settle *s, const struct mysql_spaces *spaces, lsn_t lsn)
 {
     space_id_t *discarded = mem_alloc((spaces->n + 1) * sizeof *discarded);
     size_t n = 0;
@@ -138,7 +137,6 @@ static struct err *note_barrier(struct mysql_settle *s, const struct mysql_space
         if (spaces->items[i].discarded)
             discarded[n++] = spaces->items[i].id;
     space_set_barrier(s->set, lsn, discarded, n);
-    return NULL;
 }
 
 /* M2 */
@@ -152,7 +150,7 @@ static struct err *barrier(struct mysql_settle *s, double *waited)
     TRY(s->calls.spaces(s->calls.ctx, &spaces));
     struct err *e = s->calls.unlock(s->calls.ctx);
     if (!e)
-        e = note_barrier(s, &spaces, lsn);
+        note_barrier(s, &spaces, lsn);
     mysql_spaces_fini(&spaces);
     TRY(e);
     log_debug(s->set->env->log, "lock", "no DDL at LSN %" PRIu64 ": waited %.3f s, held %.3f s",
@@ -352,7 +350,7 @@ static struct err *under_lock(struct mysql_settle *s, struct mysql_dict *dict)
     TRY(list_again(s));
     TRY(s->calls.spaces(s->calls.ctx, &dict->spaces));
     TRY(s->calls.datafiles(s->calls.ctx, &dict->datafiles));
-    TRY(note_barrier(s, &dict->spaces, lsn));
+    note_barrier(s, &dict->spaces, lsn);
     s->set->damage_may_wait = false;
     return judge_and_carry_out(s, dict);
 }
