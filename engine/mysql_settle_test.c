@@ -30,6 +30,8 @@ struct fixture {
     size_t n_rows, n_paths;
     void (*at_lock)(struct fixture *f); /* DDL that the lock waited for */
     const char *refuse;                 /* text of the error of end_lsn */
+    unsigned tail_looks;                /* how often the tail's LSN was asked for */
+    void (*at_third_look)(struct fixture *f);
 };
 
 /* The tail is the fixture's: there is one at a time. */
@@ -40,7 +42,10 @@ static struct fixture *current(const struct tailer *t)
 
 lsn_t tailer_lsn(const struct tailer *t)
 {
-    return current(t)->parsed;
+    struct fixture *f = current(t);
+    if (++f->tail_looks == 3 && f->at_third_look)
+        f->at_third_look(f);
+    return f->parsed;
 }
 
 lsn_t tailer_start_lsn(const struct tailer *t)
@@ -356,6 +361,25 @@ static void m4_a_copy_is_noted_with_the_tail_and_the_barrier_before_it(void **st
     abandon(f);
 }
 
+static void replace_file(struct fixture *f)
+{
+    put_space(f, "d/new", 5, 2);
+    rename_file(f, "d/new", "d/t.ibd");
+}
+
+/* What replaced the file when the tail was asked is in the copy: it was opened afterwards. */
+static void m4_the_tail_is_asked_before_the_file_is_opened(void **state)
+{
+    struct fixture *f = *state;
+    f->env.parallel = 1;
+    f->at_third_look = replace_file; /* ibdata1 is opened, ibdata1 is read, d/t.ibd is opened */
+    start_and_copy(f);
+    struct archive_reader *r = finish(f);
+    assert_int_equal(f->settle.times.final_copies, 0);
+    assert_has(r, "d/t.ibd", 5, 2);
+    archive_reader_free(r);
+}
+
 static void build_shared(struct fixture *f)
 {
     born(f, 5);
@@ -585,6 +609,7 @@ int main(void)
         TEST(nothing_happens_and_nothing_is_copied_twice),
         TEST(m2_to_m6_the_steps_come_in_this_order),
         TEST(m4_a_copy_is_noted_with_the_tail_and_the_barrier_before_it),
+        TEST(m4_the_tail_is_asked_before_the_file_is_opened),
         TEST(a_shared_index_build_the_lock_waited_for_is_in_the_backup),
         TEST(m5_a_round_leaves_nothing_to_be_copied_under_the_lock),
         TEST(m7_names_are_those_of_the_last_listing),

@@ -61,7 +61,7 @@ static lsn_t newest_birth(const struct ddl_space *s)
     return s->n_open ? s->open[s->n_open - 1].lsn : s->oldest_births;
 }
 
-static void forget_birth(struct ddl_space *s, unsigned i)
+static void forget_birth(struct ddl_space *s, size_t i)
 {
     memmove(&s->open[i], &s->open[i + 1], (s->n_open - i - 1) * sizeof s->open[0]);
     s->n_open--;
@@ -73,13 +73,14 @@ static void add_birth(struct ddl_space *s, uint64_t index_id, lsn_t lsn)
         s->oldest_births = s->open[0].lsn;
         forget_birth(s, 0);
     }
+    mem_grow(&s->open, &s->cap_open, s->n_open, sizeof *s->open);
     s->open[s->n_open++] = (struct ddl_birth){index_id, lsn};
     s->born = newest_birth(s);
 }
 
 static void clear_birth(struct ddl_space *s, uint64_t index_id)
 {
-    for (unsigned i = s->n_open; i-- > 0;)
+    for (size_t i = s->n_open; i-- > 0;)
         if (s->open[i].index_id == index_id)
             forget_birth(s, i);
     s->born = newest_birth(s);
@@ -258,8 +259,10 @@ struct err *ddl_events_mtr(struct ddl_events *e, const struct redo_record *recs,
 
 void ddl_events_fini(struct ddl_events *e)
 {
-    for (size_t i = 0; i < e->n; i++)
+    for (size_t i = 0; i < e->n; i++) {
         free(e->spaces[i].name);
+        free(e->spaces[i].open);
+    }
     free(e->spaces);
     free(e->roots);
     map64_fini(&e->index);

@@ -35,7 +35,7 @@
 #include "base/map64.h"
 #include "innodb/redo_record.h"
 
-enum { DDL_OPEN_BIRTHS = 8 };
+enum { DDL_OPEN_BIRTHS = 65 }; /* as many indexes as a table may have */
 
 /* LSNs: 0 if never seen. */
 struct ddl_space {
@@ -53,8 +53,8 @@ struct ddl_space {
     struct ddl_birth {
         uint64_t index_id;
         lsn_t lsn;
-    } open[DDL_OPEN_BIRTHS]; /* internal: oldest first */
-    unsigned n_open;         /* internal */
+    } * open;                /* internal: oldest first */
+    size_t n_open, cap_open; /* internal */
 };
 
 struct ddl_events {
