@@ -374,7 +374,8 @@ static void synthetic_log_holds_the_counters_and_nothing_else(void **state)
     enum { MANY = 100000 };
     struct redo_mysql_counter *counters = mem_alloc(MANY * sizeof *counters);
     for (uint64_t i = 0; i < MANY; i++)
-        counters[i] = (struct redo_mysql_counter){1000 + i * 77777777, i % 3, UINT64_MAX >> i % 64};
+        counters[i] = (struct redo_mysql_counter){
+            .table_id = 1000 + i * 77777777, .version = i % 3, .counter = UINT64_MAX >> i % 64};
     static const size_t sizes[] = {0, 1, 2, 30, 31, 32, 33, 500, 9999, MANY};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct redo_mysql_synthetic made;
@@ -392,7 +393,8 @@ static void synthetic_log_holds_the_counters_and_nothing_else(void **state)
 static void synthetic_log_is_these_bytes(void **state)
 {
     (void)state;
-    static const struct redo_mysql_counter counters[] = {{1063, 0, 7}, {1064, 1, 1000000}};
+    static const struct redo_mysql_counter counters[] = {
+        {.table_id = 1063, .counter = 7}, {.table_id = 1064, .version = 1, .counter = 1000000}};
     static const uint8_t payload[] = {0xBE, 0x84, 0x27, 0x00, 0x02, 0x07, 0xBE,
                                       0x84, 0x28, 0x01, 0x02, 0xCF, 0x42, 0x40};
     struct redo_mysql_synthetic made;
@@ -421,7 +423,7 @@ static void full_block_is_followed_by_an_empty_one(void **state)
     struct redo_mysql_counter counters[62];
     struct redo_mysql_synthetic made;
     for (size_t i = 0; i < 62; i++)
-        counters[i] = (struct redo_mysql_counter){1000, 3, 20000};
+        counters[i] = (struct redo_mysql_counter){.table_id = 1000, .version = 3, .counter = 20000};
     redo_mysql_synthetic_make(&made, UUID, 8192, "x", counters, 62);
     assert_int_equal(be16(made.bytes + 2048 + 4), 512);
     assert_int_equal(be16(made.bytes + 2560 + 4), 12);

@@ -275,7 +275,7 @@ static void damage_that_was_backed_up_is_named(void **state)
         {.lsn_to_shift = -1, .message = "do not hold the redo from LSN 50000 to"},
         {.lsn_from_shift = 1,
          .lsn_to_shift = 1,
-         .message = "mbe/redo: begins at LSN 50000, the manifest says 50001"},
+         .message = "mbe/redo: starts at LSN 50000, the manifest says 50001"},
         {.manifest = "{", .message = "manifest: line 1: "},
         {.manifest = "{\"server\": 1}", .message = "manifest: no text server.flavour"},
         {.manifest = "{\"server\": {\"flavour\": \"mariadb\", \"page_size\": \"16384\"}}",
