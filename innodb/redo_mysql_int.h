@@ -18,6 +18,11 @@
 
 #include "base/reader.h"
 
+enum {
+    COMPRESSED_MAX = 5, /* bytes */
+    MUCH_COMPRESSED64_MAX = 1 + 2 * COMPRESSED_MAX,
+};
+
 /* Past the end, or a first byte of 0xFF: sets ran_out and returns 0, as the rest of reader.h. */
 static inline uint32_t rd_compressed(struct reader *r)
 {
@@ -68,6 +73,41 @@ static inline uint64_t rd_much_compressed64(struct reader *r)
     rd_u8(r);
     const uint64_t high = rd_compressed(r);
     return high << 32 | rd_compressed(r);
+}
+
+/* Writes at most COMPRESSED_MAX bytes, returns how many. The forms for values near 2^32 are not made use of. */
+static inline size_t put_compressed(uint8_t *p, uint32_t v)
+{
+    if (v < 1u << 7) {
+        p[0] = (uint8_t)v;
+        return 1;
+    }
+    if (v < 1u << 14) {
+        put_be16(p, (uint16_t)(v | 0x8000));
+        return 2;
+    }
+    if (v < 1u << 21) {
+        p[0] = (uint8_t)(v >> 16 | 0xC0);
+        put_be16(p + 1, (uint16_t)v);
+        return 3;
+    }
+    if (v < 1u << 28) {
+        put_be32(p, v | 0xE0000000u);
+        return 4;
+    }
+    p[0] = 0xF0;
+    put_be32(p + 1, v);
+    return 5;
+}
+
+/* At most MUCH_COMPRESSED64_MAX bytes. */
+static inline size_t put_much_compressed64(uint8_t *p, uint64_t v)
+{
+    if (v >> 32 == 0)
+        return put_compressed(p, (uint32_t)v);
+    p[0] = 0xFF;
+    const size_t n = 1 + put_compressed(p + 1, (uint32_t)(v >> 32));
+    return n + put_compressed(p + n, (uint32_t)v);
 }
 
 #endif
