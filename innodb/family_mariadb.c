@@ -1,6 +1,7 @@
 /* innodb/family_mariadb.c: MariaDB 10.8+ as a redo family; see redo_family.h. The stored log is a linear log: see
  * redo_mariadb.h. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -95,42 +96,57 @@ static struct err *walk(const struct redo_source *log, lsn_t from, lsn_t to,
 
 /* --- one page --------------------------------------------------------------------------------- */
 
-static struct redo_page *page_of(struct redo_image *im)
+struct state {
+    struct redo_page page;
+    uint8_t *image;
+};
+
+static void *state_new(uint32_t page_size)
 {
-    struct redo_page *page = im->state;
-    page->image = im->page;
-    page->size = im->size;
-    page->zip = im->format->zip;
-    return page;
+    struct state *s = mem_zalloc(sizeof *s);
+    s->image = mem_alloc_aligned(page_size);
+    return s;
+}
+
+static void state_free(void *state)
+{
+    struct state *s = state;
+    free(s->image);
+    free(s);
 }
 
 static struct err *load(struct redo_image *im, const uint8_t *slot)
 {
+    struct state *s = im->state;
+    const struct space_format *f = im->format;
+    s->page = (struct redo_page){
+        .image = s->image, .size = f->zip ? f->physical : f->page_size, .zip = f->zip};
     if (!slot) {
-        memset(im->page, 0, im->size);
+        memset(s->image, 0, s->page.size);
         return NULL;
     }
-    if (page_is_encrypted(im->format, slot, im->no))
+    if (page_is_encrypted(f, slot, im->no))
         return err_make(REFUSED, "the page is encrypted, and mbe cannot apply redo to it yet");
-    if (page_is_compressed(im->format, slot))
-        return page_decompress(im->format, slot, im->page);
-    memcpy(im->page, slot, im->size);
+    if (page_is_compressed(f, slot))
+        return page_decompress(f, slot, s->image);
+    memcpy(s->image, slot, s->page.size);
     return NULL;
 }
 
 static const char *apply(struct redo_image *im, const struct redo_record *rec)
 {
-    struct redo_page *page = page_of(im);
+    struct state *s = im->state;
     if (!im->mtr_started)
-        page->offset = 0;
-    return redo_apply(page, rec);
+        s->page.offset = 0;
+    return redo_apply(&s->page, rec);
 }
 
 static struct err *store(struct redo_image *im, uint8_t *slot)
 {
-    redo_apply_end(page_of(im), im->lsn);
-    page_stamp(im->format, im->page);
-    memcpy(slot, im->page, im->size);
+    struct state *s = im->state;
+    redo_apply_end(&s->page, im->lsn);
+    page_stamp(im->format, s->image);
+    memcpy(slot, s->image, s->page.size);
     return NULL;
 }
 
@@ -156,7 +172,8 @@ const struct redo_family redo_family_mariadb = {
     .first_log = "ib_logfile0",
     .make_first_log = make_first_log,
     .server_program = "mariadbd",
-    .state_bytes = sizeof(struct redo_page),
+    .state_new = state_new,
+    .state_free = state_free,
     .load = load,
     .apply = apply,
     .store = store,

@@ -2,6 +2,7 @@
  * own form: header, with the checkpoint the backup starts at, and the blocks from that of the checkpoint to the one that ends
  * at the backup's end LSN. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -139,18 +140,39 @@ static struct err *walk(const struct redo_source *log, lsn_t from, lsn_t to,
 
 struct state {
     struct mysql_page page;
+    uint8_t *logical, *physical, *scratch; /* page_size bytes each */
+    struct page_zip_layout layout;
 };
+
+static void *state_new(uint32_t page_size)
+{
+    struct state *s = mem_zalloc(sizeof *s);
+    s->logical = mem_alloc_aligned(page_size);
+    s->physical = mem_alloc_aligned(page_size);
+    s->scratch = mem_alloc_aligned(page_size);
+    return s;
+}
+
+static void state_free(void *state)
+{
+    struct state *s = state;
+    free(s->logical);
+    free(s->physical);
+    free(s->scratch);
+    free(s);
+}
 
 static struct err *load(struct redo_image *im, const uint8_t *slot)
 {
-    struct mysql_page *page = &((struct state *)im->state)->page;
+    struct state *s = im->state;
+    struct mysql_page *page = &s->page;
     const struct space_format *f = im->format;
-    *page = (struct mysql_page){.frame = im->page,
+    *page = (struct mysql_page){.frame = s->logical,
                                 .page_size = f->page_size,
-                                .scratch = im->room,
-                                .zip = f->zip ? im->physical : NULL,
+                                .scratch = s->scratch,
+                                .zip = f->zip ? s->physical : NULL,
                                 .zip_size = f->zip ? f->physical : 0,
-                                .layout = im->layout};
+                                .layout = &s->layout};
     uint8_t *image = redo_mysql_image(page);
     if (!slot) {
         memset(image, 0, f->physical);
@@ -205,7 +227,8 @@ const struct redo_family redo_family_mysql = {
     .make_first_log = make_first_log,
     .flush_lsn = true,
     .server_program = "mysqld",
-    .state_bytes = sizeof(struct state),
+    .state_new = state_new,
+    .state_free = state_free,
     .load = load,
     .apply = apply,
     .store = store,

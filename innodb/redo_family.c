@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "innodb/fil_page.h"
 
-static const struct redo_family *const families[] = {&redo_family_mariadb};
+static const struct redo_family *const families[] = {&redo_family_mariadb, &redo_family_mysql};
 
 const struct redo_family *redo_family_find(const char *flavour)
 {
@@ -22,8 +22,7 @@ struct redo_image *redo_image_new(const struct redo_family *family, uint32_t pag
 {
     struct redo_image *im = mem_zalloc(sizeof *im);
     im->family = family;
-    im->page = mem_alloc_aligned(page_size);
-    im->state = mem_zalloc(family->state_bytes);
+    im->state = family->state_new(page_size);
     return im;
 }
 
@@ -31,8 +30,7 @@ void redo_image_free(struct redo_image *im)
 {
     if (!im)
         return;
-    free(im->page);
-    free(im->state);
+    im->family->state_free(im->state);
     free(im);
 }
 
@@ -41,10 +39,8 @@ struct err *redo_image_load(struct redo_image *im, const struct space_format *fo
 {
     im->format = format;
     im->no = no;
-    im->size = format->zip ? format->physical : format->page_size;
     im->lsn = 0;
     im->mtr_started = false;
-    memset(im->state, 0, im->family->state_bytes);
     if (slot && bytes_are_zero(slot, format->physical))
         slot = NULL;
     if (slot)

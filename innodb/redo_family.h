@@ -72,7 +72,8 @@ struct redo_family {
         flush_lsn; /* page 0 of the system tablespace must name *start as the LSN of the last clean shutdown */
     const char *server_program; /* "mariadbd" */
 
-    size_t state_bytes; /* of redo_image.state */
+    void *(*state_new)(uint32_t page_size); /* of redo_image.state; the image is somewhere in it */
+    void (*state_free)(void *state);
     struct err *(*load)(struct redo_image *im, const uint8_t *slot);
     const char *(*apply)(struct redo_image *im, const struct redo_record *rec);
     struct err *(*store)(struct redo_image *im, uint8_t *slot);
@@ -80,18 +81,15 @@ struct redo_family {
 
 /* NULL for a flavour that is not known. */
 const struct redo_family *redo_family_find(const char *flavour);
-extern const struct redo_family redo_family_mariadb;
+extern const struct redo_family redo_family_mariadb, redo_family_mysql;
 
 struct redo_image {
     const struct redo_family *family;
     const struct space_format *format; /* of the page at hand; borrowed */
     page_no_t no;
-    uint8_t *
-        page; /* logical image, innodb_page_size bytes; or the physical one where the family works on that */
-    uint32_t size;    /* of it */
     lsn_t lsn;        /* of the page */
     bool mtr_started; /* the next record is not the first of its mini-transaction */
-    void *state;      /* the family's; zeroed for every page */
+    void *state;      /* the family's */
 };
 
 /* page_size: innodb_page_size of the server. */
