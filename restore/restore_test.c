@@ -463,8 +463,8 @@ static void redo_of_other_lsn_is_damage(void **state)
 static void other_flavour_is_refused(void **state)
 {
     struct bench *b = *state;
-    b->flavour = "mysql";
-    assert_fails(b, ERR_REFUSED, "the backup is of a mysql server");
+    b->flavour = "postgres";
+    assert_fails(b, ERR_REFUSED, "the backup is of a postgres server");
     assert_false(exists(b, "."));
 }
 

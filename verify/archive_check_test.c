@@ -310,11 +310,11 @@ static void a_backup_of_another_kind_of_server_is_refused(void **state)
     const struct sandbox *s = *state;
     struct archive_check_result r;
     char *text;
-    make_archive(s, &(struct variant){.manifest = "{\"server\": {\"flavour\": \"mysql\"}}"});
+    make_archive(s, &(struct variant){.manifest = "{\"server\": {\"flavour\": \"postgres\"}}"});
     struct err *e = check(s, 1, &r, &text);
     assert_non_null(e);
     assert_int_equal(e->kind, ERR_REFUSED);
-    assert_contains(text, "a backup of a server of kind 'mysql'");
+    assert_contains(text, "a backup of a server of kind 'postgres'");
     err_free(e);
     free(text);
 }
