@@ -208,8 +208,10 @@ void redo_mysql_block_cut(uint8_t *block, lsn_t end)
     assert(redo_mysql_is_data_lsn(end));
     const unsigned len = end % BLOCK;
     put_be16(block + BLOCK_DATA_LEN, (uint16_t)len);
-    if (be16(block + BLOCK_FIRST_MTR) > len)
-        put_be16(block + BLOCK_FIRST_MTR, 0);
+    /* Servers complain about a last block that does not say where to go on. */
+    const unsigned first = be16(block + BLOCK_FIRST_MTR);
+    if (first == 0 || first > len)
+        put_be16(block + BLOCK_FIRST_MTR, (uint16_t)len);
     memset(block + len, 0, BLOCK_CRC - len);
     put_crc(block);
 }
@@ -225,7 +227,8 @@ enum {
     COUNTER_MTR_MAX = 3 + 3 * MUCH_COMPRESSED64_MAX + CORRUPTED_MAX * CORRUPTED_ENTRY,
     SYNTHETIC_SPARE =
         64 << 10, /* free space behind the counters: the server goes on writing here */
-    SYNTHETIC_UNIT = 4096,
+    SYNTHETIC_UNIT =
+        INNODB_PAGE_SIZE_MAX, /* servers refuse what is no multiple of their page size */
 };
 
 static size_t put_head(uint8_t *p, const struct redo_mysql_counter *c,
@@ -320,6 +323,7 @@ void redo_mysql_synthetic_make(struct redo_mysql_synthetic *out, uint32_t uuid, 
         at = append_table(log, start, at, &counters[i]);
     for (lsn_t block = start; block <= at; block += BLOCK)
         put_crc(log + redo_mysql_offset(start, block));
+    redo_mysql_block_cut(log + redo_mysql_offset(start, redo_mysql_block_lsn(at)), at);
     *out = (struct redo_mysql_synthetic){
         .bytes = log, .size = size, .checkpoint_lsn = first, .end_lsn = at};
 }

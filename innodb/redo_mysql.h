@@ -71,7 +71,7 @@ enum redo_mysql_block {
 /* What the MYSQL_REDO_BLOCK_SIZE bytes read at lsn (of a block) are. When WHOLE, *data_len is 512 for a full block, which is
  * final, or the number of bytes used so far, 12 to 507, header included. */
 enum redo_mysql_block redo_mysql_block_check(const uint8_t *block, lsn_t lsn, unsigned *data_len);
-/* Makes the block that holds `end` (a data LSN) the last one, with nothing at or behind `end`. */
+/* Makes the block that holds `end`, the end of a mini-transaction, the last one, with nothing at or behind `end`. */
 void redo_mysql_block_cut(uint8_t *block, lsn_t end);
 
 /* --- the log a restored server starts from ---------------------------------------------------- */
@@ -88,7 +88,7 @@ struct redo_mysql_counter {
 };
 struct redo_mysql_synthetic {
     uint8_t *bytes;       /* of the only file, `#ib_redo0`; owned by the caller, free(3) */
-    size_t size;          /* multiple of 4096, at least MYSQL_REDO_FILE_MIN */
+    size_t size;          /* multiple of any innodb_page_size, at least MYSQL_REDO_FILE_MIN */
     lsn_t checkpoint_lsn; /* goes into page 0 of the system tablespace as the flushed LSN as well */
     lsn_t end_lsn;        /* behind the last mini-transaction */
 };
