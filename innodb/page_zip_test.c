@@ -300,7 +300,7 @@ static void what_does_not_fit_goes_to_the_log_of_the_older_image(void **state)
     uint8_t base[PAGE], frame[PAGE], out[PAGE], image[PAGE] = {0}, old[PAGE];
     (void)state;
     leaf_load(&l);
-    find_too_large(&l, base, frame, false);
+    find_too_large(&l, base, frame, true);
     assert_null(page_zip_encode(&l.layout, image, l.f.zip_size, base, PAGE, 6));
     assert_null(page_zip_decode(&before, out, PAGE, image, l.f.zip_size));
     assert_int_equal(before.log_begin, before.log_end);
@@ -315,7 +315,7 @@ static void what_does_not_fit_goes_to_the_log_of_the_older_image(void **state)
 
 static void zeroed_records_take_one_byte_of_log(void **state)
 {
-    enum { CLEAR_RECORD_1 = 5 };
+    enum { CLEAR_RECORD_1 = 5 }; /* heap number 3: (3 - 1) << 1 | 1 */
     struct leaf l;
     struct page_zip_layout layout;
     uint8_t base[PAGE], frame[PAGE], out[PAGE], image[PAGE] = {0};
@@ -336,7 +336,7 @@ static void without_an_older_image_the_last_records_go_to_the_log(void **state)
     uint8_t base[PAGE], frame[PAGE], image[PAGE] = {0};
     (void)state;
     leaf_load(&l);
-    find_too_large(&l, base, frame, false);
+    find_too_large(&l, base, frame, true);
     assert_null(page_zip_encode(&l.layout, image, l.f.zip_size, frame, PAGE, 6));
     expect_image_with_log(&l, image, frame);
     free(l.f.pages);
