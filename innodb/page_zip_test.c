@@ -251,33 +251,30 @@ static void zero_record(uint8_t *frame, uint32_t r)
 }
 
 /* The frame of a search: k random records at the end of the heap and j random bytes in the first
- * one, which `base` has, too; in `base` the random records are zero. `zeroed`: record 1 is a copy of record 2 in `base`, zero in `frame`. */
-static void make_frame(const struct leaf *l, uint8_t *base, uint8_t *frame, uint32_t k, uint32_t j,
-                       bool zeroed)
+ * one, which `base` has, too; in `base` the random records are zero. Record 1 is a copy of record 2 in `base`, zero in `frame`. */
+static void make_frame(const struct leaf *l, uint8_t *base, uint8_t *frame, uint32_t k, uint32_t j)
 {
     memcpy(base, l->frame, PAGE);
     srandom(20261125);
     fill_random(base + l->origins[0] + FX_RANDOM, j);
-    if (zeroed)
-        memcpy(base + l->origins[1], base + l->origins[2], FX_RANDOM + FX_RANDOM_LEN + 4);
+    memcpy(base + l->origins[1], base + l->origins[2], FX_RANDOM + FX_RANDOM_LEN + 4);
     for (uint32_t i = l->n - k; i < l->n; i++)
         zero_record(base, l->origins[i]); /* or what they were costs more than a log saves */
     with_random_records(l, frame, base, k);
-    if (zeroed)
-        zero_record(frame, l->origins[1]);
+    zero_record(frame, l->origins[1]);
 }
 
 /* Finds a frame that just does not fit in one stream. */
-static void find_too_large(const struct leaf *l, uint8_t *base, uint8_t *frame, bool zeroed)
+static void find_too_large(const struct leaf *l, uint8_t *base, uint8_t *frame)
 {
     uint32_t k = 0;
     do
-        make_frame(l, base, frame, ++k, 0, zeroed);
+        make_frame(l, base, frame, ++k, 0);
     while (fits_whole(l, frame) && k < l->n - 3);
     k--;
     assert_true(k > 0);
     for (uint32_t j = 1; j <= FX_RANDOM_LEN; j++) {
-        make_frame(l, base, frame, k, j, zeroed);
+        make_frame(l, base, frame, k, j);
         if (!fits_whole(l, frame))
             return;
     }
@@ -300,7 +297,7 @@ static void what_does_not_fit_goes_to_the_log_of_the_older_image(void **state)
     uint8_t base[PAGE], frame[PAGE], out[PAGE], image[PAGE] = {0}, old[PAGE];
     (void)state;
     leaf_load(&l);
-    find_too_large(&l, base, frame, true);
+    find_too_large(&l, base, frame);
     assert_null(page_zip_encode(&l.layout, image, l.f.zip_size, base, PAGE, 6));
     assert_null(page_zip_decode(&before, out, PAGE, image, l.f.zip_size));
     assert_int_equal(before.log_begin, before.log_end);
@@ -321,7 +318,7 @@ static void zeroed_records_take_one_byte_of_log(void **state)
     uint8_t base[PAGE], frame[PAGE], out[PAGE], image[PAGE] = {0};
     (void)state;
     leaf_load(&l);
-    find_too_large(&l, base, frame, true);
+    find_too_large(&l, base, frame);
     assert_null(page_zip_encode(&l.layout, image, l.f.zip_size, base, PAGE, 6));
     assert_null(page_zip_encode(&l.layout, image, l.f.zip_size, frame, PAGE, 6));
     expect_image_with_log(&l, image, frame);
@@ -336,7 +333,7 @@ static void without_an_older_image_the_last_records_go_to_the_log(void **state)
     uint8_t base[PAGE], frame[PAGE], image[PAGE] = {0};
     (void)state;
     leaf_load(&l);
-    find_too_large(&l, base, frame, true);
+    find_too_large(&l, base, frame);
     assert_null(page_zip_encode(&l.layout, image, l.f.zip_size, frame, PAGE, 6));
     expect_image_with_log(&l, image, frame);
     free(l.f.pages);
