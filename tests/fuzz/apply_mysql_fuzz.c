@@ -1,6 +1,6 @@
 /* tests/fuzz/apply_mysql_fuzz.c: hostile records of MySQL's redo on hostile pages. Byte 0 chooses the page:
  *
- *   bits 0-1  page size: 4096, 16384, 65536, or 16384 stored in 1024 bytes (ROW_FORMAT=COMPRESSED)
+ *   bits 0-1  page size: 4096, 16384, 65536, or 16384 stored in 4096 bytes (ROW_FORMAT=COMPRESSED)
  *   bit 2     it begins as an empty index page (bit 3: REDUNDANT); else all bytes are 0x55
  *
  * Then BE16 n and n bytes that the page, as stored, begins with; then records until the end: type, BE16 length, body. */
@@ -20,7 +20,7 @@ enum {
     OPTION_SIZE = 3,
     OPTION_INDEX = 4,
     OPTION_REDUNDANT = 8,
-    ZIP_SIZE = 1024,
+    ZIP_SIZE = 4096,
     PAGE = 3,
 };
 
