@@ -84,7 +84,8 @@ static const char *place_on_heap(struct index_page *ix, struct insert *in)
     const uint32_t n_heap = be16(ix->p + INDEX_N_HEAP);
     in->start = index_page_heap_top(ix);
     in->heap_no = n_heap & ~(uint32_t)INDEX_COMP_FLAG;
-    if (in->extra + in->data > index_page_directory(ix) - in->start || in->heap_no > INDEX_HEAP_NO_MAX)
+    if (in->extra + in->data > index_page_directory(ix) - in->start ||
+        in->heap_no > INDEX_HEAP_NO_MAX)
         return "no room on the index page for the inserted record";
     put_be16(ix->p + INDEX_N_HEAP, (uint16_t)(n_heap + 1));
     put_be16(ix->p + INDEX_HEAP_TOP, (uint16_t)(in->start + in->extra + in->data));

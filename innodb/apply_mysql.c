@@ -76,8 +76,8 @@ const char *mysql_page_need_frame(struct mysql_page *page)
         return NULL;
     if (!page_zip_is_btree(page->zip))
         return "a change of records, but the page is no index page";
-    const char *why = page_zip_decode(page->layout, page->frame, page->page_size, page->zip,
-                                      page->zip_size);
+    const char *why =
+        page_zip_decode(page->layout, page->frame, page->page_size, page->zip, page->zip_size);
     page->frame_valid = page->layout_valid = !why;
     return why;
 }

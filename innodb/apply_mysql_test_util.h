@@ -10,11 +10,7 @@
 #include "innodb/apply_mysql.h"
 #include "innodb/fil_page.h"
 #include "innodb/index_page.h"
-
-enum mysql_test_type {
-#define X(id, name, kind, has_index, parse, apply) MY_##name = (id),
-#include "innodb/redo_mysql.def"
-};
+#include "innodb/redo_mysql.h"
 
 enum { SIZE = 4096, ZIP_SIZE = 2048, SPACE = 7, PAGE = 9 };
 

@@ -27,9 +27,8 @@ static uint16_t header(const struct mysql_btree *t, uint32_t at)
 const char *mysql_btree_open(struct mysql_btree *t, uint8_t *frame, uint32_t size,
                              const struct redo_mysql_index *index, bool zip)
 {
-    *t = (struct mysql_btree){.area = {frame, INDEX_RECORDS, size - FIL_TRAILER},
-                              .index = index,
-                              .zip = zip};
+    *t = (struct mysql_btree){
+        .area = {frame, INDEX_RECORDS, size - FIL_TRAILER}, .index = index, .zip = zip};
     if (!mysql_btree_is_type(be16(frame + FIL_TYPE)))
         return "a change of records, but the page is no index page";
     const char *why = index_page_open_any(&t->page, frame, size, index->comp);
@@ -41,8 +40,7 @@ const char *mysql_btree_open(struct mysql_btree *t, uint8_t *frame, uint32_t siz
 
 static bool measure(const struct mysql_btree *t, uint32_t r, struct mysql_record_size *size)
 {
-    return index_page_is_record(&t->page, r) &&
-           mysql_record_measure(size, t->index, &t->area, r);
+    return index_page_is_record(&t->page, r) && mysql_record_measure(size, t->index, &t->area, r);
 }
 
 static bool is_user_record(const struct mysql_btree *t, uint32_t r)

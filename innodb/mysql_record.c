@@ -158,9 +158,8 @@ static bool walk_ordinary(struct walk *w, const struct redo_mysql_index *ix, uin
 static bool walk_node_pointer(struct walk *w, const struct redo_mysql_index *ix, uint32_t wanted,
                               struct mysql_record_field *found)
 {
-    const struct shape s = {.by_count = ix->instant,
-                            .by_version = ix->versioned && !ix->instant,
-                            .count = ix->n_inst};
+    const struct shape s = {
+        .by_count = ix->instant, .by_version = ix->versioned && !ix->instant, .count = ix->n_inst};
     w->lengths = w->nulls - null_bytes(ix, &s);
     for (uint32_t i = 0; i < ix->n_uniq; i++) {
         struct mysql_record_field field;

@@ -47,10 +47,11 @@ struct mysql_record_size {
 };
 
 struct mysql_record_field {
-    uint32_t at, len;   /* from the origin */
-    bool stored;        /* the row's version has it */
-    bool null;          /* COMPACT: len is 0. REDUNDANT: len is the room it keeps */
-    uint32_t end_entry; /* REDUNDANT: position in the area of its end offset, whose top bit says NULL */
+    uint32_t at, len; /* from the origin */
+    bool stored;      /* the row's version has it */
+    bool null;        /* COMPACT: len is 0. REDUNDANT: len is the room it keeps */
+    uint32_t
+        end_entry; /* REDUNDANT: position in the area of its end offset, whose top bit says NULL */
 };
 
 /* Sizes of the record at r. False if it does not lie in the area, or makes no sense. */
