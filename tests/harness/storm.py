@@ -300,7 +300,8 @@ class Ddl(Session):
 
     def instant_anywhere(self):
         self.run("alter table %s add column c%d %s %s, algorithm=instant" %
-                 (self.table(), self.random.randrange(1000), self.random.choice(("int default 8", "varchar(30) default 'v'", "json")),
+                 (self.table(), self.random.randrange(1000),
+                  self.random.choice(("int default 8", "varchar(30) default 'v'", "json")),
                   self.random.choice(("first", "after id", "after a"))))
 
     def page_compression(self):
@@ -517,7 +518,7 @@ class Storm:
                 raise
             session.run("rollback")
 
-    def wait_for(self, changes, seconds=60):
+    def wait_for(self, changes, seconds=120):
         """Until that many more DDL statements have succeeded."""
         goal = self.done() + changes
         deadline = time.monotonic() + seconds
