@@ -188,7 +188,9 @@ LOG_BAD = re.compile(r"\[ERROR\]|marked as crashed|not closed|repair|corrupt|zer
 # Lines that tell nothing about the data.
 LOG_HARMLESS = re.compile(r"Can't open and lock privilege|Incorrect definition of table mysql\.|Missing system table|"
                           r"mysql_upgrade|may be crashed|Could not find or open io_uring|io_uring|Event Scheduler|"
-                          r"Slave (SQL|I/O)(?! error).*(killed|exiting)|Aborted connection|Got an error reading communication")
+                          r"Slave (SQL|I/O)(?! error).*(killed|exiting)|Aborted connection|Got an error reading communication|"
+                          # a statement that was refused
+                          r"Cannot drop undo tablespace '\w+' because")
 
 
 def log_problems(server, since=0):
@@ -232,11 +234,14 @@ def _files(datadir):
 
 
 def _mysql_file_problems(server):
-    """The dictionary knows the path of each tablespace; tables of other engines have a NAME_ID.sdi beside their files."""
+    """The dictionary knows the path of each tablespace; tables of other engines have a NAME_ID.sdi beside their files, with the
+    first 16 characters of their name.
+    """
     spaces = server.sql("select s.name, f.file_name, s.state from information_schema.innodb_tablespaces s"
                         " join information_schema.files f on f.file_id=s.space and f.engine='InnoDB'")
     known = {os.path.normpath(os.path.join(server.datadir, path)): state for _, path, state in spaces}
-    problems = ["intermediate table in InnoDB's dictionary: %s" % name for name, _, _ in spaces if "#sql" in name]
+    # a # of the user's own is written otherwise in a path
+    problems = ["intermediate table in InnoDB's dictionary: " + name for name, path, _ in spaces if "#sql" in path]
     problems += ["no file for the tablespace in " + path for path, state in sorted(known.items())
                  if state not in ("discarded", None) and not os.path.exists(path)]
     files = set(_files(server.datadir))
@@ -245,7 +250,8 @@ def _mysql_file_problems(server):
     problems += ["left over: " + name for name in sorted(files) if os.path.basename(name).startswith("#sql")]
     problems += ["no tablespace for " + name for name in sorted(files) if name.endswith((".ibd", ".ibu")) and
                  os.path.normpath(os.path.join(server.datadir, name)) not in known]
-    problems += ["no .sdi for the files of " + name for name in sorted(stored - described)]
+    problems += ["no .sdi for the files of " + name for name in sorted(stored) if not any(
+        name == stem or (name.startswith(stem) and len(os.path.basename(stem)) >= 16) for stem in described)]
     return problems
 
 
