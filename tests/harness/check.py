@@ -1,7 +1,8 @@
 """Whether two servers hold the same, and whether one of them is sound.
 
 A State is everything SQL shows of a server: for each table its definition and a hash over all rows, whatever their order;
-each view, trigger, routine, event and database; accounts are rows of tables in schema mysql. Two of them are compared with differences().
+each view, trigger, routine, event and database; accounts are rows of tables in schema mysql. Two of them are compared with
+differences().
 """
 
 import contextlib
