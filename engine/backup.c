@@ -31,7 +31,7 @@
 #include "engine/space_copy.h"
 #include "engine/space_settle.h"
 #include "innodb/space_map.h"
-#include "server/mariadb.h"
+#include "server/coords.h"
 
 enum {
     PASSES_MAX = 5,          /* over the other engines' files, without a lock */

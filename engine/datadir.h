@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "server/mariadb.h"
+#include "server/server_info.h"
 
 struct listed_space {
     char *

@@ -72,7 +72,7 @@ static json_t *seconds(double s)
 static json_t *server_json(const struct server_info *s)
 {
     const struct field fields[] = {
-        {"flavour", text(s->flavour)},
+        {"flavour", text(server_flavour_text(s->flavour))},
         {"version", text(s->version)},
         {"server_id", text(s->server_id)},
         {"server_uid", text(s->server_uid)},

@@ -8,7 +8,8 @@
 #include "engine/lock_window.h"
 #include "engine/space_settle.h"
 #include "innodb/file_ops.h"
-#include "server/mariadb.h"
+#include "server/coords.h"
+#include "server/server_info.h"
 
 struct manifest {
     const char *id;

@@ -46,7 +46,7 @@ static void assert_number(const json_t *j, const char *path, json_int_t expected
 
 static const struct server_info server = {.version = TEXT("10.11.19-MariaDB-log"),
                                           .version_number = TEXT("10.11.19"),
-                                          .flavour = TEXT("mariadb"),
+                                          .flavour = FLAVOUR_MARIADB,
                                           .server_id = TEXT("7"),
                                           .datadir = TEXT("/var/lib/mysql"),
                                           .innodb_data_file_path = TEXT("ibdata1:12M:autoextend"),

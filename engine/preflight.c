@@ -10,6 +10,8 @@
 #include <sys/statvfs.h>
 
 #include "base/mem.h"
+#include "server/datadir_check.h"
+#include "server/privileges.h"
 
 enum {
     FILES_PER_THREAD = 2, /* the file being copied, and one more: a link's target, a directory */
@@ -22,6 +24,9 @@ struct err *preflight_server(struct server_info *server, struct datadir *datadir
 {
     *datadir = (struct datadir){0};
     TRY(server_info_load(server, c));
+    if (server->flavour != FLAVOUR_MARIADB)
+        return err_make(REFUSED, "the server is MySQL %s: only MariaDB can be backed up so far",
+                        server->version_number);
     TRY(server_check_privileges(c, server));
     if (server->encrypt_log)
         return err_hint(

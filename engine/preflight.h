@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "engine/datadir.h"
 #include "server/conn.h"
-#include "server/mariadb.h"
+#include "server/server_info.h"
 
 /* Who the server is, whether we may do what we have to, and whether the datadir is its own. root: --datadir or NULL.
  * REFUSED otherwise. After an error too, call server_info_fini and datadir_fini. */

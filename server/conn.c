@@ -29,10 +29,14 @@ enum {
 };
 
 /* wait_timeout: a connection may wait for its turn as long as a copy takes. sql_mode and
- * sql_quote_show_create: so that SHOW GRANTS is quoted as we parse it. */
+ * sql_quote_show_create: so that SHOW GRANTS is quoted as we parse it. No limit for a statement; MySQL
+ * knows the one, MariaDB the other, and neither runs what the other's comment holds: for MariaDB
+ * 10.11.19 and 11.8 numbers 50700 to 50999 are MySQL's alone, for MySQL 9.7.4 "M" makes it a plain
+ * comment. autocommit: MySQL's dictionary views read tables, and would keep a transaction open. */
 static const char session_setup[] =
     "SET SESSION wait_timeout=2592000, sql_mode='', sql_quote_show_create=1"
-    " /*M!100101 , max_statement_time=0 */";
+    " /*M!100101 , max_statement_time=0 */"
+    " /*!50708 , max_execution_time=0, autocommit=1 */";
 
 struct conn {
     MYSQL *mysql;
@@ -52,7 +56,8 @@ static const struct {
     {1040, "The server has no free connection; raise max_connections or try again later."},
     {1045, "User and password come from the command line or from [client] and [mbe] of the option "
            "files; check them there, "
-           "and that this account may log in from this host."},
+           "and that this account may log in from this host. One that requires TLS is refused "
+           "without it: see ssl-mode there."},
     {1698, "This account has no password login. Run mbe as the operating system user of the same "
            "name, or give the account "
            "a password."},
@@ -61,8 +66,19 @@ static const struct {
     {2002, NOT_REACHED}, /* MariaDB's library for TCP as well */
     {2003, NOT_REACHED},
     {2005, "Check the name given with --host."},
-    {2026, "TLS settings (ssl-ca, ssl-cert, ssl-key, ...) are taken from [client] and [mbe] of the "
-           "option files."},
+    {2059,
+     "The client library has no such authentication plugin: install it (Debian: libmariadb3 has "
+     "caching_sha2_password.so), or say where it is with plugin-dir in [client] of the "
+     "option files."},
+    {2061, "Over TCP this account needs TLS or the server's RSA key: see ssl-ca in [client] of the "
+           "option files, or connect through the local socket."},
+    {3159,
+     "The server takes TLS or the local socket only: put ssl-mode=REQUIRED into [client] of the "
+     "option files, or give --socket."},
+    {2026,
+     "TLS settings (ssl-mode, ssl-ca, ssl-cert, ssl-key, ...) are taken from [client] and [mbe] of "
+     "the option files. MariaDB's client library also checks the host name for "
+     "ssl-mode=VERIFY_CA; ssl-mode=REQUIRED with ssl-ca checks the issuer alone."},
 };
 
 static const char *hint_for(unsigned number)
@@ -206,6 +222,16 @@ bool conn_errno_is_lost(unsigned n)
     default:
         return false;
     }
+}
+
+bool conn_lock_timed_out(const struct conn *c)
+{
+    return c->last_errno == 1205 || c->last_errno == 1213;
+}
+
+bool conn_errno_is_denied(unsigned n)
+{
+    return n == 1044 || n == 1142 || n == 1143 || n == 1227; /* database, table, column, global */
 }
 
 int64_t conn_peer_pid(const struct conn *c)

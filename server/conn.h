@@ -37,6 +37,12 @@ unsigned conn_errno(const struct conn *c);
 /* Whether an error number means that the connection is gone. */
 bool conn_errno_is_lost(unsigned n);
 
+/* Whether the last failure was an end of waiting for a lock (1205 timeout, 1213 deadlock): nothing
+ * was locked by it, and the statement may be repeated. */
+bool conn_lock_timed_out(const struct conn *c);
+/* Whether an error number means that the account lacks a privilege. */
+bool conn_errno_is_denied(unsigned n);
+
 /* Process at the other end of a local socket, as seen from here; 0 when it is not known (TCP,
  * another pid namespace). */
 int64_t conn_peer_pid(const struct conn *c);

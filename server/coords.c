@@ -1,10 +1,11 @@
-/* server/coords.c: where the data stands in the binary logs; see mariadb.h. Called while commits
+/* server/coords.c: where the data stands in the binary logs; see coords.h. Called while commits
  * are blocked, so it asks as little as it can. */
+#include "server/coords.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "server/mariadb.h"
 
 enum { ACCESS_DENIED = 1227 };
 
@@ -93,6 +94,60 @@ struct err *coordinates_load(struct coordinates *out, struct conn *c)
     return e;
 }
 
+/* The channel's own part of log_status, copied into a replica of that name. */
+static void take_channel(struct replica_coordinates *r, const struct mysql_channel *channel)
+{
+    r->connection_name = copy(channel->name);
+    r->relay_log_file = channel->relay_log_file ? mem_strdup(channel->relay_log_file) : NULL;
+    r->relay_log_pos = channel->relay_log_position;
+}
+
+static void take_source(struct replica_coordinates *r, const struct rows *rows, size_t row)
+{
+    r->master_host = copy(rows_get(rows, row, "Source_Host"));
+    r->master_port = (unsigned)number(rows_get(rows, row, "Source_Port"));
+    r->relay_master_log_file = copy(rows_get(rows, row, "Relay_Source_Log_File"));
+    r->exec_master_log_pos = number(rows_get(rows, row, "Exec_Source_Log_Pos"));
+    r->using_gtid = copy(rows_get(rows, row, "Auto_Position"));
+}
+
+/* Channels that came since the log status was read are none of this state. */
+static struct err *load_sources(struct coordinates *out, struct conn *c)
+{
+    struct rows rows;
+    struct err *e = out->n_replicas ? conn_query(c, &rows, "SHOW REPLICA STATUS") : NULL;
+    if (!out->n_replicas || (e && conn_errno(c) == ACCESS_DENIED)) {
+        err_free(e);
+        return NULL;
+    }
+    TRY(e);
+    for (size_t row = 0; row < rows.n_rows; row++) {
+        const char *name = rows_get(&rows, row, "Channel_Name");
+        for (size_t i = 0; name && i < out->n_replicas; i++)
+            if (!out->replicas[i].master_host && !strcmp(out->replicas[i].connection_name, name))
+                take_source(&out->replicas[i], &rows, row);
+    }
+    rows_fini(&rows);
+    return NULL;
+}
+
+struct err *coordinates_of_log_status(struct coordinates *out,
+                                      const struct mysql_log_status *status, struct conn *c)
+{
+    *out = (struct coordinates){
+        .binlog_file = status->binlog_file ? mem_strdup(status->binlog_file) : NULL,
+        .binlog_position = status->binlog_position,
+        .gtid_executed = copy(status->gtid_executed),
+        .n_replicas = status->n_channels,
+        .replicas = mem_zalloc((status->n_channels + 1) * sizeof *out->replicas)};
+    for (size_t i = 0; i < status->n_channels; i++)
+        take_channel(&out->replicas[i], &status->channels[i]);
+    struct err *e = load_sources(out, c);
+    if (e)
+        coordinates_fini(out);
+    return e;
+}
+
 void coordinates_fini(struct coordinates *c)
 {
     for (size_t i = 0; i < c->n_replicas; i++) {
@@ -101,11 +156,13 @@ void coordinates_fini(struct coordinates *c)
         free(c->replicas[i].relay_master_log_file);
         free(c->replicas[i].gtid_slave_pos);
         free(c->replicas[i].using_gtid);
+        free(c->replicas[i].relay_log_file);
     }
     free(c->replicas);
     free(c->binlog_file);
     free(c->gtid_binlog_pos);
     free(c->gtid_current_pos);
     free(c->gtid_slave_pos);
+    free(c->gtid_executed);
     *c = (struct coordinates){0};
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mysql.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,58 @@ static const char *what_is_wrong(struct piece line, bool in_group)
     return in_group || line.text[0] == '!' ? NULL : "option outside of any group";
 }
 
+static const struct {
+    const char *mode, *options;
+} ssl_modes[] = {
+    {"DISABLED", "ssl-enforce=0"},
+    {"PREFERRED", ""},
+    {"REQUIRED", "ssl-enforce=1"},
+    {"VERIFY_CA", "ssl-enforce=1\nssl-verify-server-cert=1"},
+    {"VERIFY_IDENTITY", "ssl-enforce=1\nssl-verify-server-cert=1"},
+};
+
+/* The value of an option in one of its spellings; NULL if the line is another option. */
+static char *ssl_mode_of(struct piece line)
+{
+    const size_t n = strlen("ssl-mode");
+    if (line.len <= n || (memcmp(line.text, "ssl-mode", n) && memcmp(line.text, "ssl_mode", n)))
+        return NULL;
+    const char *from = line.text + n, *to = line.text + line.len;
+    while (from < to && is_blank(*from))
+        from++;
+    if (from == to || *from++ != '=')
+        return NULL;
+    while (from < to && strchr(" \t\"'", *from))
+        from++;
+    while (to > from && strchr(" \t\"'", to[-1]))
+        to--;
+    return mem_printf("%.*s", (int)(to - from), from);
+}
+
+/* Writes what MariaDB's library understands in place of ssl-mode; *is_ssl_mode is false for every
+ * other line, and with MySQL's library, which has the option. */
+static struct err *add_ssl_mode(FILE *out, struct piece line, bool *is_ssl_mode)
+{
+#ifdef MARIADB_PACKAGE_VERSION
+    AUTO_FREE char *mode = ssl_mode_of(line);
+#else
+    AUTO_FREE char *mode = NULL;
+    (void)ssl_mode_of;
+    (void)line;
+#endif
+    *is_ssl_mode = mode;
+    for (size_t i = 0; mode && i < sizeof ssl_modes / sizeof ssl_modes[0]; i++)
+        if (!strcasecmp(mode, ssl_modes[i].mode)) {
+            fprintf(out, "%s\n", ssl_modes[i].options);
+            return NULL;
+        }
+    return mode ? err_make(USAGE,
+                           "ssl-mode '%s' is none of DISABLED, PREFERRED, REQUIRED, "
+                           "VERIFY_CA, VERIFY_IDENTITY",
+                           mode)
+                : NULL;
+}
+
 static struct err *add_text(FILE *out, const char *path, struct piece rest, int depth)
 {
     struct piece group = {0};
@@ -119,8 +172,11 @@ static struct err *add_text(FILE *out, const char *path, struct piece rest, int 
         const char *wrong = what_is_wrong(line, group.len > 0);
         if (wrong)
             return err_make(USAGE, "option file %s: line %u: %s", path, number, wrong);
-        bool is_include;
+        bool is_include, is_ssl_mode;
         TRY(add_include(out, line.text, line.len, depth, &is_include));
+        TRY_AT(add_ssl_mode(out, line, &is_ssl_mode), "option file %s: line %u", path, number);
+        if (is_ssl_mode)
+            continue;
         if (line.len && line.text[0] == '[')
             group = line;
         const struct piece *shown = is_include ? &group : &line;

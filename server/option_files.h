@@ -4,7 +4,17 @@
  * The library cannot do it alone. MariaDB's (3.3.20, by experiment) ignores a file that is missing
  * or unreadable, knows no second file beside the given one, and looks only for "my.cnf" in a
  * directory named by !includedir, where Debian keeps every setting in other *.cnf files. What the
- * options mean, quotes and escapes, stays the library's business. */
+ * options mean, quotes and escapes, stays the library's business, but for one: it passes over
+ * ssl-mode, the way MySQL's programs are told to use TLS, and would send everything in the clear.
+ *
+ *   ssl-mode          for MariaDB's library
+ *   DISABLED          ssl-enforce=0
+ *   PREFERRED         nothing: TLS when ssl-ca or the like is given, which is what it does
+ *   REQUIRED          ssl-enforce=1; with ssl-ca it checks the certificate's issuer
+ *   VERIFY_CA         as the next; it cannot leave out the host name
+ *   VERIFY_IDENTITY   ssl-enforce=1 and ssl-verify-server-cert=1
+ *
+ * MySQL's library gets the line as it is. */
 #ifndef MBE_SERVER_OPTION_FILES_H
 #define MBE_SERVER_OPTION_FILES_H
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <mysql.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -102,6 +103,52 @@ static void the_users_own_file_comes_last(void **state)
     assert_string_equal(got + n - m, expected);
 }
 
+/* MySQL's library has the option and gets it as it stands. */
+static void ssl_mode_is_translated_for_a_library_that_ignores_it(void **state)
+{
+    const struct sandbox *s = *state;
+    static const struct {
+        const char *line, *gathered;
+    } cases[] = {
+        {"ssl-mode=REQUIRED", "ssl-enforce=1\n"},
+        {" ssl_mode = \"verify_identity\" ", "ssl-enforce=1\nssl-verify-server-cert=1\n"},
+        {"ssl-mode=VERIFY_CA", "ssl-enforce=1\nssl-verify-server-cert=1\n"},
+        {"ssl-mode=disabled", "ssl-enforce=0\n"},
+        {"ssl-mode=PREFERRED", "\n"},
+        {"ssl-modes=x", "ssl-modes=x\n"},
+        {"ssl-mode", "ssl-mode\n"},
+        {"user=ssl-mode=x", "user=ssl-mode=x\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AUTO_FREE char *text = mem_printf("[client]\n%s\n", cases[i].line);
+        AUTO_FREE char *path = put(s, "tls.cnf", 0600, text);
+        AUTO_FREE char *found = gathered(&(struct conn_options){.defaults_file = path});
+#ifdef MARIADB_PACKAGE_VERSION
+        assert_string_equal(found + strlen("[client]\n"), cases[i].gathered);
+#else
+        assert_non_null(strstr(found, "ssl"));
+        assert_null(strstr(found, "enforce"));
+#endif
+    }
+}
+
+static void an_unknown_ssl_mode_is_refused_with_its_place(void **state)
+{
+#ifdef MARIADB_PACKAGE_VERSION
+    const struct sandbox *s = *state;
+    AUTO_FREE char *path = put(s, "tls.cnf", 0600, "[client]\nssl-mode=REQUIERD\n");
+    int fd;
+    struct err *e = option_files_gather(&fd, &(struct conn_options){.defaults_file = path});
+    assert_non_null(e);
+    assert_int_equal(e->kind, ERR_USAGE);
+    assert_non_null(strstr(e->message, "tls.cnf: line 2: ssl-mode 'REQUIERD' is none of DISABLED"));
+    err_free(e);
+#else
+    (void)state;
+    skip(); /* MySQL's library says so itself */
+#endif
+}
+
 static void a_named_file_that_cannot_serve_is_refused_with_its_name(void **state)
 {
     static const struct {
@@ -176,6 +223,8 @@ int main(void)
         IN_SANDBOX(a_named_file_is_taken_alone_and_the_extra_file_behind_it),
         IN_SANDBOX(includes_are_expanded_and_the_group_goes_on_behind_them),
         IN_SANDBOX(the_users_own_file_comes_last),
+        IN_SANDBOX(ssl_mode_is_translated_for_a_library_that_ignores_it),
+        IN_SANDBOX(an_unknown_ssl_mode_is_refused_with_its_place),
         IN_SANDBOX(a_named_file_that_cannot_serve_is_refused_with_its_name),
         IN_SANDBOX(absent_files_directories_and_binary_files_are_refused),
         cmocka_unit_test(no_defaults_reads_nothing_and_excludes_naming_a_file),

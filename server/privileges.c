@@ -1,4 +1,4 @@
-/* server/privileges.c: see privileges.h; and server_check_privileges of mariadb.h. */
+/* server/privileges.c: see privileges.h. */
 #include "server/privileges.h"
 
 #include <stdint.h>
@@ -7,34 +7,38 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "server/mariadb.h"
+#include "server/mysql_log_status.h"
 
 /* Every name a privilege has or had, and what it gives; the first row of a bit is the name we
  * use. */
 static const struct {
     const char *name;
-    unsigned gives;
+    unsigned mariadb, mysql;
 } names[] = {
-    {"RELOAD", PRIV_RELOAD},
-    {"BINLOG MONITOR", PRIV_BINLOG_MONITOR},
-    {"SLAVE MONITOR", PRIV_SLAVE_MONITOR},
-    {"REPLICA MONITOR", PRIV_SLAVE_MONITOR},
-    {"REPLICATION CLIENT", PRIV_BINLOG_MONITOR},
-    {"SUPER", PRIV_BINLOG_MONITOR | PRIV_SLAVE_MONITOR},
-    {"ALL PRIVILEGES", PRIV_RELOAD | PRIV_BINLOG_MONITOR | PRIV_SLAVE_MONITOR},
+    {"BACKUP_ADMIN", 0, PRIV_BACKUP_ADMIN},
+    {"PROCESS", 0, PRIV_PROCESS},
+    {"FLUSH_TABLES", 0, PRIV_FLUSH_TABLES},
+    {"RELOAD", PRIV_RELOAD, PRIV_RELOAD | PRIV_FLUSH_TABLES},
+    {"BINLOG MONITOR", PRIV_BINLOG_MONITOR, 0},
+    {"SLAVE MONITOR", PRIV_SLAVE_MONITOR, 0},
+    {"REPLICA MONITOR", PRIV_SLAVE_MONITOR, 0},
+    {"REPLICATION CLIENT", PRIV_BINLOG_MONITOR, PRIV_REPLICATION_CLIENT},
+    {"SUPER", PRIV_BINLOG_MONITOR | PRIV_SLAVE_MONITOR, PRIV_REPLICATION_CLIENT},
+    {"ALL PRIVILEGES", PRIV_RELOAD | PRIV_BINLOG_MONITOR | PRIV_SLAVE_MONITOR,
+     PRIV_RELOAD | PRIV_FLUSH_TABLES | PRIV_PROCESS | PRIV_REPLICATION_CLIENT | PRIV_BACKUP_ADMIN},
 };
 
 enum { N_NAMES = sizeof names / sizeof names[0] };
 
-static unsigned privilege_of(const char *name, size_t len)
+static unsigned privilege_of(enum server_flavour flavour, const char *name, size_t len)
 {
     for (size_t i = 0; i < N_NAMES; i++)
         if (strlen(names[i].name) == len && !strncasecmp(names[i].name, name, len))
-            return names[i].gives;
+            return flavour == FLAVOUR_MYSQL ? names[i].mysql : names[i].mariadb;
     return 0;
 }
 
-unsigned grant_privileges(const char *line)
+unsigned grant_privileges(enum server_flavour flavour, const char *line)
 {
     static const char grant[] = "GRANT ", everywhere[] = " ON *.* TO ";
     const char *stop = strstr(line, everywhere);
@@ -48,7 +52,7 @@ unsigned grant_privileges(const char *line)
     while (p < stop) {
         const char *comma = memchr(p, ',', (size_t)(stop - p));
         const char *end = comma ? comma : stop;
-        set |= privilege_of(p, (size_t)(end - p));
+        set |= privilege_of(flavour, p, (size_t)(end - p));
         p = end + (comma ? 1 : 0);
         while (p < stop && *p == ' ')
             p++;
@@ -60,12 +64,13 @@ char *privilege_names(unsigned set)
 {
     char *out = mem_strdup("");
     for (size_t i = 0; i < N_NAMES; i++) {
-        if (!(set & names[i].gives))
+        const unsigned gives = names[i].mariadb | names[i].mysql;
+        if (!(set & gives))
             continue;
         char *longer = mem_printf("%s%s%s", out, out[0] ? ", " : "", names[i].name);
         free(out);
         out = longer;
-        set &= ~names[i].gives;
+        set &= ~gives;
     }
     return out;
 }
@@ -95,7 +100,7 @@ char *account_quoted(const char *current_user)
 
 /* Whether the server applies, or ever applied, another server's changes: whoever may not ask for
  * its replicas' state cannot see more than that. */
-static struct err *is_replica(struct conn *c, bool *replica)
+static struct err *mariadb_is_replica(bool *replica, struct conn *c)
 {
     AUTO_FREE char *applied = NULL;
     uint64_t running = 0;
@@ -105,7 +110,7 @@ static struct err *is_replica(struct conn *c, bool *replica)
     return NULL;
 }
 
-static struct err *granted(struct conn *c, unsigned *set)
+struct err *server_privileges(unsigned *set, struct conn *c, const struct server_info *s)
 {
     enum { SKIP_GRANT_TABLES = 1290 };
     struct rows rows;
@@ -119,28 +124,77 @@ static struct err *granted(struct conn *c, unsigned *set)
     TRY(e);
     for (size_t row = 0; row < rows.n_rows; row++)
         if (rows.cells[row * rows.n_cols])
-            *set |= grant_privileges(rows.cells[row * rows.n_cols]);
+            *set |= grant_privileges(s->flavour, rows.cells[row * rows.n_cols]);
     rows_fini(&rows);
+    return NULL;
+}
+
+/* Whether SELECT on it is granted, by whatever grant. With LIMIT 0 nothing is read, and so nothing
+ * but the table's own privilege is asked for. */
+static struct err *may_select(bool *may, struct conn *c, const char *table)
+{
+    struct err *e = conn_exec(c, "SELECT 1 FROM %s LIMIT 0", table);
+    *may = !e;
+    if (e && !conn_errno_is_denied(conn_errno(c)))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
+static const char log_status[] = "performance_schema.log_status";
+
+static struct err *mysql_is_replica(bool *replica, struct conn *c)
+{
+    struct mysql_log_status status;
+    TRY(mysql_log_status_load(&status, c));
+    *replica = status.n_channels > 0;
+    mysql_log_status_fini(&status);
+    return NULL;
+}
+
+/* "lacks the privilege", and how to give what is missing, `also` on that table. */
+static struct err *lacks(struct conn *c, unsigned missing, const char *also)
+{
+    AUTO_FREE char *user = NULL;
+    TRY(conn_query_text(c, &user, "SELECT CURRENT_USER()"));
+    AUTO_FREE char *account = account_quoted(user ? user : "");
+    AUTO_FREE char *list = privilege_names(missing);
+    AUTO_FREE char *select = also ? mem_printf("SELECT on %s", also) : mem_strdup("");
+    AUTO_FREE char *global =
+        missing ? mem_printf("GRANT %s ON *.* TO %s;", list, account) : mem_strdup("");
+    AUTO_FREE char *local =
+        also ? mem_printf("GRANT SELECT ON %s TO %s;", also, account) : mem_strdup("");
+    const char *comma = missing && also ? ", " : "";
+    return err_hint(err_make(REFUSED, "account %s lacks the privilege%s %s%s%s", account,
+                             strchr(list, ',') || comma[0] ? "s" : "", list, comma, select),
+                    "Run as an administrator: %s%s%s", global, missing && also ? " " : "", local);
+}
+
+static struct err *check_mariadb(struct conn *c, const struct server_info *s, unsigned have)
+{
+    bool replica = false;
+    TRY(mariadb_is_replica(&replica, c));
+    const unsigned need =
+        PRIV_RELOAD | (s->log_bin ? PRIV_BINLOG_MONITOR : 0u) | (replica ? PRIV_SLAVE_MONITOR : 0u);
+    return need & ~have ? lacks(c, need & ~have, NULL) : NULL;
+}
+
+static struct err *check_mysql(struct conn *c, unsigned have)
+{
+    const unsigned need = PRIV_BACKUP_ADMIN | PRIV_PROCESS | PRIV_FLUSH_TABLES;
+    bool may_read = false, replica = false;
+    TRY(may_select(&may_read, c, log_status));
+    if (need & ~have || !may_read)
+        return lacks(c, need & ~have, may_read ? NULL : log_status);
+    TRY(mysql_is_replica(&replica, c));
+    if (replica && !(have & PRIV_REPLICATION_CLIENT))
+        return lacks(c, PRIV_REPLICATION_CLIENT, NULL);
     return NULL;
 }
 
 struct err *server_check_privileges(struct conn *c, const struct server_info *s)
 {
-    AUTO_FREE char *user = NULL;
-    bool replica = false;
     unsigned have = 0;
-
-    TRY(granted(c, &have));
-    TRY(is_replica(c, &replica));
-    TRY(conn_query_text(c, &user, "SELECT CURRENT_USER()"));
-    const unsigned need =
-        PRIV_RELOAD | (s->log_bin ? PRIV_BINLOG_MONITOR : 0u) | (replica ? PRIV_SLAVE_MONITOR : 0u);
-    const unsigned missing = need & ~have;
-    if (!missing)
-        return NULL;
-    AUTO_FREE char *account = account_quoted(user ? user : "");
-    AUTO_FREE char *list = privilege_names(missing);
-    return err_hint(err_make(REFUSED, "account %s lacks the privilege%s %s", account,
-                             strchr(list, ',') ? "s" : "", list),
-                    "Run as an administrator: GRANT %s ON *.* TO %s;", list, account);
+    TRY(server_privileges(&have, c, s));
+    return s->flavour == FLAVOUR_MYSQL ? check_mysql(c, have) : check_mariadb(c, s, have);
 }

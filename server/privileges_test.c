@@ -47,9 +47,37 @@ static void lines_of_show_grants_give_what_the_server_gives(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        if (grant_privileges(cases[i].line) != cases[i].gives)
-            fail_msg("'%s': got %u, expected %u", cases[i].line, grant_privileges(cases[i].line),
-                     cases[i].gives);
+        if (grant_privileges(FLAVOUR_MARIADB, cases[i].line) != cases[i].gives)
+            fail_msg("'%s': got %u, expected %u", cases[i].line,
+                     grant_privileges(FLAVOUR_MARIADB, cases[i].line), cases[i].gives);
+}
+
+static void mysql_joins_static_and_dynamic_privileges_in_its_own_ways(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned gives;
+    } cases[] = {
+        {"GRANT USAGE ON *.* TO `u`@`%`", NONE},
+        {"GRANT SELECT, RELOAD, PROCESS, REPLICATION CLIENT, DROP ROLE ON *.* TO `u`@`%`",
+         PRIV_RELOAD | PRIV_FLUSH_TABLES | PRIV_PROCESS | PRIV_REPLICATION_CLIENT},
+        {"GRANT AUDIT_ADMIN,BACKUP_ADMIN,FLUSH_TABLES,XA_RECOVER_ADMIN ON *.* TO `u`@`%`",
+         PRIV_BACKUP_ADMIN | PRIV_FLUSH_TABLES},
+        {"GRANT SUPER ON *.* TO `u`@`h`", PRIV_REPLICATION_CLIENT},
+        {"GRANT SELECT ON `performance_schema`.`log_status` TO `u`@`%`", NONE},
+        {"GRANT ALL PRIVILEGES ON `db`.* TO `u`@`h`", NONE},
+        {"GRANT `r`@`%` TO `u`@`%`", NONE},
+        {"GRANT `BACKUP_ADMIN ON *.* TO x`@`%` TO `u`@`%`", NONE},
+        {"GRANT PROXY ON ``@`` TO `root`@`localhost` WITH GRANT OPTION", NONE},
+        /* MariaDB's alone */
+        {"GRANT BINLOG MONITOR, SLAVE MONITOR ON *.* TO `u`@`h`", NONE},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (grant_privileges(FLAVOUR_MYSQL, cases[i].line) != cases[i].gives)
+            fail_msg("'%s': got %u, expected %u", cases[i].line,
+                     grant_privileges(FLAVOUR_MYSQL, cases[i].line), cases[i].gives);
+    assert_int_equal(grant_privileges(FLAVOUR_MARIADB, cases[2].line), NONE);
 }
 
 static void missing_privileges_are_named_as_grant_takes_them(void **state)
@@ -63,6 +91,9 @@ static void missing_privileges_are_named_as_grant_takes_them(void **state)
         {EVERYTHING, "RELOAD, BINLOG MONITOR, SLAVE MONITOR"},
         {PRIV_SLAVE_MONITOR, "SLAVE MONITOR"},
         {NONE, ""},
+        {PRIV_BACKUP_ADMIN | PRIV_PROCESS | PRIV_FLUSH_TABLES,
+         "BACKUP_ADMIN, PROCESS, FLUSH_TABLES"},
+        {PRIV_REPLICATION_CLIENT, "REPLICATION CLIENT"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -93,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_show_grants_give_what_the_server_gives),
+        cmocka_unit_test(mysql_joins_static_and_dynamic_privileges_in_its_own_ways),
         cmocka_unit_test(missing_privileges_are_named_as_grant_takes_them),
         cmocka_unit_test(accounts_are_quoted_for_sql),
     };

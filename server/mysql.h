@@ -1,0 +1,73 @@
+/* server/mysql.h: what MySQL has for a hot backup: two locks, the redo log's consumer, a flush.
+ *
+ *   lock                        waits for                        stops meanwhile
+ *   LOCK INSTANCE FOR BACKUP    running DDL                      DDL, accounts, undo truncation
+ *   FLUSH TABLES WITH READ LOCK running writes, then every       writes, commits, DDL
+ *                               statement with a table open,
+ *                               then commits
+ *
+ * Both belong to the session and end with the connection, whatever becomes of us. A FLUSH
+ * that times out in its second step keeps the global lock all the same: UNLOCK TABLES is sent behind
+ * it, so that a call that times out leaves nothing behind. While the second waits, writes queue behind it, and in its second step
+ * also reads of the tables it waits for: so it is asked for when the server is quiet, and in short
+ * tries. It does not see that it waits for a statement that waits for a row which a session holds
+ * that waits for it. Both may be held at once.
+ *
+ * None of this writes to the binary log or takes a GTID.
+ * Facts: MySQL 9.7.4, by experiment. */
+#ifndef MBE_SERVER_MYSQL_H
+#define MBE_SERVER_MYSQL_H
+
+#include "server/conn.h"
+
+/* LOCK INSTANCE FOR BACKUP. *timed_out: not granted within wait_seconds (at least 1); the return is
+ * NULL then, and the call may be repeated. The session's lock_wait_timeout is wait_seconds after
+ * it. */
+struct err *mysql_lock_instance(struct conn *c, unsigned wait_seconds, bool *timed_out) MUST_CHECK;
+struct err *mysql_unlock_instance(struct conn *c) MUST_CHECK;
+
+/* What mysql_stop_commits would wait for. */
+struct mysql_traffic {
+    bool knows_locks;      /* may read metadata_locks */
+    uint64_t writers;      /* statements that write, also those that sleep on a row lock */
+    uint64_t waiters;      /* who waits for the global lock already */
+    uint64_t slow;         /* statements that run for a second or longer */
+    char *example;         /* of a slow one: "process 17 for 12 s: SELECT ...", or NULL */
+    uint64_t slow_seconds; /* age of that one */
+};
+/* Looks, changes nothing. Without PROCESS it sees the account's own statements only. */
+struct err *mysql_traffic_load(struct mysql_traffic *out, struct conn *c) MUST_CHECK;
+void mysql_traffic_fini(struct mysql_traffic *t);
+/* Whether the lock is likely to be granted at once: nothing slow runs and nobody waits for it. */
+bool mysql_traffic_is_quiet(const struct mysql_traffic *t);
+
+/* FLUSH TABLES WITH READ LOCK, as above. After an error too nothing is held by it, as long as the
+ * connection lives. */
+struct err *mysql_stop_commits(struct conn *c, unsigned wait_seconds, bool *timed_out) MUST_CHECK;
+/* The same, but not even tried, as if it had timed out, while mysql_traffic_is_quiet is false;
+ * *traffic says why. Call mysql_traffic_fini on it whatever comes back. */
+struct err *mysql_stop_commits_if_quiet(struct conn *c, unsigned wait_seconds, bool *timed_out,
+                                        struct mysql_traffic *traffic) MUST_CHECK;
+/* UNLOCK TABLES. */
+struct err *mysql_resume_commits(struct conn *c) MUST_CHECK;
+
+/* Makes the redo log readable in its files up to the LSN that log_status gave before. Takes
+ * RELOAD; without it the server brings it there by itself within about a second. */
+struct err *mysql_flush_logs(struct conn *c) MUST_CHECK;
+
+/* REFUSED when the redo log is turned off now. ALTER INSTANCE DISABLE INNODB REDO_LOG is possible
+ * whenever the instance lock is not held, also while a consumer is registered. */
+struct err *mysql_check_redo_enabled(struct conn *c) MUST_CHECK;
+
+/* Makes the server keep its redo files from its checkpoint of now on. There is one consumer for the
+ * whole server: *registered is false when another session is it, or the server has no such
+ * function. The registration ends with the session.
+ * A consumer that does not advance stops every writer of the server when the log is about 80 % full,
+ * for as long as it lasts. */
+struct err *mysql_consumer_register(struct conn *c, bool *registered) MUST_CHECK;
+/* Everything below lsn may go. SERVER when this session is not the consumer (any more), or lsn is
+ * below one told before. */
+struct err *mysql_consumer_advance(struct conn *c, uint64_t lsn) MUST_CHECK;
+struct err *mysql_consumer_unregister(struct conn *c) MUST_CHECK;
+
+#endif
