@@ -8,7 +8,8 @@
  * names of other kinds of keys (of binary logs, say) begin otherwise; these are left out.
  *
  * MariaDB, file_key_management's key file: lines "ID;KEY", ID 1 to 4294967295, KEY 32, 48 or 64 hex
- * digits; blank lines and what stands behind # do not count. Encrypted as a whole (first bytes
+ * digits; what stands behind # and blank lines do not count (a server wants no blanks
+ * around ID and KEY; mbe takes them). Encrypted as a whole (first bytes
  * "Salted__", 8 bytes of salt, then AES-256-CBC with padding) when made with
  * `openssl enc -aes-256-cbc -md sha1`: key and IV come from the pass phrase by EVP_BytesToKey, one
  * round. Keys of such a file have version 1 only.

@@ -236,6 +236,10 @@ static enum page_state check_sealed(const struct space_format *format, space_id_
     if (check_identity(format, id, no, page, why) != PAGE_OK)
         return PAGE_CORRUPT;
     const uint16_t type = be16(page + FIL_TYPE), inside = be16(page + FIL_PACK_TYPE);
+    /* the trailer is enciphered: a damaged type does not pass for a page that cannot be verified */
+    if (!format->zip && type != FIL_TYPE_PACKED_ENCRYPTED &&
+        be32(page + FIL_LSN_LOW) == be32(page + format->physical - TRAILER_LSN_LEGACY))
+        return corrupt(why, "page of type %u that is not encrypted", type);
     if (type == FIL_TYPE_RTREE_ENCRYPTED) /* its header has the split sequence number */
         return PAGE_OK;
     if ((!is_type_of_mysql(inside) && !(format->flags & FSP_FLAG_ENCRYPTED)) ||
