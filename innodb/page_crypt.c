@@ -340,6 +340,15 @@ struct err *page_encrypt(const struct space_key *key, const struct space_format 
                               : encrypt_legacy(key, format, in, out);
 }
 
+/* A compressed page of full_crc32 has got its checksum from page_decrypt: only this shows that the key
+ * is the right one. */
+__attribute__((noinline)) static struct err *try_decompress(const struct space_format *format,
+                                                            const uint8_t *page)
+{
+    uint8_t image[INNODB_PAGE_SIZE_MAX];
+    return page_decompress(format, page, image);
+}
+
 enum page_state page_crypt_check(const struct space_key *key, const struct space_format *format,
                                  space_id_t id, page_no_t no, const uint8_t *page, uint8_t *scratch,
                                  char *why)
@@ -348,6 +357,8 @@ enum page_state page_crypt_check(const struct space_key *key, const struct space
     if (stored != PAGE_OK || !key || !page_is_encrypted(format, page, no))
         return stored;
     struct err *e = page_decrypt(key, format, page, scratch);
+    if (!e && format->full_crc32 && page_is_compressed(format, scratch))
+        e = try_decompress(format, scratch);
     if (!e)
         return page_check(format, id, no, scratch, why);
     snprintf(why, PAGE_WHY_SIZE, "%s", e->message);

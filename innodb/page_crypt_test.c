@@ -31,6 +31,12 @@ static const struct {
     {"my8-pce_zlib", 8192, SPACE_KEY_MYSQL, 8, 8, 30},
     {"my8-pce_lz4", 8192, SPACE_KEY_MYSQL, 8, 8, 30},
     {"my64-pce_zlib", 65536, SPACE_KEY_MYSQL, 5, 5, 60},
+    {"kf4-enc1", 4096, SPACE_KEY_MARIADB, 3, 0, 0},
+    {"kf4-enc3", 4096, SPACE_KEY_MARIADB, 2, 0, 0},
+    {"kf4-pce", 4096, SPACE_KEY_MARIADB, 8, 8, 10},
+    {"kc4-enc1", 4096, SPACE_KEY_MARIADB, 3, 0, 0},
+    {"kc4-pce", 4096, SPACE_KEY_MARIADB, 8, 8, 10},
+    {"kc4-zip1", 4096, SPACE_KEY_MARIADB, 5, 0, 0},
     {"my4-dyn", 4096, SPACE_KEY_NONE, 0, 0, 0},
     {"my8-pc_zlib", 8192, SPACE_KEY_NONE, 0, 8, 30},
 };
@@ -145,8 +151,11 @@ static void the_key_finds_every_flipped_bit(void **state)
             uint32_t end = f.format.physical;
             if (!page_is_encrypted(&f.format, page, no))
                 continue;
+            /* zeros behind a payload do not count */
             if (fixtures[i].kind == SPACE_KEY_MYSQL && fixtures[i].compressed)
-                end = FIL_BODY + be16(page + FIL_PACK_STORED); /* zeros behind do not count */
+                end = FIL_BODY + be16(page + FIL_PACK_STORED);
+            else if (f.format.full_crc32 && fixtures[i].compressed)
+                end = (be16(page + FIL_TYPE) & 0x7FFFu) * 256;
             const uint32_t at = FIL_SPACE + (uint32_t)random() % (end - FIL_SPACE);
             const uint8_t bit = (uint8_t)(1 << random() % 8);
             page[at] ^= bit;
@@ -196,13 +205,18 @@ static const struct {
     {"my4-enc_dyn", 4096, 50, 1, ERR_CORRUPT,
      "the tablespace key does not open with key INNODBKey-*-2"},
     {"my4-enc_dyn", 4096, 110, 1, ERR_CORRUPT, "the tablespace key does not open with key *"},
+    {"kf4-enc1", 4096, 38 + 6, 2, ERR_CORRUPT, "encryption scheme 3 with an IV of 16 bytes"},
+    {"kf4-enc1", 4096, 38 + 7, 1, ERR_CORRUPT, "encryption scheme 1 with an IV of 17 bytes"},
+    {"kf4-enc1", 4096, 38 + 31, 8, ERR_REFUSED,
+     "the tablespace is encrypted with key 9, which is not given"},
 };
 
 static void bad_records_of_keys_are_named(void **state)
 {
-    struct keyring *k = load_keys(SPACE_KEY_MYSQL);
     (void)state;
     for (size_t i = 0; i < N(records); i++) {
+        struct keyring *k =
+            load_keys(records[i].fixture[0] == 'm' ? SPACE_KEY_MYSQL : SPACE_KEY_MARIADB);
         struct page_fixture f = page_fixture_load(records[i].fixture, records[i].page_size);
         struct space_key key;
         f.pages[space_xdes_end(&f.format) + (uint32_t)records[i].at] ^= records[i].flip;
@@ -217,9 +231,39 @@ static void bad_records_of_keys_are_named(void **state)
                 fail_msg("case %zu: want \"%s\", got \"%s\"", i, records[i].want, e->message);
             err_free(e);
         }
+        keyring_free(k);
         page_fixture_fini(&f);
     }
-    keyring_free(k);
+}
+
+/* IVs are per page: a wrong key gives other bytes, which the page inside does not survive. */
+static void a_wrong_key_of_mariadb_is_damage(void **state)
+{
+    static const char *const names[] = {"kf4-enc1", "kf4-pce", "kc4-enc1", "kc4-pce", "kc4-zip1"};
+    (void)state;
+    for (size_t i = 0; i < N(names); i++) {
+        struct page_fixture f = page_fixture_load(names[i], 4096);
+        struct keyring *k = load_keys(SPACE_KEY_MARIADB);
+        struct space_key key;
+        uint8_t plain[4096];
+        char why[PAGE_WHY_SIZE] = "";
+        const uint8_t *page = page_fixture_page(&f, 2);
+        assert_null(space_key_find(&key, &f.format, f.pages, k));
+        key.key.bytes[3] ^= 1;
+        assert_int_equal(page_check(&f.format, f.id, 2, page, why), PAGE_OK);
+        assert_int_equal(page_crypt_check(&key, &f.format, f.id, 2, page, plain, why),
+                         PAGE_CORRUPT);
+        key.version = 2;
+        struct err *e = page_decrypt(&key, &f.format, page, plain);
+        assert_int_equal(e->kind, ERR_REFUSED);
+        assert_int_equal(fnmatch("the page is encrypted with version 1 of key ?, of which version "
+                                 "2 is given",
+                                 e->message, 0),
+                         0);
+        err_free(e);
+        keyring_free(k);
+        page_fixture_fini(&f);
+    }
 }
 
 static void flags_without_a_record_are_damage(void **state)
@@ -281,6 +325,7 @@ int main(void)
         cmocka_unit_test(the_key_finds_every_flipped_bit),
         cmocka_unit_test(without_the_key_only_the_header_is_judged),
         cmocka_unit_test(bad_records_of_keys_are_named),
+        cmocka_unit_test(a_wrong_key_of_mariadb_is_damage),
         cmocka_unit_test(flags_without_a_record_are_damage),
         cmocka_unit_test(hostile_pages_never_overrun),
     };
