@@ -7,6 +7,9 @@
  *   partial block   MariaDB: the r = n % 16 bytes behind are XORed with the first r bytes of
  *                   AES-ECB(key, IV)
  *
+ * MariaDB's option file_key_management_encryption_algorithm=aes_ctr is a third way, which mbe does not
+ * know: pages written so do not stand page_crypt_check.
+ *
  * Facts: MySQL 9.7.4 and MariaDB 10.11.19, by experiment: deciphered pages and redo have good
  * checksums, and enciphering them gives the server's own bytes. */
 #ifndef MBE_INNODB_AES_H

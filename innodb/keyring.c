@@ -223,7 +223,7 @@ static bool decipher(uint8_t *out, size_t *out_len, const uint8_t *file, size_t 
         EVP_DecryptUpdate(ctx, out, &n, file + SALTED_HEADER, (int)(len - SALTED_HEADER)) == 1 &&
         EVP_DecryptFinal_ex(ctx, out + n, &rest) == 1;
     aes_key_wipe(&key);
-    *out_len = (size_t)(n + rest);
+    *out_len = (size_t)n + (size_t)rest;
     return ok;
 }
 
