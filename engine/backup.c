@@ -311,11 +311,11 @@ static struct err *store_redo(struct backup *b)
         wanted)); /* B3: the redo up to there does not change any more, so no lock is needed to wait for it */
     err_free(tailer_stop(
         b->tail)); /* it has reached the end of the backup; a later error is none of ours */
-    const struct file_ops *ops = tailer_ops(b->tail);
+    const struct file_ops *ops = tailer_file_ops(b->tail);
     struct err *e = space_set_settle_names(&b->spaces, ops);
     if (!e)
         e = manifest_space_map_json(&map, &b->ghosts, &b->spaces, ops);
-    tailer_ops_release(b->tail);
+    tailer_release(b->tail);
     TRY(e);
     TRY(redo_store(b->writer, b->spool_path, &b->span, b->server.version_number,
                    b->options->progress));

@@ -11,11 +11,11 @@
 static struct err *judge(struct space_verdict *v, struct space_set *set, const struct listing *list)
 {
     struct tailer *tail = set->env->tail;
-    const struct file_ops *ops = tailer_ops(tail);
+    const struct file_ops *ops = tailer_file_ops(tail);
     const struct space_evidence evidence = {
         .listing = list, .ops = ops, .copied = set, .root = set->env->datadir->root};
     struct err *e = space_judge(v, &evidence);
-    tailer_ops_release(tail);
+    tailer_release(tail);
     return e;
 }
 
@@ -152,14 +152,14 @@ static struct err *carry_out(struct space_set *set, struct space_verdict *v, str
 /* Copies of deleted spaces are nobody's concern. */
 static void drop_deleted(struct space_set *set)
 {
-    const struct file_ops *ops = tailer_ops(set->env->tail);
+    const struct file_ops *ops = tailer_file_ops(set->env->tail);
     for (size_t i = 0; i < set->n; i++) {
         const struct space_ops *o =
             set->items[i].system ? NULL : file_ops_find(ops, set->items[i].id);
         if (o && o->deleted && !set->items[i].revived)
             space_set_drop(set, o->id);
     }
-    tailer_ops_release(set->env->tail);
+    tailer_release(set->env->tail);
 }
 
 struct err *space_settle(struct space_set *set, const struct listing *list, struct conn *queries,

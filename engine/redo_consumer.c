@@ -1,0 +1,88 @@
+/* engine/redo_consumer.c: see redo_consumer.h. */
+#include "engine/redo_consumer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum {
+    LET_GO_PERCENT = 70,
+    TELL_BYTES = 4 << 20, /* advance at least so often ... */
+    TELL_PART = 16,       /* ... or each 1/16 of the capacity ... */
+    TELL_SECONDS = 1,     /* ... or after so much time */
+};
+
+/* *yes: the function returned 0. An error of the statement goes to *why (owned by caller) unless the connection is lost. */
+static struct err *call(const struct redo_consumer *c, const char *function, bool *yes,
+                        struct err **why)
+{
+    AUTO_FREE char *text = NULL;
+    struct err *e = conn_query_text(c->conn, &text, "SELECT innodb_redo_log_consumer_%s", function);
+    *yes = !e && text && !strcmp(text, "0");
+    *why = e;
+    if (!e || conn_errno_is_lost(conn_errno(c->conn))) {
+        *why = NULL;
+        return e;
+    }
+    return NULL;
+}
+
+struct err *redo_consumer_register(struct redo_consumer *c, struct conn *conn, struct log *log)
+{
+    struct err *why;
+    *c = (struct redo_consumer){.conn = conn, .log = log, .told_at = clock_seconds()};
+    TRY(call(c, "register()", &c->registered, &why));
+    if (!c->registered)
+        log_warning(log, "redo", "not registered as consumer of the redo log: %s",
+                    why ? why->message : "another session is");
+    err_free(why);
+    return NULL;
+}
+
+static struct err *tell(struct redo_consumer *c, lsn_t lsn)
+{
+    char function[48];
+    struct err *why;
+    snprintf(function, sizeof function, "advance(%" PRIu64 ")", lsn);
+    TRY(call(c, function, &c->registered, &why));
+    c->told = lsn;
+    c->told_at = clock_seconds();
+    if (!c->registered)
+        log_warning(c->log, "redo",
+                    "the server has dropped us as consumer of the redo log at LSN %" PRIu64
+                    ": it may overwrite what was not read%s%s",
+                    lsn, why ? ": " : "", why ? why->message : "");
+    err_free(why);
+    return NULL;
+}
+
+struct err *redo_consumer_tend(struct redo_consumer *c, lsn_t lsn, lsn_t server_lsn,
+                               uint64_t capacity)
+{
+    if (!c->registered)
+        return NULL;
+    const uint64_t part = capacity / TELL_PART, step = part < TELL_BYTES ? part : TELL_BYTES;
+    if (lsn - c->told >= step || clock_seconds() - c->told_at >= TELL_SECONDS)
+        TRY(tell(c, lsn));
+    if (!c->registered || server_lsn <= c->told ||
+        server_lsn - c->told <= capacity / 100 * LET_GO_PERCENT)
+        return NULL;
+    log_warning(c->log, "redo",
+                "%" PRIu64 " MiB behind, and the log holds %" PRIu64
+                " MiB: no longer its consumer, so that the server need not wait for us",
+                (server_lsn - c->told) >> 20, capacity >> 20);
+    redo_consumer_leave(c);
+    return NULL;
+}
+
+void redo_consumer_leave(struct redo_consumer *c)
+{
+    bool yes;
+    struct err *why = NULL;
+    if (!c->registered)
+        return;
+    c->registered = false;
+    err_free(call(c, "unregister()", &yes, &why)); /* the end of the connection does it as well */
+    err_free(why);
+}

@@ -1,0 +1,451 @@
+/* engine/tail_mysql.c: the redo files of MySQL 8.0.30+ (redo_dir.h) as a source of the tail. The spool gets the blocks as they
+ * are, from the one that holds the checkpoint on, so that the offset of an LSN in it is its distance from that block.
+ *
+ *  Y1 A block is taken only when its number, epoch and checksum are those of its LSN. Number and epoch name one LSN of all that
+ *     there will ever be, so that what is left of a file's earlier use is never taken, whatever the file has become meanwhile.
+ *  Y2 No bound by the server's flushed LSN is needed, as a circular log needs one (tail_mariadb.c): the server writes a block
+ *     from bytes of its log buffer that are complete and will not change; it may write the last one again, longer. So a
+ *     block that passes Y1 says the truth as far as it reaches. A partly filled block is read again, and must continue what
+ *     was taken before. (Only a crash could take a written block back. Then our connection is gone, and the tail with it.)
+ *  Y3 At the end of a file the next one is opened by name, and must begin where this one ends. When it does not come although
+ *     a later one has, it was there and is lost: an error. The same when our own file is gone from under us before all of it
+ *     was read.
+ *  Y4 The header is read again behind each read of blocks, with its flags: a log that says "disabled" does not hold every
+ *     change.
+ *
+ * To have the log written up to an LSN that the server only reserved, the caller lets it flush (FLUSH NO_WRITE_TO_BINLOG ENGINE
+ * LOGS, needs RELOAD), or waits: the file has been seen to lag by 0.7 s.
+ *
+ * Facts: MySQL 9.7.4, by experiment. The capacity may be changed while we read: files made from then on have another size. */
+#include "engine/tail_source.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "engine/redo_consumer.h"
+#include "engine/redo_dir.h"
+#include "innodb/ddl_events.h"
+#include "innodb/redo_mysql.h"
+
+enum {
+    BLOCK = MYSQL_REDO_BLOCK_SIZE,
+    BLOCK_DATA = 12,           /* offset of the first data byte */
+    READ_MIN_BYTES = 64 << 10, /* what a quiet log is polled with */
+    READ_MAX_BYTES = 4 << 20,
+    ASK_AGAIN_MS = 100,         /* age of the server's answer at which it is asked again */
+    ASK_AGAIN_CONSUMER_MS = 20, /* likewise while it may have to wait for us */
+    DAMAGED_AFTER_MS = 2000,    /* a full file does not become whole any more */
+    FILES_OF_CAPACITY = 32,     /* how many files the server divides its log into */
+};
+
+struct source {
+    struct tail_source base;
+    char *dir;
+    struct log *log;
+    struct conn *conn;
+    struct redo_consumer consumer;
+    struct redo_file file; /* the one that holds, or last held, the block that is wanted */
+    bool orphaned;         /* the file's name is gone: what cannot be read now never will be */
+    uint8_t *buf;
+    size_t read_bytes; /* of the next read */
+    uint8_t last
+        [BLOCK]; /* the block at last_lsn, taken while it was partly filled; last_len bytes of it */
+    lsn_t last_lsn;
+    unsigned last_len; /* 0: there is none */
+    struct redo_mysql_stream *stream;
+    struct ddl_events events;
+    double asked_at, stuck_since; /* 0: never, not */
+};
+
+static struct source *source_of(struct tail_source *s)
+{
+    return (struct source *)s; /* base is the first member */
+}
+
+/* --- what the server says --- */
+
+static struct err *disabled(const char *where)
+{
+    return err_hint(err_make(REFUSED,
+                             "%s: redo logging is or was disabled: the log does not hold every "
+                             "change",
+                             where),
+                    "Run ALTER INSTANCE ENABLE INNODB REDO_LOG and take the backup again.");
+}
+
+static struct err *status_number(uint64_t *out, const struct rows *rows, const char *name)
+{
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        const char *key = rows_get(rows, i, "Variable_name"), *text = rows_get(rows, i, "Value");
+        char *end = NULL;
+        if (!key || !text || strcasecmp(key, name))
+            continue;
+        *out = strtoull(text, &end, 10);
+        if (end != text && !*end)
+            return NULL;
+    }
+    return err_make(SERVER, "the server has no status value %s", name);
+}
+
+static void note_capacity(struct source *s, uint64_t capacity)
+{
+    const uint64_t before = atomic_exchange(&s->base.capacity, capacity);
+    if (before == capacity || !before)
+        return;
+    atomic_fetch_add(&s->base.resizes, 1);
+    log_info(s->log, "redo", "log resized by the server: %" PRIu64 " MiB, now %" PRIu64 " MiB",
+             before >> 20, capacity >> 20);
+}
+
+static struct err *take_status(struct source *s, const struct rows *rows)
+{
+    uint64_t current, checkpoint, capacity;
+    TRY(status_number(&current, rows, "Innodb_redo_log_current_lsn"));
+    TRY(status_number(&checkpoint, rows, "Innodb_redo_log_checkpoint_lsn"));
+    TRY(status_number(&capacity, rows, "Innodb_redo_log_capacity_resized"));
+    atomic_store(&s->base.server_lsn, current);
+    atomic_store(&s->base.kept_lsn, checkpoint);
+    note_capacity(s, capacity);
+    return NULL;
+}
+
+static struct err *ask_server(struct source *s)
+{
+    struct rows rows;
+    TRY(conn_query(s->conn, &rows,
+                   "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_redo_log_current_lsn', "
+                   "'Innodb_redo_log_checkpoint_lsn', 'Innodb_redo_log_capacity_resized')"));
+    struct err *e = take_status(s, &rows);
+    rows_fini(&rows);
+    s->asked_at = clock_seconds();
+    return e;
+}
+
+static struct err *keep_in_touch(struct source *s, lsn_t lsn)
+{
+    const double age = clock_seconds() - s->asked_at;
+    if (age > (s->consumer.registered ? ASK_AGAIN_CONSUMER_MS : ASK_AGAIN_MS) / 1000.0)
+        TRY(ask_server(s));
+    return redo_consumer_tend(&s->consumer, lsn, atomic_load(&s->base.server_lsn),
+                              atomic_load(&s->base.capacity));
+}
+
+/* --- files --- */
+
+static uint64_t wanted_id(const struct source *s)
+{
+    const bool behind = redo_mysql_stream_wants(s->stream) >= s->file.header.end_lsn;
+    return s->file.id + behind;
+}
+
+static struct err *check_flags(const struct redo_file *f)
+{
+    const struct redo_mysql_header *h = &f->header;
+    return h->logging_disabled || h->crash_unsafe ? disabled(f->path) : NULL;
+}
+
+/* A live file that is not what follows: cannot be, unless the log was made anew. */
+static struct err *wrong_file(const struct source *s, const struct redo_file *f, lsn_t expected)
+{
+    bool live;
+    TRY(redo_file_is_live(f, &live));
+    if (!live)
+        return NULL; /* on its way to become another one */
+    return err_make(SERVER,
+                    "%s: begins at LSN %" PRIu64 ", log %08" PRIx32 "; LSN %" PRIu64
+                    ", log %08" PRIx32 " expected",
+                    f->path, f->header.start_lsn, f->header.uuid, expected, s->base.origin.uuid);
+}
+
+/* Y3: has the file open that holds the wanted block. *there false: not now. */
+static struct err *go_on(struct source *s, bool *there)
+{
+    const uint64_t id = wanted_id(s);
+    const bool next = id != s->file.id;
+    *there = s->file.fd >= 0 && !next;
+    if (*there)
+        return NULL;
+    const lsn_t expected = next ? s->file.header.end_lsn : s->file.header.start_lsn;
+    struct redo_file f;
+    TRY(redo_file_open(&f, s->dir, id, there));
+    if (!*there)
+        return NULL;
+    struct err *e = check_flags(&f);
+    if (!e && (f.header.start_lsn != expected || f.header.uuid != s->base.origin.uuid)) {
+        *there = false;
+        e = wrong_file(s, &f, expected);
+    }
+    if (e || !*there) {
+        redo_file_close(&f);
+        return e;
+    }
+    redo_file_close(&s->file);
+    s->file = f;
+    s->orphaned = false;
+    return NULL;
+}
+
+static struct err *overrun(struct source *s, uint64_t id)
+{
+    const lsn_t at = redo_mysql_stream_wants(s->stream);
+    TRY(ask_server(s));
+    const lsn_t server = atomic_load(&s->base.server_lsn);
+    return err_hint(
+        err_make(SERVER,
+                 "redo log overwritten before it was read: #ib_redo%" PRIu64
+                 " is gone; the server is at LSN %" PRIu64 " with its checkpoint at %" PRIu64
+                 ", mbe at %" PRIu64 " (%" PRIu64 " MiB behind), and the log holds %" PRIu64 " MiB",
+                 id, server, atomic_load(&s->base.kept_lsn), at,
+                 (server > at ? server - at : 0) >> 20, atomic_load(&s->base.capacity) >> 20),
+        "Make the log larger (SET GLOBAL innodb_redo_log_capacity) or take the backup at a quieter "
+        "time.");
+}
+
+/* --- blocks --- */
+
+/* Y2: what was taken of a block is in it still. */
+static struct err *check_continued(const struct source *s, const uint8_t *block, lsn_t lsn,
+                                   unsigned len)
+{
+    if (!s->last_len || s->last_lsn != lsn)
+        return NULL;
+    if (len >= s->last_len &&
+        !memcmp(block + BLOCK_DATA, s->last + BLOCK_DATA, s->last_len - BLOCK_DATA))
+        return NULL;
+    return err_make(SERVER,
+                    "%s: the block at LSN %" PRIu64
+                    " was changed after it was written (%u bytes of it, %u now)",
+                    s->file.path, lsn, s->last_len, len);
+}
+
+/* The last block as of now. False: it was taken before, and has not grown. */
+static bool has_grown(struct source *s, const uint8_t *block, lsn_t lsn, unsigned len)
+{
+    if (s->last_lsn == lsn && s->last_len == len)
+        return false;
+    memcpy(s->last, block, BLOCK);
+    s->last_lsn = lsn;
+    s->last_len = len;
+    return true;
+}
+
+/* Bytes of the whole blocks at the start of buf: any number of full ones, then perhaps one that is partly filled. */
+static struct err *measure(struct source *s, const uint8_t *buf, size_t n, lsn_t at, size_t *len)
+{
+    for (*len = 0; n - *len >= BLOCK; *len += BLOCK) {
+        unsigned data_len;
+        const uint8_t *block = buf + *len;
+        const lsn_t lsn = at + *len;
+        const enum redo_mysql_block what = redo_mysql_block_check(block, lsn, &data_len);
+        if (what == MYSQL_BLOCK_ENCRYPTED)
+            return err_make(REFUSED, "%s: the redo log is encrypted, which mbe cannot recover yet",
+                            s->file.path);
+        if (what != MYSQL_BLOCK_WHOLE)
+            break;
+        TRY(check_continued(s, block, lsn, data_len));
+        if (data_len == BLOCK)
+            continue;
+        if (has_grown(s, block, lsn, data_len))
+            *len += BLOCK;
+        break;
+    }
+    return NULL;
+}
+
+/* A log that is written much is read in large pieces; a quiet one is not read in vain. */
+static void adapt(struct source *s, size_t read, size_t taken)
+{
+    if (taken < read)
+        s->read_bytes = READ_MIN_BYTES;
+    else if (s->read_bytes < READ_MAX_BYTES)
+        s->read_bytes *= 4;
+}
+
+static struct err *read_blocks(struct source *s, struct tail_find *found)
+{
+    const lsn_t at = redo_mysql_stream_wants(s->stream);
+    const struct redo_mysql_header *h = &s->file.header;
+    size_t n = s->read_bytes, got;
+    bool same;
+    if (n > h->end_lsn - at)
+        n = (size_t)(h->end_lsn - at);
+    TRY(file_pread(s->file.fd, s->buf, n, redo_mysql_offset(h->start_lsn, at), &got, s->file.path));
+    TRY(redo_file_reread(&s->file, &same));
+    if (same)
+        TRY(check_flags(&s->file));
+    TRY(measure(s, s->buf, got, at, &found->len));
+    if (!same)
+        redo_file_close(&s->file);
+    adapt(s, n, found->len);
+    found->bytes = s->buf;
+    found->spool_offset = at - redo_mysql_block_lsn(s->base.start_lsn);
+    if (found->len)
+        s->stuck_since = 0;
+    return NULL;
+}
+
+static struct err *look(struct tail_source *base, lsn_t lsn, struct tail_find *found)
+{
+    struct source *s = source_of(base);
+    bool there;
+    TRY(keep_in_touch(s, lsn));
+    TRY(go_on(s, &there));
+    return there ? read_blocks(s, found) : NULL;
+}
+
+/* --- mini-transactions --- */
+
+static struct err *take_mtrs(struct source *s, lsn_t end_lsn)
+{
+    struct redo_mysql_mtr m;
+    struct redo_record rec;
+    for (bool more;;) {
+        TRY(redo_mysql_stream_next(s->stream, &m, &more));
+        if (!more)
+            return NULL;
+        if (m.start >= end_lsn)
+            continue;
+        const lsn_t end = m.end;
+        while (redo_mysql_mtr_next(&m, &rec))
+            TRY(ddl_events_record(&s->events, &rec, end));
+        ddl_events_end(&s->events, end);
+    }
+}
+
+static struct err *observe(struct tail_source *base, const struct tail_find *found, lsn_t *lsn,
+                           lsn_t end_lsn)
+{
+    struct source *s = source_of(base);
+    for (size_t at = 0; at < found->len; at += BLOCK) {
+        TRY(redo_mysql_stream_push(s->stream, found->bytes + at));
+        TRY(take_mtrs(s, end_lsn));
+    }
+    const lsn_t parsed = redo_mysql_stream_parsed(s->stream);
+    if (parsed > *lsn)
+        *lsn = parsed;
+    return NULL;
+}
+
+/* --- when nothing comes --- */
+
+/* The file's name is gone, so it was complete; what was read before its last blocks came is read once more. */
+static struct err *check_orphaned(struct source *s)
+{
+    bool live;
+    TRY(redo_file_is_live(&s->file, &live));
+    if (!live && s->orphaned)
+        redo_file_close(&s->file);
+    s->orphaned = !live;
+    return NULL;
+}
+
+/* A file that is closed for writing has to be whole. */
+static struct err *check_damaged(struct source *s)
+{
+    const double now = clock_seconds();
+    if (!s->file.header.full)
+        return NULL;
+    if (!s->stuck_since)
+        s->stuck_since = now;
+    if (now - s->stuck_since < DAMAGED_AFTER_MS / 1000.0)
+        return NULL;
+    return err_make(CORRUPT,
+                    "%s: the file is complete, but its block at LSN %" PRIu64 " is not whole",
+                    s->file.path, redo_mysql_stream_wants(s->stream));
+}
+
+static struct err *look_around(struct tail_source *base, lsn_t lsn)
+{
+    struct source *s = source_of(base);
+    const uint64_t id = wanted_id(s);
+    bool gone;
+    (void)lsn;
+    if (s->file.fd >= 0 && id == s->file.id) {
+        TRY(check_orphaned(s));
+        return s->file.fd >= 0 ? check_damaged(s) : NULL;
+    }
+    TRY(redo_dir_is_gone(s->dir, id, &gone));
+    return gone ? overrun(s, id) : NULL;
+}
+
+static void leave(struct tail_source *base)
+{
+    redo_consumer_leave(&source_of(base)->consumer);
+}
+
+/* What is below the checkpoint is the server's to throw away, a whole file at a time. */
+static uint64_t headroom(const struct tail_source *base, lsn_t lsn)
+{
+    const lsn_t server = atomic_load(&base->server_lsn);
+    const uint64_t capacity = atomic_load(&base->capacity);
+    const uint64_t behind = server > lsn ? server - lsn : 0;
+    const uint64_t margin = capacity / FILES_OF_CAPACITY;
+    if (lsn < atomic_load(&base->kept_lsn) || behind + margin > capacity)
+        return 0;
+    return capacity - margin - behind;
+}
+
+static const struct file_ops *file_ops(struct tail_source *base)
+{
+    (void)base;
+    return NULL;
+}
+
+static const struct ddl_events *ddl_events(struct tail_source *base)
+{
+    return &source_of(base)->events;
+}
+
+static void source_free(struct tail_source *base)
+{
+    struct source *s = source_of(base);
+    conn_close(s->conn);
+    redo_file_close(&s->file);
+    redo_mysql_stream_free(s->stream);
+    ddl_events_fini(&s->events);
+    free(s->buf);
+    free(s->dir);
+    free(s);
+}
+
+static struct err *source_open(struct tail_source **out, const struct tailer_options *options)
+{
+    struct source *s = mem_zalloc(sizeof *s);
+    s->base.family = &tail_mysql;
+    s->file.fd = -1;
+    *out = &s->base;
+    s->dir = mem_strdup(options->log_path);
+    s->log = options->log;
+    s->buf = mem_alloc_aligned(READ_MAX_BYTES);
+    s->read_bytes = READ_MIN_BYTES;
+    TRY(conn_open(&s->conn, &options->conn));
+    if (options->register_consumer)
+        TRY(redo_consumer_register(&s->consumer, s->conn, s->log));
+    TRY(ask_server(s));
+    TRY(redo_dir_open_checkpoint(&s->file, s->dir));
+    TRY(check_flags(&s->file));
+    const struct redo_mysql_header *h = &s->file.header;
+    s->base.start_lsn = s->base.checkpoint_end = h->checkpoint_lsn;
+    s->base.origin.uuid = h->uuid;
+    memcpy(s->base.origin.creator, h->creator, sizeof s->base.origin.creator);
+    s->stream = redo_mysql_stream_new(h->checkpoint_lsn, h->checkpoint_lsn);
+    return NULL;
+}
+
+const struct tail_family tail_mysql = {
+    .idle_ms = 5, /* a small file fills within that */
+    .awaited_ms = 2,
+    .open = source_open,
+    .look = look,
+    .observe = observe,
+    .look_around = look_around,
+    .leave = leave,
+    .headroom = headroom,
+    .file_ops = file_ops,
+    .ddl_events = ddl_events,
+    .free = source_free,
+};
