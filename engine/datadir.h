@@ -1,5 +1,16 @@
 /* engine/datadir.h: what lies in a datadir: a listing of tablespaces and of the other engines' files. Reads directories
- * and .isl files only; knows no server. A listing is a moment's picture: files may come and go while it is made. */
+ * and .isl files only; knows no server. A listing is a moment's picture: files may come and go while it is made.
+ *
+ * What a file is, its name tells, by the family's rules (datadir.c):
+ *
+ *                    MariaDB                              MySQL
+ *   tablespaces      ibd of databases, undoNNN in the     *.ibd, *.ibu, undo_NNN anywhere in the datadir, the undo directory,
+ *                    undo directory, targets of .isl      innodb_directories and the directories of ibdata files; ibdata files
+ *   other files      frm, MYD, MYI, MAD, CSV, ...         MYD, MYI, CSV, CSM, ARZ, MRG and the sdi beside them
+ *   of the datadir   upgrade info, ib_buffer_pool         mysqld-auto.cnf, *.pem, upgrade history, ib_buffer_pool
+ *   left out         work files of DDL (#sql*), *.cfg of an export, redo, doublewrite, temporary tablespaces, *_trunc.log of
+ *                    an undo truncation (MySQL), binary and relay logs, auto.cnf, sockets, pid files: all but the above in
+ *                    the datadir itself, and everything there whose name begins with '#' or '.' */
 #ifndef MBE_ENGINE_DATADIR_H
 #define MBE_ENGINE_DATADIR_H
 
@@ -15,10 +26,9 @@
 struct listed_space {
     char *
         name; /* relative to the datadir, as the server names it: "db/t.ibd", "undo001", "ibdata1" */
-    char *path;  /* where it really is */
-    bool system; /* a file of the system tablespace */
-    bool
-        external; /* found through an .isl: outside the datadir; name is the absolute path, as in the redo */
+    char *path;          /* where it really is */
+    bool system;         /* a file of the system tablespace */
+    bool external;       /* outside the datadir; name is the absolute path, as in the redo */
     uint32_t first_page; /* system only: page number of the file's first page */
 };
 
@@ -38,15 +48,21 @@ struct listing {
     size_t n_dirs, cap_dirs;
 };
 
+struct datadir_rules;
+
 /* Where the server keeps its InnoDB files, resolved once. */
 struct datadir {
+    const struct datadir_rules *rules; /* of the family; static */
     char *root;
+    char *server_root; /* as the server calls it */
     char *undo_dir;
     char *log_dir; /* of ib_logfile0 */
     char *aria_log_dir;
     char **system_paths; /* data files of the system tablespace, in order */
     char **system_names; /* base names, unique within the set */
     size_t n_system;
+    char **space_dirs; /* MySQL: absolute; may hold tablespaces, below the datadir or not */
+    size_t n_space_dirs;
     char **own_dirs; /* absolute: hold InnoDB's files or logs; no database even if below root */
     size_t n_own_dirs;
     uint32_t page_size;
@@ -58,7 +74,13 @@ struct err *datadir_resolve(struct datadir *out, const struct server_info *serve
 void datadir_fini(struct datadir *d);
 
 struct err *listing_make(struct listing *out, const struct datadir *d) MUST_CHECK;
+/* Adds one tablespace that the listing has not found: `path` is where it really is. */
+void listing_add_space(struct listing *l, const struct datadir *d, const char *path);
 void listing_fini(struct listing *l);
+
+/* A file or directory as a server variable or the dictionary names it, as it is reached from here: relative names start at the
+ * datadir, and what lies below the server's datadir lies below ours when that is shown at another place. Owned by caller. */
+char *datadir_path(const struct datadir *d, const char *name);
 
 /* Sorts listed_file by unit, then name: the order of listing.files. */
 int listed_file_compare(const struct listed_file *a, const struct listed_file *b);

@@ -211,6 +211,127 @@ static void directory_inside_a_database_is_listed_as_unknown_files(void **state)
     remove_dir(dir);
 }
 
+struct named {
+    const char *file, *name; /* name NULL: not listed */
+};
+
+/* Every tablespace MySQL would find, once, under the right name; and of the other files what a restored server can use. */
+static void mysql_listing_takes_what_belongs_to_a_backup(void **state)
+{
+    (void)state;
+    char *top = make_dir(), *dir = mem_printf("%s/data", top), *undo = mem_printf("%s/undo", top);
+    char *more = mem_printf("%s/far;%s/far/deep;%s;./d;%s/absent", top, top, dir, top);
+    struct server_info s = server_at(dir);
+    s.flavour = FLAVOUR_MYSQL;
+    s.innodb_undo_directory = undo;
+    s.innodb_directories = more;
+    static const struct named spaces[] = {
+        {"data/ibdata1", "ibdata1"},
+        {"data/mysql.ibd", "mysql.ibd"},
+        {"data/general.ibd", "general.ibd"},
+        {"data/d/t.ibd", "d/t.ibd"},
+        {"data/d/t#p#p0.ibd", "d/t#p#p0.ibd"},
+        {"data/d/#sql-ib1-2.ibd", "d/#sql-ib1-2.ibd"},
+        {"data/d/sub/g.ibd", "d/sub/g.ibd"},
+        {"data/own.ibu", "own.ibu"},
+        {"undo/undo_001", "undo_001"},
+        {"undo/un.ibu", "un.ibu"},
+        {"far/d/x.ibd", "far/d/x.ibd"},
+        {"far/deep/y.ibd", "far/deep/y.ibd"},
+        {"far/z.ibu", "far/z.ibu"},
+        {"data/undo_01", NULL},
+        {"data/ibtmp1", NULL},
+        {"data/#innodb_temp/temp_1.ibt", NULL},
+        {"data/#innodb_redo/#ib_redo5", NULL},
+        {"data/#innodb_redo/x.ibd", NULL},
+        {"data/#ib_archive/x.ibd", NULL},
+        {"data/#meb/1.idx", NULL},
+        {"data/.mylogin/x.ibd", NULL},
+        {"data/lost+found/x.ibd", NULL},
+        {"undo/undo_1_trunc.log", NULL},
+        {"far/readme", NULL},
+    };
+    static const struct named files[] = {
+        {"data/d/m.MYD", "d/m.MYD"},
+        {"data/d/m.MYI", "d/m.MYI"},
+        {"data/d/m_383.sdi", "d/m_383.sdi"},
+        {"data/d/c.CSV", "d/c.CSV"},
+        {"data/d/c.CSM", "d/c.CSM"},
+        {"data/d/a.ARZ", "d/a.ARZ"},
+        {"data/d/me.MRG", "d/me.MRG"},
+        {"data/mysqld-auto.cnf", "mysqld-auto.cnf"},
+        {"data/server-key.pem", "server-key.pem"},
+        {"data/mysql_upgrade_history", "mysql_upgrade_history"},
+        {"data/ib_buffer_pool", "ib_buffer_pool"},
+        {"data/auto.cnf", NULL},
+        {"data/vm.pid", NULL},
+        {"data/binlog.000001", NULL},
+        {"data/binlog.index", NULL},
+        {"data/vm-relay-bin.000001", NULL},
+        {"data/#ib_16384_0.dblwr", NULL},
+        {"data/component_keyring_file", NULL},
+        {"data/d/t.cfg", NULL},
+        {"data/d/t.cfp", NULL},
+        {"data/d/undo_1_trunc.log", NULL},
+    };
+    enum { N_SPACES = sizeof spaces / sizeof spaces[0], N_FILES = sizeof files / sizeof files[0] };
+    for (size_t i = 0; i < N_SPACES; i++)
+        write_text(top, spaces[i].file, "x");
+    for (size_t i = 0; i < N_FILES; i++)
+        write_text(top, files[i].file, "x");
+    struct datadir d = resolved(&s, NULL);
+    struct listing l;
+    ok(listing_make(&l, &d));
+    size_t n = 0;
+    for (size_t i = 0; i < N_SPACES && spaces[i].name; i++, n++) {
+        const bool external = !strncmp(spaces[i].file, "far/", 4);
+        AUTO_FREE char *name =
+            external ? mem_printf("%s/%s", top, spaces[i].name) : mem_strdup(spaces[i].name);
+        AUTO_FREE char *path = mem_printf("%s/%s", top, spaces[i].file);
+        const struct listed_space *found = listed_space(&l, name);
+        assert_non_null(found);
+        assert_string_equal(found->path, path);
+        assert_int_equal(found->external, external);
+    }
+    assert_int_equal(l.n_spaces, n);
+    n = 0;
+    for (size_t i = 0; i < N_FILES && files[i].name; i++, n++) {
+        assert_non_null(listed(&l, files[i].name));
+        assert_true(listed(&l, files[i].name)->known);
+    }
+    assert_int_equal(l.n_files, n);
+    assert_int_equal(l.n_dirs, 1);
+    listing_fini(&l);
+    datadir_fini(&d);
+    remove_dir(top);
+    free(dir);
+    free(undo);
+    free(more);
+}
+
+/* A database may be a link; links further down are not followed, so that no walk goes round. */
+static void mysql_databases_may_be_links(void **state)
+{
+    (void)state;
+    char *top = make_dir(), *dir = mem_printf("%s/data", top);
+    struct server_info s = server_at(dir);
+    s.flavour = FLAVOUR_MYSQL;
+    write_text(top, "data/ibdata1", "x");
+    write_text(top, "disk2/d/t.ibd", "x");
+    AUTO_FREE char *link = mem_printf("%s/d", dir), *loop = mem_printf("%s/disk2/d/loop", top);
+    assert_int_equal(symlink("../disk2/d", link), 0);
+    assert_int_equal(symlink(".", loop), 0);
+    struct datadir d = resolved(&s, NULL);
+    struct listing l;
+    ok(listing_make(&l, &d));
+    assert_int_equal(l.n_spaces, 2);
+    assert_non_null(listed_space(&l, "d/t.ibd"));
+    listing_fini(&l);
+    datadir_fini(&d);
+    remove_dir(top);
+    free(dir);
+}
+
 static void files_of_one_table_are_neighbours(void **state)
 {
     (void)state;
@@ -234,6 +355,8 @@ int main(void)
         cmocka_unit_test(missing_datadir_is_named),
         cmocka_unit_test(listing_takes_what_belongs_to_a_backup),
         cmocka_unit_test(directory_inside_a_database_is_listed_as_unknown_files),
+        cmocka_unit_test(mysql_listing_takes_what_belongs_to_a_backup),
+        cmocka_unit_test(mysql_databases_may_be_links),
         cmocka_unit_test(files_of_one_table_are_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

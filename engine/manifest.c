@@ -240,3 +240,18 @@ struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,
     return dump(out, object((const struct field[]){{"ghosts", ids}, {"imports", imports}}, 2),
                 JSON_COMPACT);
 }
+
+struct err *manifest_created_map_json(char **out, const struct created_space *created, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        list = append(list, object((const struct field[]){{"id", number(created[i].id)},
+                                                          {"name", text(created[i].name)}},
+                                   2));
+    return dump(out,
+                object((const struct field[]){{"ghosts", json_array()},
+                                              {"imports", json_array()},
+                                              {"created", list}},
+                       3),
+                JSON_COMPACT);
+}

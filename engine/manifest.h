@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "engine/lock_window.h"
+#include "engine/mysql_settle.h"
 #include "engine/space_settle.h"
 #include "innodb/file_ops.h"
 #include "server/coords.h"
@@ -31,5 +32,8 @@ struct err *manifest_json(char **out, const struct manifest *m) MUST_CHECK;
 struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,
                                     const struct space_set *spaces,
                                     const struct file_ops *ops) MUST_CHECK;
+/* The same for MySQL: what is built from redo alone. */
+struct err *manifest_created_map_json(char **out, const struct created_space *created,
+                                      size_t n) MUST_CHECK;
 
 #endif

@@ -225,6 +225,23 @@ static void space_map_tells_ghosts_and_imports(void **state)
     file_ops_fini(&ops);
 }
 
+static void space_map_of_mysql_tells_what_is_built_from_redo(void **state)
+{
+    (void)state;
+    struct created_space created[] = {{0xFFFFFFED, (char *)(uintptr_t) "undo_003.ibu"},
+                                      {0xFFFFFFEC, (char *)(uintptr_t) "/u/x.ibu"}};
+    char *text;
+    ok(manifest_created_map_json(&text, created, 2));
+    json_t *j = parsed(text);
+    assert_number(j, "created.0.id", 0xFFFFFFED);
+    assert_text(j, "created.0.name", "undo_003.ibu");
+    assert_text(j, "created.1.name", "/u/x.ibu");
+    assert_int_equal(json_array_size(at(j, "created")), 2);
+    assert_int_equal(json_array_size(at(j, "ghosts")), 0);
+    assert_int_equal(json_array_size(at(j, "imports")), 0);
+    json_decref(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +249,7 @@ int main(void)
         cmocka_unit_test(absent_facts_are_null_or_empty),
         cmocka_unit_test(file_name_that_is_not_utf8_is_still_json),
         cmocka_unit_test(space_map_tells_ghosts_and_imports),
+        cmocka_unit_test(space_map_of_mysql_tells_what_is_built_from_redo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

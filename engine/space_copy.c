@@ -21,7 +21,10 @@ enum {
     TORN_TRIES = 30,        /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
     FIL_LSN = 16,
+    FIL_TYPE = 24,
     FIL_SPACE_ID = 34,
+    MYSQL_ENCRYPTED = 15, /* page types; 16: compressed as well */
+    MYSQL_ENCRYPTED_LAST = 17,
 };
 
 struct doublewrite {
@@ -41,12 +44,15 @@ struct job {
     uint64_t end; /* highest offset copied */
     struct space_format format;
     struct doublewrite dblwr;
-    bool crypt_data; /* page 0 names an encryption scheme: pages may be encrypted */
+    bool is_mysql;
+    bool crypt_data; /* MariaDB: page 0 names an encryption scheme: pages may be encrypted */
     space_id_t id;
+    lsn_t lsn_at_start; /* noted before the file was opened */
     lsn_t page_lsn;
     struct space_claim claim;
     struct stat st; /* when it was opened */
     bool st_proves;
+    bool damage_may_wait; /* as the set has it */
     _Atomic bool is_suspect;
     char *suspect;
 };
@@ -162,6 +168,7 @@ static struct err *claim(struct space_set *s, struct job *j)
         .name = j->listed->name,
         .system = j->listed->system,
         .first_page = j->listed->first_page,
+        .lsn_at_start = j->lsn_at_start,
         .page_lsn = j->page_lsn,
         .stamp = {j->st.st_dev, j->st.st_ino, j->st.st_mtim, j->st.st_ctim, j->st_proves},
         .attr = attr};
@@ -189,12 +196,20 @@ static struct err *note_corrupt(struct copy_env *env, char *text)
     return NULL;
 }
 
+static struct err *leave_for_later(struct copy_env *env, char *text)
+{
+    log_debug(env->log, "copy", "%s; to be tried again", text);
+    free(text);
+    return NULL;
+}
+
 /* Opens the file and learns what it is; j->lock is held. */
 static struct err *job_open(struct space_set *s, struct job *j)
 {
     const char *path = j->listed->path;
     bool found = true;
     j->state = JOB_SKIP;
+    j->lsn_at_start = tailer_lsn(s->env->tail);
     struct err *e = file_open(&j->fd, path, O_RDONLY, 0);
     if (e && e->os_errno == ENOENT) {
         err_free(e);
@@ -212,7 +227,7 @@ static struct err *job_open(struct space_set *s, struct job *j)
     if (e && e->kind == ERR_CORRUPT) {
         char *text = mem_strdup(e->message);
         err_free(e);
-        return note_corrupt(s->env, text);
+        return j->damage_may_wait ? leave_for_later(s->env, text) : note_corrupt(s->env, text);
     }
     TRY(e);
     if (!found) {
@@ -237,15 +252,40 @@ static bool is_of_other_space(const struct job *j, const uint8_t *page, page_no_
            page_check(&j->format, be32(page + FIL_SPACE_ID), no, page, why) != PAGE_CORRUPT;
 }
 
-static void note_suspect(struct job *j, const uint8_t *page, page_no_t no, uint64_t offset)
+/* Takes text. */
+static void note_suspect(struct job *j, char *text)
 {
     pthread_mutex_lock(&j->lock);
-    if (!j->suspect)
-        j->suspect = mem_printf("%s: page %" PRIu32 " at offset %" PRIu64
-                                ": belongs to space %" PRIu32 ", not %" PRIu32,
-                                j->listed->path, no, offset, be32(page + FIL_SPACE_ID), j->id);
+    if (j->suspect)
+        free(text);
+    else
+        j->suspect = text;
     pthread_mutex_unlock(&j->lock);
     atomic_store(&j->is_suspect, true);
+}
+
+static bool is_to_be_copied_again(struct job *j)
+{
+    return j->damage_may_wait && atomic_load(&j->is_suspect);
+}
+
+/* The page stays bad. */
+static struct err *give_up(struct copy_env *env, struct job *j, const uint8_t *page, page_no_t no,
+                           uint64_t offset, const char *why)
+{
+    const char *path = j->listed->path;
+    if (is_of_other_space(j, page, no)) {
+        note_suspect(j, mem_printf("%s: page %" PRIu32 " at offset %" PRIu64
+                                   ": belongs to space %" PRIu32 ", not %" PRIu32,
+                                   path, no, offset, be32(page + FIL_SPACE_ID), j->id));
+        return NULL;
+    }
+    char *text =
+        mem_printf("%s: page %" PRIu32 " at offset %" PRIu64 ": %s", path, no, offset, why);
+    if (!j->damage_may_wait)
+        return note_corrupt(env, text);
+    note_suspect(j, text);
+    return NULL;
 }
 
 /* The page at `offset` failed its check: it may be half written just now. *gone: the file was cut off before it. */
@@ -253,7 +293,7 @@ static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *pag
                                uint64_t offset, char *why, bool *gone)
 {
     const char *path = j->listed->path;
-    if (atomic_load(&j->is_suspect) && is_of_other_space(j, page, no))
+    if (atomic_load(&j->is_suspect) && (j->damage_may_wait || is_of_other_space(j, page, no)))
         return NULL; /* one like it was waited for in vain */
     for (int attempt = 0; attempt < TORN_TRIES; attempt++) {
         size_t got;
@@ -271,12 +311,15 @@ static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *pag
     struct stat st;
     if (fstat(j->fd, &st) == 0 && st.st_nlink == 0)
         return NULL; /* dropped: its redo says so */
-    if (is_of_other_space(j, page, no)) {
-        note_suspect(j, page, no, offset);
-        return NULL;
-    }
-    return note_corrupt(
-        env, mem_printf("%s: page %" PRIu32 " at offset %" PRIu64 ": %s", path, no, offset, why));
+    return give_up(env, j, page, no, offset, why);
+}
+
+static bool is_encrypted(const struct job *j, const uint8_t *page, page_no_t no)
+{
+    const uint16_t type = be16(page + FIL_TYPE);
+    if (j->is_mysql)
+        return type >= MYSQL_ENCRYPTED && type <= MYSQL_ENCRYPTED_LAST;
+    return j->crypt_data && page_is_encrypted(&j->format, page, no);
 }
 
 static struct err *refuse_encrypted(const struct job *j, page_no_t no)
@@ -305,7 +348,7 @@ static struct err *check_pages(struct copy_env *env, struct job *j, uint8_t *buf
                 return NULL;
             }
         }
-        if (j->crypt_data && page_is_encrypted(&j->format, buf + i, no) && !in_doublewrite(j, no))
+        if (is_encrypted(j, buf + i, no) && !in_doublewrite(j, no))
             return refuse_encrypted(j, no);
     }
     return NULL;
@@ -342,7 +385,7 @@ static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from
 {
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
     note_redo(env);
-    for (uint64_t at = from; at < to;) {
+    for (uint64_t at = from; at < to && !is_to_be_copied_again(j);) {
         TRY(signals_check());
         TRY(tailer_check(env->tail));
         TRY(give_way(env));
@@ -399,10 +442,14 @@ static struct err *job_range(struct space_set *s, struct job *j, uint32_t range)
     return e;
 }
 
-static void job_init(struct job *j, const struct listed_space *listed, enum space_copy_mode mode,
-                     uint64_t size)
+static void job_init(struct job *j, const struct space_set *s, const struct listed_space *listed,
+                     enum space_copy_mode mode, uint64_t size)
 {
-    *j = (struct job){.listed = listed, .mode = mode, .fd = -1};
+    *j = (struct job){.listed = listed,
+                      .mode = mode,
+                      .fd = -1,
+                      .is_mysql = s->by_file,
+                      .damage_may_wait = s->damage_may_wait};
     j->n_ranges = j->ranges_left =
         (uint32_t)(size / RANGE_BYTES + (size % RANGE_BYTES != 0)) + (size == 0);
     pthread_mutex_init(&j->lock, NULL);
@@ -435,16 +482,17 @@ static struct err *queue_work(void *ctx, bool *more)
     return job_range(q->set, j, range);
 }
 
-struct err *space_set_copy_all(struct space_set *s, const struct listing *list)
+struct err *space_set_copy_these(struct space_set *s, const struct listed_space *const *spaces,
+                                 size_t n)
 {
     struct copy_queue q = {.set = s, .n_jobs = 0};
-    q.jobs = mem_alloc(list->n_spaces * sizeof *q.jobs);
+    q.jobs = mem_alloc((n + 1) * sizeof *q.jobs);
     pthread_mutex_init(&q.lock, NULL);
-    for (size_t i = 0; i < list->n_spaces; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct stat st;
-        if (stat(list->spaces[i].path, &st))
+        if (stat(spaces[i]->path, &st))
             st.st_size = 0; /* vanished, or unreadable: opening it will tell */
-        job_init(&q.jobs[q.n_jobs++], &list->spaces[i], SPACE_COPY_ONCE, (uint64_t)st.st_size);
+        job_init(&q.jobs[q.n_jobs++], s, spaces[i], SPACE_COPY_ONCE, (uint64_t)st.st_size);
     }
     struct err *e = workers_run(s->env->parallel, queue_work, &q);
     for (size_t i = 0; i < q.n_jobs; i++)
@@ -454,11 +502,21 @@ struct err *space_set_copy_all(struct space_set *s, const struct listing *list)
     return e;
 }
 
+struct err *space_set_copy_all(struct space_set *s, const struct listing *list)
+{
+    const struct listed_space **spaces = mem_alloc((list->n_spaces + 1) * sizeof *spaces);
+    for (size_t i = 0; i < list->n_spaces; i++)
+        spaces[i] = &list->spaces[i];
+    struct err *e = space_set_copy_these(s, spaces, list->n_spaces);
+    free(spaces);
+    return e;
+}
+
 struct err *space_set_copy_one(struct space_set *s, const struct listed_space *space,
                                enum space_copy_mode mode)
 {
     struct job j;
-    job_init(&j, space, mode, 0);
+    job_init(&j, s, space, mode, 0);
     struct err *e = job_range(s, &j, 0);
     job_fini(&j);
     return e;

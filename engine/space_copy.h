@@ -4,9 +4,11 @@
  *  - a space is what page 0 of an open file says, never what the file's name says;
  *  - a file that vanished before it was opened was renamed or dropped: no error, the redo tells which;
  *  - page 0 all zero: the space was created after our checkpoint, every page of it is in the redo: nothing to copy;
- *  - an id is copied once, whatever names it is seen under, until its copy is made void by an import;
+ *  - how far the redo tail is, is noted before the file is opened, and page 0 is read through the same descriptor as all others;
+ *  - an id (MySQL: an id in a file) is copied once, whatever names it is seen under, until its copy is made void by an import;
  *  - a page that fails its check is read again while the server may be writing it; then it is damage, unless it only
  *    carries another space's id, which is a tablespace being imported: kept as suspect and judged under BLOCK_DDL;
+ *    while the set's damage_may_wait, damage makes a suspect too: the rest is left unread, all of it will be copied again;
  *  - an encrypted page is refused: the restore could not apply redo to it. */
 #ifndef MBE_ENGINE_SPACE_COPY_H
 #define MBE_ENGINE_SPACE_COPY_H
@@ -15,6 +17,9 @@
 
 /* Copies every listed space whose id is not copied yet, with env->parallel threads. */
 struct err *space_set_copy_all(struct space_set *s, const struct listing *list) MUST_CHECK;
+/* The same for these n spaces only. */
+struct err *space_set_copy_these(struct space_set *s, const struct listed_space *const *spaces,
+                                 size_t n) MUST_CHECK;
 /* Copies one listed space; with AGAIN, in place of an earlier copy. One thread. */
 struct err *space_set_copy_one(struct space_set *s, const struct listed_space *space,
                                enum space_copy_mode mode) MUST_CHECK;

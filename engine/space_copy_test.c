@@ -413,8 +413,7 @@ static void unsafe_name_in_the_redo_is_an_error(void **state)
     put_space(f, "d/a.ibd", 5, 3);
     ok(copy_all(f));
     ok(file_ops_add(&ops, &rec, 1000));
-    error_is(space_set_settle_names(&f->set, &ops), CORRUPT,
-             "the redo names space 5 \"d/../../x.ibd\"");
+    error_is(space_set_settle_names(&f->set, &ops), CORRUPT, "space 5 is named \"d/../../x.ibd\"");
     file_ops_fini(&ops);
     abandon(f);
 }

@@ -32,34 +32,75 @@ void space_set_fini(struct space_set *s)
     for (size_t i = 0; i < s->n; i++)
         copied_fini(&s->items[i]);
     free(s->items);
+    free(s->barrier.discarded);
     map64_fini(&s->by_id);
     pthread_mutex_destroy(&s->lock);
 }
 
-static struct copied_space *find(const struct space_set *s, uint64_t key)
+/* The system tablespace's files share an id and are told apart by their first page. */
+static bool is_copy_of_same(const struct space_set *s, const struct copied_space *a,
+                            const struct copied_space *b)
+{
+    return a->id == b->id && a->first_page == b->first_page &&
+           (!s->by_file || (a->stamp.dev == b->stamp.dev && a->stamp.inode == b->stamp.inode));
+}
+
+/* Position of the newest copy of the id, in the form of `older`: 1 more, 0 for none. */
+static size_t newest_of(const struct space_set *s, space_id_t id)
 {
     uint64_t at;
-    return map64_get(&s->by_id, key, &at) && !s->items[at].dropped ? &s->items[at] : NULL;
+    return map64_get(&s->by_id, id, &at) ? (size_t)at + 1 : 0;
+}
+
+static struct copied_space *find(const struct space_set *s, const struct copied_space *like)
+{
+    for (size_t at = newest_of(s, like->id); at; at = s->items[at - 1].older)
+        if (!s->items[at - 1].dropped && is_copy_of_same(s, &s->items[at - 1], like))
+            return &s->items[at - 1];
+    return NULL;
 }
 
 struct copied_space *space_set_find(const struct space_set *s, space_id_t id)
 {
-    return find(s, id);
+    for (size_t at = newest_of(s, id); at; at = s->items[at - 1].older)
+        if (!s->items[at - 1].dropped && !s->items[at - 1].first_page)
+            return &s->items[at - 1];
+    return NULL;
 }
 
-/* The system tablespace's files share an id; all but the first are told apart by their first page. */
-static uint64_t key_of(const struct copied_space *c)
+void space_set_drop_at(struct space_set *s, size_t item)
 {
-    return c->system && c->first_page ? UINT64_C(1) << 32 | c->first_page : c->id;
+    if (s->items[item].dropped)
+        return;
+    archive_entry_drop(s->env->writer, s->items[item].entry);
+    s->items[item].dropped = true;
 }
 
 void space_set_drop(struct space_set *s, space_id_t id)
 {
-    struct copied_space *c = space_set_find(s, id);
-    if (!c)
-        return;
-    archive_entry_drop(s->env->writer, c->entry);
-    c->dropped = true;
+    const struct copied_space *c = space_set_find(s, id);
+    if (c)
+        space_set_drop_at(s, (size_t)(c - s->items));
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const space_id_t x = *(const space_id_t *)a, y = *(const space_id_t *)b;
+    return (x > y) - (x < y);
+}
+
+void space_set_barrier(struct space_set *s, lsn_t lsn, space_id_t *discarded, size_t n)
+{
+    free(s->barrier.discarded);
+    s->barrier = (struct space_barrier){lsn, discarded, n};
+    if (n)
+        qsort(discarded, n, sizeof *discarded, by_number);
+}
+
+static bool is_discarded(const struct space_barrier *b, space_id_t id)
+{
+    return b->n_discarded &&
+           bsearch(&id, b->discarded, b->n_discarded, sizeof *b->discarded, by_number);
 }
 
 static char *path_in_archive(const char *name)
@@ -76,16 +117,18 @@ static void set_path(struct archive_attr *attr, const char *name)
 }
 
 /* A place for the copy: that of the earlier one, or a new one. */
-static struct copied_space *place_for(struct space_set *s, const struct copied_space *copy)
+static struct copied_space *place_for(struct space_set *s, struct copied_space *copy)
 {
-    struct copied_space *old = find(s, key_of(copy));
+    struct copied_space *old = find(s, copy);
     if (old) {
         archive_entry_drop(s->env->writer, old->entry);
+        copy->older = old->older;
         copied_fini(old);
         return old;
     }
     mem_grow(&s->items, &s->cap, s->n, sizeof *s->items);
-    map64_put(&s->by_id, key_of(copy), s->n);
+    copy->older = newest_of(s, copy->id);
+    map64_put(&s->by_id, copy->id, s->n);
     return &s->items[s->n++];
 }
 
@@ -93,9 +136,11 @@ static struct err *claim(struct space_set *s, const struct copied_space *copy,
                          enum space_copy_mode mode, struct space_claim *out)
 {
     struct copied_space new = *copy;
-    if (mode == SPACE_COPY_ONCE && find(s, key_of(copy)))
+    if (mode == SPACE_COPY_ONCE && find(s, copy))
         return NULL;
-    new.lsn_at_start = new.attr.lsn_at_start = tailer_lsn(s->env->tail);
+    new.barrier = s->barrier.lsn;
+    new.was_discarded = is_discarded(&s->barrier, copy->id);
+    new.attr.lsn_at_start = copy->lsn_at_start;
     new.attr.path = new.attr.link_target = NULL;
     set_path(&new.attr, copy->name);
     new.name = mem_strdup(copy->name);
@@ -104,7 +149,7 @@ static struct err *claim(struct space_set *s, const struct copied_space *copy,
         copied_fini(&new);
         return e;
     }
-    struct copied_space *place = place_for(s, copy);
+    struct copied_space *place = place_for(s, &new);
     *place = new;
     *out = (struct space_claim){true, (size_t)(place - s->items), new.entry};
     return NULL;
@@ -131,6 +176,15 @@ struct err *space_set_finish(struct space_set *s, size_t item, uint64_t size, ch
     return e;
 }
 
+struct err *space_set_rename(struct space_set *s, size_t item, const char *name)
+{
+    struct copied_space *c = &s->items[item];
+    set_path(&c->attr, name);
+    if (!file_name_is_safe(c->attr.path))
+        return err_make(CORRUPT, "space %" PRIu32 " is named \"%s\"", c->id, name);
+    return archive_entry_set(s->env->writer, c->entry, &c->attr);
+}
+
 struct err *space_set_settle_names(struct space_set *s, const struct file_ops *ops)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -144,10 +198,7 @@ struct err *space_set_settle_names(struct space_set *s, const struct file_ops *o
         }
         if (!o->name || !strchr(c->name, '/') || !strcmp(o->name, c->name))
             continue; /* no new name; undo tablespaces keep theirs */
-        set_path(&c->attr, o->name);
-        if (!file_name_is_safe(c->attr.path))
-            return err_make(CORRUPT, "the redo names space %" PRIu32 " \"%s\"", c->id, o->name);
-        TRY(archive_entry_set(s->env->writer, c->entry, &c->attr));
+        TRY(space_set_rename(s, i, o->name));
     }
     return NULL;
 }
@@ -165,6 +216,12 @@ struct err *space_head_read(struct space_head *out, const char *path)
         return NULL;
     }
     TRY(e);
+    struct stat st;
+    if (fstat(fd, &st))
+        return err_os("%s: cannot stat", path);
+    out->dev = st.st_dev;
+    out->inode = st.st_ino;
+    out->size = (uint64_t)st.st_size;
     TRY(file_pread(fd, head, sizeof head, 0, &got, path));
     out->absent = got < sizeof head;
     out->zero = !out->absent && bytes_are_zero(head, sizeof head);
@@ -180,10 +237,14 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+bool space_stamp_is_of(const struct copied_space *c, const struct stat *st)
+{
+    return c->stamp.proves && st->st_dev == c->stamp.dev && st->st_ino == c->stamp.inode &&
+           same_time(st->st_mtim, c->stamp.mtime) && same_time(st->st_ctim, c->stamp.ctime);
+}
+
 bool space_is_untouched(const struct copied_space *c, const char *path)
 {
     struct stat st;
-    return c->stamp.proves && !stat(path, &st) && st.st_dev == c->stamp.dev &&
-           st.st_ino == c->stamp.inode && same_time(st.st_mtim, c->stamp.mtime) &&
-           same_time(st.st_ctim, c->stamp.ctime);
+    return !stat(path, &st) && space_stamp_is_of(c, &st);
 }
