@@ -9,6 +9,8 @@
 #include "engine/engine_test_util.h"
 #include "engine/redo_store.h"
 #include "innodb/redo_mariadb.h"
+#include "innodb/redo_mysql.h"
+#include "innodb/redo_mysql_test_util.h"
 #include "innodb/redo_varint.h"
 #include "innodb/space_map.h"
 
@@ -120,12 +122,191 @@ static void damaged_or_short_spool_is_an_error(void **state)
     remove_dir(dir);
 }
 
+/* --- MySQL --- */
+
+enum { BASE = 61440, UUID = 0x1234ABCD };
+
+static void log_mtr(struct mysql_log *l, unsigned number, size_t n)
+{
+    struct mysql_mtr m = {0};
+    uint8_t body[4096] = {0, 200, (uint8_t)(n >> 8), (uint8_t)n};
+    memset(body + 4, (int)number, n);
+    mysql_mtr_record(&m, MYSQL_REDO_WRITE_STRING | 0x80, 5, number, body, 4 + n);
+    mysql_log_mtr(l, m.bytes, m.n);
+}
+
+/* The last block of a log that is cut at `to`: what lies below is as it was, nothing is behind. */
+static void assert_cut(const uint8_t *block, const uint8_t *original, lsn_t lsn, lsn_t to)
+{
+    unsigned data_len;
+    assert_int_equal(redo_mysql_block_check(block, lsn, &data_len), MYSQL_BLOCK_WHOLE);
+    assert_int_equal(data_len, to - lsn);
+    assert_memory_equal(block + 12, original + 12, data_len - 12);
+    assert_true(bytes_are_zero(block + data_len, 508 - data_len));
+    assert_true(be16(block + 6) <= data_len);
+}
+
+/* Stores [from, to), reads back, compares; returns the LSN that it ended at. */
+static lsn_t stored_mysql(const char *dir, const struct mysql_log *l, lsn_t from, lsn_t to)
+{
+    struct test_archive a;
+    struct redo_span span = {.from = from, .to = to};
+    AUTO_FREE char *path = mem_printf("%s/spool", dir);
+    archive_begin(&a, dir);
+    ok(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL));
+    struct archive_reader *r = archive_end(&a);
+    const int64_t i = archive_reader_find(r, REDO_PATH);
+    assert_true(i >= 0);
+    const uint64_t size = archive_reader_entry(r, (uint32_t)i)->size;
+    AUTO_FREE uint8_t *log = mem_alloc(size);
+    ok(archive_read(r, (uint32_t)i, 0, log, size));
+    struct redo_mysql_header h;
+    ok(redo_mysql_header_parse(&h, log, size));
+    assert_int_equal(h.start_lsn, BASE);
+    assert_int_equal(h.checkpoint_lsn, from);
+    assert_int_equal(h.uuid, UUID);
+    assert_string_equal(h.creator, "MySQL 9.7.4");
+    const lsn_t last = redo_mysql_block_lsn(span.to);
+    assert_int_equal(h.end_lsn, last + 512);
+    assert_memory_equal(log + MYSQL_REDO_HEADER_SIZE, l->blocks, last - BASE);
+    const bool there = last < l->start + l->n_blocks * 512;
+    assert_cut(log + redo_mysql_offset(BASE, last),
+               mysql_log_block(l, there ? (last - BASE) / 512 : 0), last, span.to);
+    archive_reader_free(r);
+    AUTO_FREE char *archive = mem_printf("%s/test.mbe", dir);
+    assert_int_equal(unlink(archive), 0);
+    return span.to;
+}
+
+/* Every LSN of a log as the end: the cut is at the newest boundary that is not above it. */
+static void mysql_log_is_cut_at_the_last_boundary(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    struct mysql_log l = {.start = BASE};
+    lsn_t ends[40] = {BASE + 12};
+    for (unsigned i = 1; i < 40; i++) {
+        log_mtr(&l, i, i % 7 ? i * 3 : 1200);
+        ends[i] = mysql_log_end(&l);
+    }
+    write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
+    for (unsigned i = 0; i < 40; i++) {
+        assert_int_equal(stored_mysql(dir, &l, BASE + 12, ends[i]), ends[i]);
+        if (i + 1 == 40)
+            break;
+        assert_int_equal(stored_mysql(dir, &l, BASE + 12, ends[i] + 1), ends[i]);
+        assert_int_equal(stored_mysql(dir, &l, BASE + 12, ends[i + 1] - 1), ends[i]);
+    }
+    mysql_log_free(&l);
+    remove_dir(dir);
+}
+
+static void checkpoint_inside_a_mini_transaction_is_kept_in_the_header(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    struct mysql_log l = {.start = BASE};
+    log_mtr(&l, 1, 300);
+    const lsn_t boundary = mysql_log_end(&l);
+    log_mtr(&l, 2, 30);
+    const lsn_t end = mysql_log_end(&l);
+    write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
+    assert_int_equal(stored_mysql(dir, &l, BASE + 40, end), end);
+    assert_int_equal(stored_mysql(dir, &l, BASE + 40, end - 1), boundary);
+    assert_int_equal(stored_mysql(dir, &l, boundary, boundary), boundary);
+    mysql_log_free(&l);
+    remove_dir(dir);
+}
+
+/* The server has filled a block, and not yet written the next. */
+static void end_behind_a_full_block_gets_an_empty_one(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    struct mysql_log l = {.start = BASE};
+    log_mtr(&l, 1, 496 - 1 - 2 - 4);
+    const lsn_t end = mysql_log_end(&l);
+    assert_int_equal(end, BASE + 512 + 12);
+    for (size_t blocks = 1; blocks <= 2; blocks++) {
+        write_bytes(dir, "spool", l.blocks, blocks * 512);
+        assert_int_equal(stored_mysql(dir, &l, BASE + 12, end), end);
+    }
+    mysql_log_free(&l);
+    remove_dir(dir);
+}
+
+static void long_mysql_log_crosses_reads(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    struct mysql_log l = {.start = BASE};
+    static const uint8_t dummies[4096] = {[0 ... 4095] = MYSQL_REDO_DUMMY};
+    log_mtr(&l, 1, 10);
+    const lsn_t before = mysql_log_end(&l);
+    /* One mini-transaction of 5 MiB, longer than a read. */
+    AUTO_FREE uint8_t *big = mem_zalloc(5 << 20);
+    size_t n = 0;
+    while (n + 4100 < 5 << 20) {
+        static const uint8_t head[] = {MYSQL_REDO_WRITE_STRING, 5, 7, 0, 200, 15, 160};
+        memcpy(big + n, head, sizeof head);
+        n += sizeof head + 4000;
+    }
+    big[n++] = MYSQL_REDO_MULTI_REC_END;
+    l.blocks = mem_realloc(l.blocks, 8 << 20);
+    for (size_t at = 0; at < n; at++) {
+        mysql_log_block(&l, l.n_blocks - 1)[l.used++] = big[at];
+        if (l.used == 508)
+            mysql_log_new_block(&l);
+    }
+    const lsn_t end = mysql_log_mtr(&l, dummies, 1); /* seals */
+    write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
+    assert_int_equal(stored_mysql(dir, &l, BASE + 12, end), end);
+    assert_int_equal(stored_mysql(dir, &l, BASE + 12, end - 1), before);
+    mysql_log_free(&l);
+    remove_dir(dir);
+}
+
+static void damaged_or_short_mysql_spool_is_an_error(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    AUTO_FREE char *path = mem_printf("%s/spool", dir);
+    struct mysql_log l = {.start = BASE};
+    struct test_archive a;
+    for (unsigned i = 0; i < 40; i++)
+        log_mtr(&l, i, 100);
+    const lsn_t end = mysql_log_end(&l);
+    archive_begin(&a, dir);
+    write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
+    struct redo_span beyond = {.from = BASE + 12, .to = end + 1};
+    error_is(redo_store_mysql(a.writer, path, &beyond, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+             "spool: ends at LSN 65860, before the end of the backup at 65861");
+    write_bytes(dir, "spool", l.blocks, 3 * 512 + 100);
+    struct redo_span span = {.from = BASE + 12, .to = end};
+    error_is(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+             "before the end of the backup at 65860");
+    mysql_log_block(&l, 3)[200] ^= 1;
+    write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
+    error_is(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+             "spool: the redo block at LSN 62976 is damaged");
+    archive_writer_free(a.writer);
+    a.sink->free(a.sink);
+    free(a.path);
+    mysql_log_free(&l);
+    remove_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(log_is_cut_at_the_last_boundary),
         cmocka_unit_test(long_mini_transactions_cross_reads),
         cmocka_unit_test(damaged_or_short_spool_is_an_error),
+        cmocka_unit_test(mysql_log_is_cut_at_the_last_boundary),
+        cmocka_unit_test(checkpoint_inside_a_mini_transaction_is_kept_in_the_header),
+        cmocka_unit_test(end_behind_a_full_block_gets_an_empty_one),
+        cmocka_unit_test(long_mysql_log_crosses_reads),
+        cmocka_unit_test(damaged_or_short_mysql_spool_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,11 +24,6 @@
 #include "innodb/redo_varint.h"
 
 enum {
-    TYPE_RTREE_LOW_BYTE = 0xBE,
-    DIRECTION_LEFT = 1,
-    DIRECTION_RIGHT = 2,
-    DIRECTION_NONE = 5,
-    HEAP_NO_MAX = 8191, /* 13 bits */
     STATUS_NODE_POINTER = 1,
 };
 
@@ -40,32 +35,9 @@ static const char damaged_free_list[] = "the free list of the index page is dama
 
 static const char *init_index(struct redo_page *page, const struct reader *body, bool comp)
 {
-    static const uint8_t records_comp[] = "\x01\x00\x02\x00\x0D"
-                                          "infimum\0"
-                                          "\x01\x00\x0B\x00\x00"
-                                          "supremum";
-    static const uint8_t records_redundant[] = "\x08\x01\x00\x00\x03\x00\x74"
-                                               "infimum\0"
-                                               "\x09\x01\x00\x08\x03\x00\x00"
-                                               "supremum\0";
-    _Static_assert(sizeof records_comp - 1 == COMP_HEAP - INDEX_RECORDS, "size of both records");
-    _Static_assert(sizeof records_redundant - 1 == REDUNDANT_HEAP - INDEX_RECORDS,
-                   "size of both records");
     if (rd_left(body) != 0)
         return "INIT_ROW_FORMAT with a body";
-    uint8_t *p = page->image;
-    const uint32_t heap = comp ? COMP_HEAP : REDUNDANT_HEAP;
-    const uint32_t end = page->size - FIL_TRAILER;
-    put_be16(p + FIL_TYPE, FIL_TYPE_INDEX);
-    memset(p + FIL_BODY, 0, INDEX_HEADER_INIT_END - FIL_BODY);
-    put_be16(p + INDEX_N_SLOTS, 2);
-    p[INDEX_DIRECTION] = DIRECTION_NONE;
-    put_be16(p + INDEX_N_HEAP, (uint16_t)(comp ? INDEX_COMP_FLAG | 2 : 2));
-    put_be16(p + INDEX_HEAP_TOP, (uint16_t)heap);
-    memcpy(p + INDEX_RECORDS, comp ? records_comp : records_redundant, heap - INDEX_RECORDS);
-    memset(p + heap, 0, end - heap);
-    put_be16(p + end - 2, comp ? COMP_INFIMUM : REDUNDANT_INFIMUM);
-    put_be16(p + end - 4, comp ? COMP_SUPREMUM : REDUNDANT_SUPREMUM);
+    index_page_create(page->image, page->size, FIL_TYPE_INDEX, comp);
     return NULL;
 }
 
@@ -83,8 +55,7 @@ const char *apply_index_init_dynamic(struct redo_page *page, struct reader *body
 
 /* A record to insert: what the log says, and where it goes. */
 struct insert {
-    uint32_t prev, next;  /* its neighbours */
-    uint32_t owner, slot; /* of the group it joins */
+    struct index_place place;
     uint32_t extra, data; /* bytes before and behind its origin */
     uint32_t header_copy, data_copy;
     const uint8_t *literal;
@@ -97,23 +68,15 @@ static const char *find_place(const struct index_page *ix, struct insert *in, ui
 {
     if (prev > ix->size)
         return "an insert behind a record outside the page";
-    in->prev = index_page_infimum(ix) + prev;
-    if (!index_page_is_record(ix, in->prev))
-        return "an insert behind a record outside the heap";
-    in->next = index_page_next(ix, in->prev);
-    if (!in->next || !index_page_owner(ix, in->next, &in->owner, &in->slot))
-        return broken_list;
-    if (index_page_n_owned(ix, in->owner) > INDEX_GROUP_MAX)
-        return "a directory slot of the index page owns too many records";
-    return NULL;
+    return index_page_find_place(&in->place, ix, index_page_infimum(ix) + prev);
 }
 
 /* Whether what is copied from the preceding record lies within the page. `fixed` is copied or
  * skipped between both. */
 static bool copies_fit(const struct index_page *ix, const struct insert *in, uint32_t fixed)
 {
-    return in->header_copy <= in->prev - fixed - FIL_BODY &&
-           in->data_copy <= index_page_directory(ix) - in->prev;
+    return in->header_copy <= in->place.prev - fixed - FIL_BODY &&
+           in->data_copy <= index_page_directory(ix) - in->place.prev;
 }
 
 static const char *place_on_heap(struct index_page *ix, struct insert *in)
@@ -121,7 +84,8 @@ static const char *place_on_heap(struct index_page *ix, struct insert *in)
     const uint32_t n_heap = be16(ix->p + INDEX_N_HEAP);
     in->start = index_page_heap_top(ix);
     in->heap_no = n_heap & ~(uint32_t)INDEX_COMP_FLAG;
-    if (in->extra + in->data > index_page_directory(ix) - in->start || in->heap_no > HEAP_NO_MAX)
+    if (in->extra + in->data > index_page_directory(ix) - in->start ||
+        in->heap_no > INDEX_HEAP_NO_MAX)
         return "no room on the index page for the inserted record";
     put_be16(ix->p + INDEX_N_HEAP, (uint16_t)(n_heap + 1));
     put_be16(ix->p + INDEX_HEAP_TOP, (uint16_t)(in->start + in->extra + in->data));
@@ -144,36 +108,6 @@ static const char *place_on_free(struct index_page *ix, struct insert *in, int64
     return NULL;
 }
 
-static void note_direction(struct index_page *ix, const struct insert *in, uint32_t last)
-{
-    uint8_t *direction = ix->p + INDEX_DIRECTION;
-    const unsigned was = *direction & 7;
-    if (ix->p[FIL_TYPE + 1] == TYPE_RTREE_LOW_BYTE)
-        return;
-    unsigned now = DIRECTION_NONE;
-    if (last && last == in->prev && was != DIRECTION_LEFT)
-        now = DIRECTION_RIGHT;
-    else if (last && last == in->next && was != DIRECTION_RIGHT)
-        now = DIRECTION_LEFT;
-    *direction = (uint8_t)((*direction & ~7) | now);
-    const uint16_t n = be16(ix->p + INDEX_N_DIRECTION);
-    put_be16(ix->p + INDEX_N_DIRECTION, (uint16_t)(now == DIRECTION_NONE ? 0 : n + 1));
-}
-
-/* Puts the written record into list, directory and header. */
-static const char *link_in(struct index_page *ix, const struct insert *in)
-{
-    const uint32_t r = in->start + in->extra;
-    const uint32_t last = be16(ix->p + INDEX_LAST_INSERT);
-    const unsigned owned = index_page_n_owned(ix, in->owner);
-    put_be16(ix->p + INDEX_LAST_INSERT, (uint16_t)r);
-    index_page_set_next(ix, in->prev, r);
-    index_page_set_n_owned(ix, in->owner, owned + 1);
-    note_direction(ix, in, last);
-    put_be16(ix->p + INDEX_N_RECS, (uint16_t)(be16(ix->p + INDEX_N_RECS) + 1));
-    return owned == INDEX_GROUP_MAX ? index_page_split_slot(ix, in->slot) : NULL;
-}
-
 struct redundant_header {
     uint8_t bytes[REDUNDANT_EXTRA + 2 * REDUNDANT_FIELDS_MAX];
 };
@@ -193,7 +127,7 @@ static const char *make_redundant_header(const struct index_page *ix, struct ins
         return truncated;
     uint8_t *image = header->bytes, *fixed = image + given + in->header_copy;
     memcpy(image, in->literal, given);
-    memcpy(image + given, ix->p + in->prev - copied, copied);
+    memcpy(image + given, ix->p + in->place.prev - copied, copied);
     fixed[0] = (uint8_t)((h & 3) << 4);
     put_be16(fixed + 2, (uint16_t)((be16(fixed + 2) & 0xF800) | n_fields << 1 | is_short));
     in->data = is_short ? image[0] & 0x7Fu : be16(image) & 0x3FFFu;
@@ -237,9 +171,9 @@ static const char *insert_redundant(struct redo_page *page, struct reader *body,
     put_be16(heap_no, (uint16_t)((be16(heap_no) & 7) | in.heap_no << 3));
     uint8_t *r = ix.p + in.start + in.extra;
     memcpy(ix.p + in.start, header.bytes, in.extra); /* its next record is that of prev */
-    memmove(r, ix.p + in.prev, in.data_copy);
+    memmove(r, ix.p + in.place.prev, in.data_copy);
     memcpy(r + in.data_copy, in.literal, in.literal_len);
-    return link_in(&ix, &in);
+    return index_page_link_in(&ix, &in.place, in.start + in.extra);
 }
 
 static const char *free_dynamic(struct index_page *ix, struct insert *in, uint32_t shift)
@@ -259,11 +193,11 @@ static void write_dynamic(struct index_page *ix, const struct insert *in, uint32
     const uint32_t status = be16(ix->p + INDEX_LEVEL) == 0 ? h & 4 : STATUS_NODE_POINTER;
     uint8_t *to = ix->p + in->start;
     memcpy(to, in->literal, given);
-    memmove(to + given, ix->p + in->prev - COMP_EXTRA - in->header_copy, in->header_copy);
+    memmove(to + given, ix->p + in->place.prev - COMP_EXTRA - in->header_copy, in->header_copy);
     ix->p[r - COMP_EXTRA] = (uint8_t)((h & 3) << 4);
     put_be16(ix->p + r - 4, (uint16_t)(in->heap_no << 3 | status));
-    index_page_set_next(ix, r, in->next);
-    memmove(ix->p + r, ix->p + in->prev, in->data_copy);
+    index_page_set_next(ix, r, in->place.next);
+    memmove(ix->p + r, ix->p + in->place.prev, in->data_copy);
     memcpy(ix->p + r + in->data_copy, in->literal + given, in->literal_len - given);
 }
 
@@ -291,7 +225,7 @@ static const char *insert_dynamic(struct redo_page *page, struct reader *body, b
     if (why)
         return why;
     write_dynamic(&ix, &in, h);
-    return link_in(&ix, &in);
+    return index_page_link_in(&ix, &in.place, in.start + in.extra);
 }
 
 const char *apply_insert_heap_redundant(struct redo_page *page, struct reader *body)

@@ -43,6 +43,7 @@ enum {
     INDEX_DIRECTION = 51,
     INDEX_N_DIRECTION = 52,
     INDEX_N_RECS = 54,
+    INDEX_MAX_TRX_ID = 56, /* 8 bytes */
     INDEX_LEVEL = 64,
     INDEX_HEADER_INIT_END = 64, /* what INIT_ROW_FORMAT zeroes of the header */
     INDEX_RECORDS = 94,
@@ -60,6 +61,8 @@ enum {
     REDUNDANT_SUPREMUM = 116,
     REDUNDANT_HEAP = 125,
     REDUNDANT_FIELDS_MAX = 1023,
+
+    INDEX_HEAP_NO_MAX = 8191, /* 13 bits */
 };
 
 struct index_page {
@@ -69,10 +72,17 @@ struct index_page {
     uint32_t n_slots;
 };
 
+/* Makes p an empty index page of that type. What is in front of the type, from 26 to 37, from 64 to 93, and the trailer
+ * stay. */
+void index_page_create(uint8_t *p, uint32_t size, unsigned type, bool comp);
+
 /* NULL, or why p is no index page of this row format with a sane directory and heap. */
 const char *index_page_open(struct index_page *ix, uint8_t *p, uint32_t size, bool comp);
+/* The same of a page whose type the caller has judged. */
+const char *index_page_open_any(struct index_page *ix, uint8_t *p, uint32_t size, bool comp);
 
 uint32_t index_page_infimum(const struct index_page *ix);
+uint32_t index_page_supremum(const struct index_page *ix);
 uint32_t index_page_heap_start(const struct index_page *ix);
 uint32_t index_page_heap_top(const struct index_page *ix);
 /* Lowest byte of the directory: the heap ends here. */
@@ -87,6 +97,9 @@ void index_page_set_next(struct index_page *ix, uint32_t r, uint32_t next);
 unsigned index_page_n_owned(const struct index_page *ix, uint32_t r);
 void index_page_set_n_owned(struct index_page *ix, uint32_t r, unsigned n);
 uint32_t index_page_heap_no(const struct index_page *ix, uint32_t r);
+void index_page_set_heap_no(struct index_page *ix, uint32_t r, uint32_t heap_no);
+/* Records ever allocated, infimum and supremum among them: no list on the page is longer. */
+uint32_t index_page_n_heap(const struct index_page *ix);
 /* Bytes before and behind the origin of a REDUNDANT record; false if they do not fit before it. */
 bool index_page_redundant_size(const struct index_page *ix, uint32_t r, uint32_t *extra,
                                uint32_t *data);
@@ -96,9 +109,21 @@ void index_page_set_slot(struct index_page *ix, uint32_t i, uint32_t r);
 /* First record from r on that owns a group; *slot its place in the directory. False if there is
  * none. */
 bool index_page_owner(const struct index_page *ix, uint32_t r, uint32_t *owner, uint32_t *slot);
+/* The record in front of r, which belongs to the group of that slot; 0 if there is none. */
+uint32_t index_page_prev(const struct index_page *ix, uint32_t r, uint32_t slot);
 /* Splits the group of 9 that slot i owns into 4 and 5. NULL, or why it cannot be. */
 const char *index_page_split_slot(struct index_page *ix, uint32_t i);
 /* Fills up the group of slot i, which has one record too few, from slot i + 1, or joins the two. */
 const char *index_page_balance_slot(struct index_page *ix, uint32_t i);
+
+/* Where a record is to be inserted: its neighbours, and the record that owns the group it joins. */
+struct index_place {
+    uint32_t prev, next, owner, slot;
+};
+/* Looks up what follows prev, which may be anything. NULL, or why nothing can be inserted there. */
+const char *index_page_find_place(struct index_place *place, const struct index_page *ix,
+                                  uint32_t prev);
+/* Puts the written record r, whose next record is set, into list, directory and header. NULL, or why it cannot be. */
+const char *index_page_link_in(struct index_page *ix, const struct index_place *place, uint32_t r);
 
 #endif

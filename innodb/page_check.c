@@ -153,18 +153,26 @@ static bool legacy_checksums_match(const uint8_t *page, uint32_t size, uint32_t 
            (tail == crc || tail == fold(page, FIL_AFTER_TYPE));
 }
 
-static uint32_t crc_stored(const struct space_format *format, const uint8_t *page)
+uint32_t page_checksum_crc32(const struct space_format *format, const uint8_t *page)
 {
     return format->zip ? crc_zip(page, format->physical) : crc_legacy(page, format->physical);
 }
 
-/* Whether a page outside full_crc32 may be encrypted. Old servers left other things in the two
+/* MySQL's encrypted pages; page 0 never is. */
+static bool is_sealed(const uint8_t *page, page_no_t no)
+{
+    const uint16_t type = be16(page + FIL_TYPE);
+    return no && type >= FIL_TYPE_ENCRYPTED && type <= FIL_TYPE_RTREE_ENCRYPTED;
+}
+
+/* Whether a page outside full_crc32 may be encrypted by MariaDB. Old servers left other things in the two
  * words, page 0 a flush LSN and R-trees their split sequence: the post-encryption checksum is what
  * decides. */
 static bool has_legacy_key(const uint8_t *page, page_no_t no)
 {
     const uint16_t type = be16(page + FIL_TYPE);
     return no && type != FIL_TYPE_RTREE && type != FIL_TYPE_LEGACY_COMPRESSED &&
+           (type < FIL_TYPE_PACKED || type > FIL_TYPE_RTREE_ENCRYPTED) &&
            be32(page + FIL_LEGACY_KEY_VERSION);
 }
 
@@ -195,10 +203,10 @@ static enum page_state check_legacy(const struct space_format *format, space_id_
     return check_identity(format, id, no, page, why);
 }
 
-/* Type 34354: only the page inside has a checksum. */
-__attribute__((noinline)) static enum page_state
-check_legacy_compressed(const struct space_format *format, space_id_t id, page_no_t no,
-                        const uint8_t *page, char *why)
+/* Types 34354 and 14: only the page inside has a checksum. */
+__attribute__((noinline)) static enum page_state check_compressed(const struct space_format *format,
+                                                                  space_id_t id, page_no_t no,
+                                                                  const uint8_t *page, char *why)
 {
     uint8_t image[INNODB_PAGE_SIZE_MAX];
     if (check_identity(format, id, no, page, why) != PAGE_OK)
@@ -212,6 +220,39 @@ check_legacy_compressed(const struct space_format *format, space_id_t id, page_n
     return check_legacy(format, id, no, image, why);
 }
 
+/* A page in whose place an encrypted one is believed where the flags do not say that there are any:
+ * they may be older than the page. */
+static bool is_type_of_mysql(uint16_t type)
+{
+    return (type > FIL_TYPE_ALLOCATED && type < FIL_TYPE_PACKED) ||
+           (type > FIL_TYPE_RTREE_ENCRYPTED && type <= FIL_TYPE_MYSQL_LAST) ||
+           (type >= FIL_TYPE_SDI && type <= FIL_TYPE_INDEX);
+}
+
+/* Types 15 to 17: the checksum guards the plain page. */
+static enum page_state check_sealed(const struct space_format *format, space_id_t id, page_no_t no,
+                                    const uint8_t *page, char *why)
+{
+    if (check_identity(format, id, no, page, why) != PAGE_OK)
+        return PAGE_CORRUPT;
+    const uint16_t type = be16(page + FIL_TYPE), inside = be16(page + FIL_PACK_TYPE);
+    /* the trailer is enciphered: a damaged type does not pass for a page that cannot be verified */
+    if (!format->zip && type != FIL_TYPE_PACKED_ENCRYPTED &&
+        be32(page + FIL_LSN_LOW) == be32(page + format->physical - TRAILER_LSN_LEGACY))
+        return corrupt(why, "page of type %u that is not encrypted", type);
+    if (type == FIL_TYPE_RTREE_ENCRYPTED) /* its header has the split sequence number */
+        return PAGE_OK;
+    if ((!is_type_of_mysql(inside) && !(format->flags & FSP_FLAG_ENCRYPTED)) ||
+        (type == FIL_TYPE_PACKED_ENCRYPTED && format->zip))
+        return corrupt(why, "page of type %u holds one of type %u", type, inside);
+    struct err *e = type == FIL_TYPE_PACKED_ENCRYPTED ? page_check_pack(format, page) : NULL;
+    if (!e)
+        return PAGE_OK;
+    corrupt(why, "%s", e->message);
+    err_free(e);
+    return PAGE_CORRUPT;
+}
+
 enum page_state page_check(const struct space_format *format, space_id_t id, page_no_t no,
                            const uint8_t *page, char *why)
 {
@@ -219,10 +260,13 @@ enum page_state page_check(const struct space_format *format, space_id_t id, pag
         return PAGE_ZERO;
     if (format->full_crc32)
         return check_full_crc32(format, id, no, page, why);
+    if (is_sealed(page, no))
+        return check_sealed(format, id, no, page, why);
     if (format->zip)
         return check_zip(format, id, no, page, why);
-    if (be16(page + FIL_TYPE) == FIL_TYPE_LEGACY_COMPRESSED)
-        return check_legacy_compressed(format, id, no, page, why);
+    const uint16_t type = be16(page + FIL_TYPE);
+    if (type == FIL_TYPE_LEGACY_COMPRESSED || (type == FIL_TYPE_PACKED && no))
+        return check_compressed(format, id, no, page, why);
     return check_legacy(format, id, no, page, why);
 }
 
@@ -248,6 +292,7 @@ bool page_is_encrypted(const struct space_format *format, const uint8_t *page, p
 {
     if (format->full_crc32)
         return be32(page + FIL_KEY_VERSION) != 0;
-    return has_legacy_key(page, no) &&
-           be32(page + FIL_LEGACY_CRYPT_CHECKSUM) == crc_stored(format, page);
+    return is_sealed(page, no) ||
+           (has_legacy_key(page, no) &&
+            be32(page + FIL_LEGACY_CRYPT_CHECKSUM) == page_checksum_crc32(format, page));
 }

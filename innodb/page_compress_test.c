@@ -27,6 +27,7 @@ static const struct {
     {"full64-pc_lzma", 65536, 5}, {"full64-pc_bzip2", 65536, 5}, {"full64-pc_snappy", 65536, 5},
     {"crc16-pc_zlib", 16384, 5},  {"crc16-pc_lz4", 16384, 5},    {"crc16-pc_lzo", 16384, 5},
     {"crc16-pc_lzma", 16384, 5},  {"crc16-pc_bzip2", 16384, 5},  {"crc16-pc_snappy", 16384, 5},
+    {"my64-pc_lz4", 65536, 5},
 };
 
 static int count_text(const uint8_t *page, size_t size, const char *text)

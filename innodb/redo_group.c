@@ -29,7 +29,8 @@ enum {
     CURSOR_BYTES = 64 << 10,
     MERGE_BYTES_MIN = 32 << 10,
     MERGE_RUNS = 16,
-    RECORD_HEAD_MAX = 1 + REDO_VARINT_MAX,
+    RECORD_HEAD_MAX = 2 + REDO_VARINT_MAX,
+    TYPE_BEHIND = 7, /* in the head of a record: its type is the next byte */
 };
 
 struct block {
@@ -342,17 +343,21 @@ static struct err *close_bundle(struct redo_group *g)
     return NULL;
 }
 
-/* A record in a bundle: type and "same page" as the high nibble, the length of the body as the low
- * one; 0: a varint follows, of 0 for no body, else of length - 15. Never longer than in the log. */
+/* A record in a bundle: "same page" and type as the high nibble, the length of the body as the low one. Type 7: a byte with
+ * the type follows. Length 0: a varint follows, of 0 for no body, else of length - 15. Never longer than in the log. */
 static size_t put_head(uint8_t *to, const struct redo_record *rec)
 {
     const uint32_t n = rec->body_len;
-    to[0] = (uint8_t)((unsigned)rec->same_page << 7 | (unsigned)rec->type << 4);
-    if (n >= 1 && n <= 15) {
+    const unsigned type = rec->type < TYPE_BEHIND ? rec->type : TYPE_BEHIND;
+    size_t at = 1;
+    to[0] = (uint8_t)((unsigned)rec->same_page << 7 | type << 4);
+    if (type == TYPE_BEHIND)
+        to[at++] = (uint8_t)rec->type;
+    if (n >= 1 && n <= 15)
         to[0] |= (uint8_t)n;
-        return 1;
-    }
-    return 1 + put_varint(to + 1, n ? n - 15 : 0);
+    else
+        at += put_varint(to + at, n ? n - 15 : 0);
+    return at;
 }
 
 bool redo_bundle_next(const struct redo_bundle *b, size_t *at, struct redo_record *rec)
@@ -361,13 +366,14 @@ bool redo_bundle_next(const struct redo_bundle *b, size_t *at, struct redo_recor
     if (rd_left(&r) == 0)
         return false;
     const uint8_t head = rd_u8(&r);
+    const unsigned type = (head >> 4 & 7) == TYPE_BEHIND ? rd_u8(&r) : head >> 4 & 7;
     uint32_t n = head & 15;
     if (n == 0) {
         const uint32_t v = rd_varint(&r);
         n = v ? v + 15 : 0;
     }
     *rec = (struct redo_record){
-        .type = head >> 4 & 7,
+        .type = type,
         .space = b->space,
         .page = b->page,
         .same_page = head >> 7,
@@ -384,7 +390,7 @@ struct err *redo_group_add(struct redo_group *g, const struct redo_record *rec, 
                            lsn_t mtr_end)
 {
     const uint64_t key = redo_bundle_key(rec->space, rec->page);
-    assert(!g->sealed && rec->type <= REDO_OPTION);
+    assert(!g->sealed && rec->type <= UINT8_MAX);
     if (!g->open || g->open_key != key || g->open_start != mtr_start) {
         TRY(close_bundle(g));
         g->open = true;

@@ -16,14 +16,15 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "innodb/redo_mariadb.h"
+#include "innodb/redo_record.h"
 #include "innodb/types.h"
 
 struct redo_group;
 struct redo_group_cursor;
 
-/* A bundle is never longer than the mini-transaction it comes from. */
-enum { REDO_BUNDLE_MAX = REDO_MTR_MAX };
+/* No mini-transaction has more bytes of records for one page: MariaDB's are not longer at all, and MySQL's hold far less than
+ * this for a page of 64 KiB. */
+enum { REDO_BUNDLE_MAX = 2 << 20 };
 
 /* memory_bytes: limit for everything held (at least 1 MiB is used). Not spillable, and counted: 16
  * bytes for every 32 KiB spilled and about 50 for every tablespace. spill_dir: where runs are
@@ -34,7 +35,7 @@ struct err *redo_group_new(struct redo_group **out, uint64_t memory_bytes,
 void redo_group_free(struct redo_group *g);
 CLEANUP(redo_group, redo_group_free)
 
-/* Adds one page record (types FREE_PAGE .. OPTION, not TRIM_PAGES) of the mini-transaction
+/* Adds one page record (REDO_KIND_PAGE, see redo_family.h) of the mini-transaction
  * [mtr_start, mtr_end). Consecutive calls for the same mtr and page go into one bundle. */
 struct err *redo_group_add(struct redo_group *g, const struct redo_record *rec, lsn_t mtr_start,
                            lsn_t mtr_end) MUST_CHECK;

@@ -178,6 +178,14 @@ const uint8_t *redo_frame_record_end(const uint8_t *p, const uint8_t *end)
     return len <= (size_t)(end - p) ? p + len : NULL;
 }
 
+size_t redo_frame_clear(const uint8_t *p, const uint8_t *end)
+{
+    struct reader r = reader_of(p + 1, (size_t)(end - p - 1));
+    if ((*p & 15) == 0)
+        rd_varint(&r);
+    return (size_t)(r.p - p);
+}
+
 const uint8_t *redo_frame_terminator(const uint8_t *buf, const uint8_t *end)
 {
     const uint8_t *p = buf;

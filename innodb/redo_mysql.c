@@ -208,8 +208,10 @@ void redo_mysql_block_cut(uint8_t *block, lsn_t end)
     assert(redo_mysql_is_data_lsn(end));
     const unsigned len = end % BLOCK;
     put_be16(block + BLOCK_DATA_LEN, (uint16_t)len);
-    if (be16(block + BLOCK_FIRST_MTR) > len)
-        put_be16(block + BLOCK_FIRST_MTR, 0);
+    /* Servers complain about a last block that does not say where to go on. */
+    const unsigned first = be16(block + BLOCK_FIRST_MTR);
+    if (first == 0 || first > len)
+        put_be16(block + BLOCK_FIRST_MTR, (uint16_t)len);
     memset(block + len, 0, BLOCK_CRC - len);
     put_crc(block);
 }
@@ -218,20 +220,45 @@ void redo_mysql_block_cut(uint8_t *block, lsn_t end)
 
 enum {
     SINGLE_RECORD = 0x80,
-    COUNTER_MTR_MAX = 2 + 3 * MUCH_COMPRESSED64_MAX, /* type, kind, three integers */
+    COUNTER_ONLY_MAX = 2 + 3 * MUCH_COMPRESSED64_MAX,
+    CORRUPTED_ENTRY = 12, /* space id, index id */
+    CORRUPTED_MAX = 32,   /* indexes in one record */
+    /* type, kind, three integers, or two and a list */
+    COUNTER_MTR_MAX = 3 + 3 * MUCH_COMPRESSED64_MAX + CORRUPTED_MAX * CORRUPTED_ENTRY,
     SYNTHETIC_SPARE =
         64 << 10, /* free space behind the counters: the server goes on writing here */
-    SYNTHETIC_UNIT = 4096,
+    SYNTHETIC_UNIT =
+        INNODB_PAGE_SIZE_MAX, /* servers refuse what is no multiple of their page size */
 };
 
-static size_t put_counter(uint8_t *p, const struct redo_mysql_counter *c)
+static size_t put_head(uint8_t *p, const struct redo_mysql_counter *c,
+                       enum redo_mysql_meta_kind kind)
 {
     size_t n = 0;
     p[n++] = MYSQL_REDO_TABLE_DYNAMIC_META | SINGLE_RECORD;
     n += put_much_compressed64(p + n, c->table_id);
     n += put_much_compressed64(p + n, c->version);
-    p[n++] = MYSQL_META_COUNTER;
+    p[n++] = (uint8_t)kind;
+    return n;
+}
+
+static size_t put_counter(uint8_t *p, const struct redo_mysql_counter *c)
+{
+    const size_t n = put_head(p, c, MYSQL_META_COUNTER);
     return n + put_much_compressed64(p + n, c->counter);
+}
+
+static size_t put_corrupted(uint8_t *p, const struct redo_mysql_counter *c, size_t from,
+                            size_t n_indexes)
+{
+    size_t n = put_head(p, c, MYSQL_META_CORRUPTED_INDEXES);
+    p[n++] = (uint8_t)n_indexes;
+    for (size_t i = from; i < from + n_indexes; i++) {
+        put_be32(p + n, c->corrupted[i].space);
+        put_be64(p + n + 4, c->corrupted[i].index_id);
+        n += CORRUPTED_ENTRY;
+    }
+    return n;
 }
 
 static void begin_block(uint8_t *log, lsn_t start, lsn_t lsn)
@@ -262,12 +289,29 @@ static lsn_t append_mtr(uint8_t *log, lsn_t start, lsn_t at, const uint8_t *mtr,
     return at;
 }
 
+/* Everything that is known of one table. */
+static lsn_t append_table(uint8_t *log, lsn_t start, lsn_t at, const struct redo_mysql_counter *c)
+{
+    uint8_t mtr[COUNTER_MTR_MAX];
+    if (c->counter)
+        at = append_mtr(log, start, at, mtr, put_counter(mtr, c));
+    for (size_t i = 0; i < c->n_corrupted; i += CORRUPTED_MAX) {
+        const size_t left = c->n_corrupted - i, n = left < CORRUPTED_MAX ? left : CORRUPTED_MAX;
+        at = append_mtr(log, start, at, mtr, put_corrupted(mtr, c, i, n));
+    }
+    return at;
+}
+
 void redo_mysql_synthetic_make(struct redo_mysql_synthetic *out, uint32_t uuid, lsn_t lsn,
                                const char *creator, const struct redo_mysql_counter *counters,
                                size_t n)
 {
     const lsn_t start = redo_mysql_block_lsn(lsn + BLOCK - 1), first = start + BLOCK_DATA;
-    const uint64_t used = redo_mysql_offset(start, redo_mysql_advance(first, n * COUNTER_MTR_MAX));
+    uint64_t most = 0;
+    for (size_t i = 0; i < n; i++)
+        most += COUNTER_ONLY_MAX +
+                (counters[i].n_corrupted + CORRUPTED_MAX - 1) / CORRUPTED_MAX * COUNTER_MTR_MAX;
+    const uint64_t used = redo_mysql_offset(start, redo_mysql_advance(first, most));
     size_t size = (used + SYNTHETIC_SPARE + SYNTHETIC_UNIT - 1) / SYNTHETIC_UNIT * SYNTHETIC_UNIT;
     if (size < MYSQL_REDO_FILE_MIN)
         size = MYSQL_REDO_FILE_MIN;
@@ -275,12 +319,11 @@ void redo_mysql_synthetic_make(struct redo_mysql_synthetic *out, uint32_t uuid, 
     redo_mysql_header_make(log, uuid, start, first, creator);
     lsn_t at = first;
     begin_block(log, start, at);
-    for (size_t i = 0; i < n; i++) {
-        uint8_t mtr[COUNTER_MTR_MAX];
-        at = append_mtr(log, start, at, mtr, put_counter(mtr, &counters[i]));
-    }
+    for (size_t i = 0; i < n; i++)
+        at = append_table(log, start, at, &counters[i]);
     for (lsn_t block = start; block <= at; block += BLOCK)
         put_crc(log + redo_mysql_offset(start, block));
+    redo_mysql_block_cut(log + redo_mysql_offset(start, redo_mysql_block_lsn(at)), at);
     *out = (struct redo_mysql_synthetic){
         .bytes = log, .size = size, .checkpoint_lsn = first, .end_lsn = at};
 }

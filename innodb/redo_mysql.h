@@ -71,23 +71,29 @@ enum redo_mysql_block {
 /* What the MYSQL_REDO_BLOCK_SIZE bytes read at lsn (of a block) are. When WHOLE, *data_len is 512 for a full block, which is
  * final, or the number of bytes used so far, 12 to 507, header included. */
 enum redo_mysql_block redo_mysql_block_check(const uint8_t *block, lsn_t lsn, unsigned *data_len);
-/* Makes the block that holds `end` (a data LSN) the last one, with nothing at or behind `end`. */
+/* Makes the block that holds `end`, the end of a mini-transaction, the last one, with nothing at or behind `end`. */
 void redo_mysql_block_cut(uint8_t *block, lsn_t end);
 
 /* --- the log a restored server starts from ---------------------------------------------------- */
 
-/* The newest known AUTO_INCREMENT counter of a table. */
+/* What is to be said of a table. */
 struct redo_mysql_counter {
-    uint64_t table_id, version, counter;
+    uint64_t table_id, version;
+    uint64_t counter; /* AUTO_INCREMENT; 0: not known */
+    struct redo_mysql_corrupted {
+        space_id_t space;
+        uint64_t index_id;
+    } * corrupted; /* indexes marked so */
+    size_t n_corrupted;
 };
 struct redo_mysql_synthetic {
     uint8_t *bytes;       /* of the only file, `#ib_redo0`; owned by the caller, free(3) */
-    size_t size;          /* multiple of 4096, at least MYSQL_REDO_FILE_MIN */
+    size_t size;          /* multiple of any innodb_page_size, at least MYSQL_REDO_FILE_MIN */
     lsn_t checkpoint_lsn; /* goes into page 0 of the system tablespace as the flushed LSN as well */
     lsn_t end_lsn;        /* behind the last mini-transaction */
 };
-/* Makes a log that begins at or behind lsn (no page may be newer) and holds the n counters alone, each a mini-transaction of one
- * TABLE_DYNAMIC_META record. A server that starts from it does an ordinary crash recovery and takes the counters over; with no
+/* Makes a log that begins at or behind lsn (no page may be newer) and holds the n counters alone, in mini-transactions of one
+ * TABLE_DYNAMIC_META record each. A server that starts from it does an ordinary crash recovery and takes the counters over; with no
  * log at all it would forget every counter that it had not yet written to its dictionary. creator: of the source server, as in
  * its own header: servers give some names, "MySQL Clone" among them, a special meaning. */
 void redo_mysql_synthetic_make(struct redo_mysql_synthetic *out, uint32_t uuid, lsn_t lsn,

@@ -203,10 +203,10 @@ static void parse_list(struct parser *p)
 {
     const uint32_t len = rd_be32(&p->r);
     must(p, len <= LIST_MAX, "a list longer than a page can hold");
-    if (p->why)
+    const uint8_t *bytes = p->why ? NULL : rd_bytes(&p->r, len);
+    if (!bytes)
         return;
-    const uint8_t *bytes = rd_bytes(&p->r, len);
-    struct parser list = {.r = reader_of(bytes, bytes ? len : 0)};
+    struct parser list = {.r = reader_of(bytes, len)};
     while (rd_left(&list.r) && !list.r.ran_out && !list.why)
         parse_short_insert(&list);
     must(p, !list.why, list.why);

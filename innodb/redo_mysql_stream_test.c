@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
+#include "base/file.h"
 #include "innodb/redo_mysql.h"
 #include "innodb/redo_mysql_test_util.h"
 #include "innodb/redo_test_util.h"
@@ -383,6 +385,50 @@ static void mtr_without_an_end_is_not_held_for_ever(void **state)
                    "LSN 19046412: mini-transaction of more than 67108864 bytes");
 }
 
+/* --- a real log (tests/data/redo/README.md) --------------------------------------------------- */
+
+static void log_of_a_real_server_is_read(void **state)
+{
+    (void)state;
+    static const unsigned expected[128] = {
+        [1] = 63,  [2] = 191, [4] = 533, [8] = 146,  [11] = 46, [20] = 106, [22] = 2, [24] = 9,
+        [25] = 2,  [27] = 1,  [33] = 1,  [37] = 1,   [50] = 23, [51] = 10,  [58] = 1, [59] = 11,
+        [62] = 61, [64] = 1,  [65] = 5,  [67] = 199, [68] = 17, [69] = 54,  [70] = 6, [75] = 1,
+    };
+    enum { N_BLOCKS = 96, N_MTRS = 474, SIZE = 8 + N_BLOCKS * 512 };
+    static uint8_t log[SIZE];
+    unsigned found[128] = {0}, n = 0, len;
+    char *packed;
+    size_t packed_len;
+    assert_null(file_read_all(&packed, &packed_len, "tests/data/redo/mysql-9.7.zst", 1 << 20));
+    assert_int_equal(ZSTD_decompress(log, SIZE, packed, packed_len), SIZE);
+    free(packed);
+    const lsn_t start = be64(log);
+    struct redo_mysql_births births = {0};
+    AUTO(redo_mysql_stream) s = redo_mysql_stream_new(start, start);
+    for (size_t i = 0; i < N_BLOCKS; i++) {
+        const uint8_t *block = log + 8 + i * 512;
+        struct redo_mysql_mtr m;
+        struct redo_record rec;
+        bool more = true;
+        assert_int_equal(redo_mysql_block_check(block, start + i * 512, &len), MYSQL_BLOCK_WHOLE);
+        assert_null(redo_mysql_stream_push(s, block));
+        while (assert_null(redo_mysql_stream_next(s, &m, &more)), more) {
+            if (n++ == 0)
+                assert_int_equal(m.start, 22991487);
+            redo_mysql_births_find(&births, &m);
+            while (redo_mysql_mtr_next(&m, &rec))
+                found[rec.type]++;
+        }
+    }
+    assert_int_equal(n, N_MTRS);
+    assert_int_equal(redo_mysql_stream_parsed(s), 23039551);
+    assert_memory_equal(found, expected, sizeof found);
+    /* CREATE TABLE with a SPATIAL index: the clustered one and the other. */
+    assert_int_equal(births.n, 2);
+    redo_mysql_births_fini(&births);
+}
+
 /* --- births ----------------------------------------------------------------------------------- */
 
 /* The births in one mini-transaction. */
@@ -483,6 +529,7 @@ int main(void)
         cmocka_unit_test(impossible_bytes_are_named_with_their_lsn),
         cmocka_unit_test(blocks_that_do_not_continue_are_corrupt),
         cmocka_unit_test(mtr_without_an_end_is_not_held_for_ever),
+        cmocka_unit_test(log_of_a_real_server_is_read),
         cmocka_unit_test(births_are_found),
         cmocka_unit_test(what_is_no_birth_is_not_reported),
     };

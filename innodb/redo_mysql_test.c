@@ -318,7 +318,7 @@ static void cut_block_ends_at_the_lsn(void **state)
     redo_mysql_block_cut(b, START + 31);
     assert_int_equal(redo_mysql_block_check(b, START, &len), MYSQL_BLOCK_WHOLE);
     assert_int_equal(len, 31);
-    assert_int_equal(be16(b + 6), 0);
+    assert_int_equal(be16(b + 6), 31);
     redo_mysql_block_cut(b, START + 12);
     assert_int_equal(redo_mysql_block_check(b, START, &len), MYSQL_BLOCK_WHOLE);
     assert_int_equal(len, 12);
@@ -374,13 +374,14 @@ static void synthetic_log_holds_the_counters_and_nothing_else(void **state)
     enum { MANY = 100000 };
     struct redo_mysql_counter *counters = mem_alloc(MANY * sizeof *counters);
     for (uint64_t i = 0; i < MANY; i++)
-        counters[i] = (struct redo_mysql_counter){1000 + i * 77777777, i % 3, UINT64_MAX >> i % 64};
+        counters[i] = (struct redo_mysql_counter){
+            .table_id = 1000 + i * 77777777, .version = i % 3, .counter = UINT64_MAX >> i % 64};
     static const size_t sizes[] = {0, 1, 2, 30, 31, 32, 33, 500, 9999, MANY};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct redo_mysql_synthetic made;
         redo_mysql_synthetic_make(&made, UUID, 64804569, "MySQL 9.7.4", counters, sizes[i]);
         assert_int_equal(made.checkpoint_lsn, 64804864 + 12);
-        assert_true(made.size % 4096 == 0 && made.size >= MYSQL_REDO_FILE_MIN);
+        assert_true(made.size % INNODB_PAGE_SIZE_MAX == 0 && made.size >= MYSQL_REDO_FILE_MIN);
         assert_int_equal(counters_read_back(&made, counters), sizes[i]);
         assert_true(redo_mysql_is_data_lsn(made.end_lsn));
         assert_string_equal(h.creator, "MySQL 9.7.4");
@@ -392,7 +393,8 @@ static void synthetic_log_holds_the_counters_and_nothing_else(void **state)
 static void synthetic_log_is_these_bytes(void **state)
 {
     (void)state;
-    static const struct redo_mysql_counter counters[] = {{1063, 0, 7}, {1064, 1, 1000000}};
+    static const struct redo_mysql_counter counters[] = {
+        {.table_id = 1063, .counter = 7}, {.table_id = 1064, .version = 1, .counter = 1000000}};
     static const uint8_t payload[] = {0xBE, 0x84, 0x27, 0x00, 0x02, 0x07, 0xBE,
                                       0x84, 0x28, 0x01, 0x02, 0xCF, 0x42, 0x40};
     struct redo_mysql_synthetic made;
@@ -421,11 +423,11 @@ static void full_block_is_followed_by_an_empty_one(void **state)
     struct redo_mysql_counter counters[62];
     struct redo_mysql_synthetic made;
     for (size_t i = 0; i < 62; i++)
-        counters[i] = (struct redo_mysql_counter){1000, 3, 20000};
+        counters[i] = (struct redo_mysql_counter){.table_id = 1000, .version = 3, .counter = 20000};
     redo_mysql_synthetic_make(&made, UUID, 8192, "x", counters, 62);
     assert_int_equal(be16(made.bytes + 2048 + 4), 512);
     assert_int_equal(be16(made.bytes + 2560 + 4), 12);
-    assert_int_equal(be16(made.bytes + 2560 + 6), 0);
+    assert_int_equal(be16(made.bytes + 2560 + 6), 12);
     assert_int_equal(be32(made.bytes + 2560 + 508), crc32c(0, made.bytes + 2560, 508));
     assert_int_equal(made.end_lsn, 8192 + 512 + 12);
     assert_int_equal(counters_read_back(&made, counters), 62);

@@ -158,15 +158,6 @@ static const char *read_page_record(struct redo_mtr *m, struct redo_record *rec,
     return NULL;
 }
 
-/* Where the payload behind the length of the record at p starts. */
-static const uint8_t *payload_of(const uint8_t *p, const uint8_t *end)
-{
-    struct reader r = reader_of(p + 1, (size_t)(end - p - 1));
-    if ((*p & 15) == 0)
-        rd_varint(&r);
-    return r.p;
-}
-
 struct err *redo_mtr_next(struct redo_mtr *m, struct redo_record *rec, bool *more)
 {
     *rec = (struct redo_record){0};
@@ -177,7 +168,7 @@ struct err *redo_mtr_next(struct redo_mtr *m, struct redo_record *rec, bool *mor
     const lsn_t lsn = m->end - TRAILER - (lsn_t)(m->stop - m->pos);
     const uint8_t *end = redo_frame_record_end(m->pos, m->stop);
     assert(end); /* redo_mtr_open walked over it */
-    const uint8_t *payload = payload_of(m->pos, end);
+    const uint8_t *payload = m->pos + redo_frame_clear(m->pos, end);
     struct reader r = reader_of(payload, (size_t)(end - payload));
     const char *why;
     if (is_file_record(first) && !m->got_page) {

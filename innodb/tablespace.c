@@ -7,7 +7,8 @@
  * Flags, legacy layout (bit 4 clear, as the largest ZIP_SSIZE is 5):
  *   0     post-antelope         1-4   ZIP_SSIZE: 0, or physical page size is 512 << ZIP_SSIZE
  *   5     atomic blobs          6-9   0 for 16K, else log2(page size) - 9
- *   10-15 MySQL 5.7's attributes: no influence on the layout of pages
+ *   10-15 MySQL's attributes (10 data directory, 11 shared, 12 temporary, 13 encrypted, 14 SDI): no
+ *         influence on the layout of pages
  *   16    page_compressed */
 #include "innodb/tablespace.h"
 
@@ -92,4 +93,12 @@ struct err *space_format_decode(struct space_format *out, uint32_t flags, uint32
 uint32_t space_extent_pages(uint32_t page_size)
 {
     return page_size <= 16384 ? (1u << 20) / page_size : 64;
+}
+
+/* A descriptor has 24 bytes and two bits for each page; page 0 describes as many pages as it has
+ * bytes. */
+uint32_t space_xdes_end(const struct space_format *format)
+{
+    const uint32_t extent = space_extent_pages(format->page_size);
+    return FSP_XDES + (24 + (2 * extent + 7) / 8) * (format->physical / extent);
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "innodb/redo_mariadb.h"
 #include "innodb/space_map.h"
 
 enum { SPACE_MAP_MAX = 64 << 20 };
@@ -64,7 +63,8 @@ static struct err *load_server(struct backup_facts *f, const json_t *manifest)
     uint64_t page_size;
     if (!flavour || !version)
         return err_make(CORRUPT, "manifest: no server.flavour or server.version");
-    if (strcmp(flavour, "mariadb"))
+    f->family = redo_family_find(flavour);
+    if (!f->family)
         return err_make(REFUSED, "the backup is of a %s server, which this mbe cannot restore",
                         flavour);
     TRY(need_number(&page_size, server, "page_size", "server"));
@@ -85,13 +85,14 @@ static struct err *load_manifest(struct backup_facts *f, const char *text)
     AUTO_JSON *manifest = NULL;
     TRY(parse(&manifest, text, strlen(text), "manifest"));
     const json_t *lsn = json_object_get(manifest, "lsn");
+    TRY(load_server(f, manifest));
     TRY(need_number(&f->from, lsn, "from", "lsn"));
     TRY(need_number(&f->to, lsn, "to", "lsn"));
-    if (f->from < REDO_START_OFFSET || f->to < f->from)
+    if (f->from < f->family->lsn_min || f->to < f->from)
         return err_make(CORRUPT,
                         "manifest: lsn.from %" PRIu64 " and lsn.to %" PRIu64 " are no range",
                         f->from, f->to);
-    return load_server(f, manifest);
+    return NULL;
 }
 
 static struct err *load_map(struct backup_facts *f, struct archive_reader *reader)
@@ -121,6 +122,15 @@ static struct err *load_map(struct backup_facts *f, struct archive_reader *reade
             return err_make(CORRUPT, "%s: imports[%zu] lacks id or lsn", SPACE_MAP_PATH, i);
         map64_put(&f->imports, (uint64_t)json_integer_value(id), (uint64_t)json_integer_value(lsn));
     }
+    json_array_foreach(json_object_get(map, "created"), i, item)
+    {
+        const json_t *id = json_object_get(item, "id"), *name = json_object_get(item, "name");
+        if (!json_is_integer(id) || !json_is_string(name))
+            return err_make(CORRUPT, "%s: created[%zu] lacks id or name", SPACE_MAP_PATH, i);
+        mem_grow(&f->created, &f->cap_created, f->n_created, sizeof *f->created);
+        f->created[f->n_created++] = (struct created_space){(space_id_t)json_integer_value(id),
+                                                            mem_strdup(json_string_value(name))};
+    }
     return NULL;
 }
 
@@ -143,5 +153,8 @@ void backup_facts_fini(struct backup_facts *f)
     free(f->undo_tablespaces);
     map64_fini(&f->ghosts);
     map64_fini(&f->imports);
+    for (size_t i = 0; i < f->n_created; i++)
+        free(f->created[i].name);
+    free(f->created);
     *f = (struct backup_facts){0};
 }

@@ -9,9 +9,10 @@
 #include "archive/reader.h"
 #include "base/err.h"
 #include "base/map64.h"
-#include "innodb/types.h"
+#include "innodb/redo_family.h"
 
 struct backup_facts {
+    const struct redo_family *family;
     lsn_t from, to;       /* the redo of the backup: [from, to) */
     uint32_t page_size;   /* innodb_page_size */
     char *server_version; /* "10.11.19": for the creator of the log the server starts from */
@@ -20,9 +21,14 @@ struct backup_facts {
     char *undo_tablespaces;       /* NULL if unknown */
     struct map64 ghosts;          /* space id -> 1: created by a CREATE that failed; not restored */
     struct map64 imports;         /* space id -> LSN below which its redo is void */
+    struct created_space {
+        space_id_t id;
+        char *name;
+    } * created; /* made of redo alone; see space_map.h */
+    size_t n_created, cap_created;
 };
 
-/* CORRUPT when the manifest or the map lacks something or makes no sense; REFUSED for another flavour than MariaDB. */
+/* CORRUPT when the manifest or the map lacks something or makes no sense; REFUSED for a flavour that is not known. */
 struct err *backup_facts_load(struct backup_facts *out, struct archive_reader *reader) MUST_CHECK;
 void backup_facts_fini(struct backup_facts *f);
 

@@ -1,13 +1,16 @@
 /* restore/finish.c: see finish.h. */
 #include "restore/finish.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "innodb/redo_mariadb.h"
+#include "base/file.h"
+#include "innodb/fil_page.h"
 
 /* "ibdata1:12M;ibdata2:64M:autoextend" for the restored files, which all lie in the datadir. The size of every file but
  * the last must be exact; the last one keeps what the server's own setting said of growing. */
@@ -39,11 +42,11 @@ static char *config_text(const struct backup_facts *facts, const struct layout *
     AUTO_FREE char *files = data_file_path(facts, layout);
     AUTO_FREE char *text =
         mem_printf("# Options that a server needs on this restored datadir. Written by mbe.\n"
-                   "# mariadbd --defaults-extra-file=%s --datadir=...\n"
+                   "# %s --defaults-extra-file=%s --datadir=...\n"
                    "[mysqld]\n"
                    "innodb_page_size=%" PRIu32 "\n"
                    "innodb_data_file_path=%s\n",
-                   FINISH_CONFIG, facts->page_size, files);
+                   facts->family->server_program, FINISH_CONFIG, facts->page_size, files);
     AUTO_FREE char *undo = facts->undo_tablespaces
                                ? mem_printf("innodb_undo_tablespaces=%s\n", facts->undo_tablespaces)
                                : mem_strdup("");
@@ -54,12 +57,29 @@ static char *config_text(const struct backup_facts *facts, const struct layout *
     return mem_printf("%s%s%s", text, undo, names);
 }
 
-struct err *finish_datadir(const struct target *target, const struct backup_facts *facts,
-                           const struct layout *layout)
+/* The LSN of the last clean shutdown, in page 0 of the first system file, outside what its checksum covers. */
+static struct err *set_flush_lsn(const struct layout *layout, lsn_t lsn)
 {
-    uint8_t log[REDO_SYNTHETIC_SIZE];
+    const char *path = layout->spaces[0].target;
+    uint8_t word[8];
+    AUTO_FD int fd = -1;
+    put_be64(word, lsn);
+    TRY(file_open(&fd, path, O_WRONLY, 0));
+    return file_pwrite(fd, word, sizeof word, FIL_FLUSH_LSN, path);
+}
+
+struct err *finish_datadir(const struct target *target, const struct backup_facts *facts,
+                           const struct layout *layout, const struct redo_scan *redo)
+{
+    const struct redo_family *family = facts->family;
     AUTO_FREE char *config = config_text(facts, layout);
+    AUTO_FREE uint8_t *log = NULL;
+    size_t len;
+    lsn_t start;
     TRY(target_write_file(target, FINISH_CONFIG, config, strlen(config), 0640));
-    redo_log_synthetic_make(log, facts->to, facts->server_version);
-    return target_write_file(target, "ib_logfile0", log, sizeof log, 0660);
+    TRY(family->make_first_log(&log, &len, &start, facts->to, facts->server_version,
+                               &redo->counters));
+    if (family->flush_lsn)
+        TRY(set_flush_lsn(layout, start));
+    return target_write_file(target, family->first_log, log, len, 0660);
 }

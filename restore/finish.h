@@ -10,8 +10,8 @@
 
 #define FINISH_CONFIG "mbe-my.cnf"
 
-/* Writes mbe-my.cnf and, last, ib_logfile0. Not yet durable. */
+/* Writes mbe-my.cnf and, last, the redo log without which no server starts. Not yet durable. */
 struct err *finish_datadir(const struct target *target, const struct backup_facts *facts,
-                           const struct layout *layout) MUST_CHECK;
+                           const struct layout *layout, const struct redo_scan *redo) MUST_CHECK;
 
 #endif

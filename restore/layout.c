@@ -32,26 +32,28 @@ static bool is_live(const struct backup_facts *facts, const struct redo_scan *re
     return !(ops && ops->deleted) || map64_get(&facts->imports, id, &value);
 }
 
+static struct err *take_name(struct space_plan *p, const char *name)
+{
+    p->name = mem_strdup(name);
+    p->external = p->name[0] == '/';
+    if (!file_name_is_safe(p->name + p->external))
+        return err_make(CORRUPT, "tablespace %" PRIu32 ": unsafe file name \"%s\"", p->id, p->name);
+    return NULL;
+}
+
 /* Name by the redo, else by the copy. */
 static struct err *set_name(struct space_plan *p, const struct redo_scan *redo,
                             const struct archive_attr *copy)
 {
     const struct space_ops *ops = file_ops_find(&redo->files, p->id);
     if (ops && ops->name)
-        p->name = mem_strdup(ops->name);
-    else if (copy && copy->link_target)
-        p->name = mem_strdup(copy->link_target);
-    else if (copy)
-        p->name = mem_strdup(copy->path);
-    else
-        return err_make(CORRUPT,
-                        "tablespace %" PRIu32
-                        " has redo, but the archive holds no copy of it and the redo no file name",
-                        p->id);
-    p->external = p->name[0] == '/';
-    if (!file_name_is_safe(p->name + p->external))
-        return err_make(CORRUPT, "tablespace %" PRIu32 ": unsafe file name \"%s\"", p->id, p->name);
-    return NULL;
+        return take_name(p, ops->name);
+    if (copy)
+        return take_name(p, copy->link_target ? copy->link_target : copy->path);
+    return err_make(CORRUPT,
+                    "tablespace %" PRIu32
+                    " has redo, but the archive holds no copy of it and the redo no file name",
+                    p->id);
 }
 
 static void set_limits(struct space_plan *p, const struct backup_facts *facts,
@@ -90,7 +92,7 @@ static struct err *add_copied(struct layout *l, uint32_t entry, const struct arc
     return set_name(p, redo, attr);
 }
 
-/* A space that only the redo knows. */
+/* A space that only the redo knows, and the redo names. */
 static struct err *add_created(struct layout *l, space_id_t id, const struct backup_facts *facts,
                                const struct redo_scan *redo)
 {
@@ -105,6 +107,17 @@ static struct err *add_created(struct layout *l, space_id_t id, const struct bac
     p->id = id;
     set_limits(p, facts, redo);
     return set_name(p, redo, NULL);
+}
+
+/* All of these are made from redo, and the space map names them. */
+static struct err *add_listed(struct layout *l, const struct backup_facts *facts)
+{
+    for (size_t i = 0; i < facts->n_created; i++) {
+        struct space_plan *p = add(l);
+        p->id = facts->created[i].id;
+        TRY(take_name(p, facts->created[i].name));
+    }
+    return NULL;
 }
 
 static int by_id(const void *a, const void *b)
@@ -179,8 +192,11 @@ static struct err *collect(struct layout *l, struct archive_reader *reader,
         map64_put(&copied, attr->space_id, 1);
         e = add_copied(l, i, attr, facts, redo);
     }
-    size_t n;
-    const struct redo_group_space *spaces = redo_group_spaces(redo->group, &n);
+    if (!e)
+        e = add_listed(l, facts);
+    size_t n = 0;
+    const struct redo_group_space *spaces =
+        facts->family->names_in_redo ? redo_group_spaces(redo->group, &n) : NULL;
     for (size_t i = 0; i < n && !e; i++) {
         uint64_t seen;
         if (!map64_get(&copied, spaces[i].id, &seen))

@@ -1,9 +1,11 @@
-/* restore/layout.h: which tablespace files a restore writes, from the archive's copies and the redo's file records.
+/* restore/layout.h: which tablespace files a restore writes, from the archive's copies, its space map and the redo.
  *
- * Rules (MariaDB 10.8+):
+ * Where the redo says what tablespaces are called (MariaDB 10.8+):
  *  - a space lives if it was copied or created in the redo, and is neither deleted in it nor a ghost;
  *  - its name is the last one the redo gave it, else the one it was copied under;
- *  - its base image is its own copy, or zeros; never a file found by name: names are reused within one log. */
+ *  - its base image is its own copy, or zeros; never a file found by name: names are reused within one log.
+ * Where it does not (MySQL): what the archive holds or the space map calls created lives, under the name given there; redo
+ * of any other tablespace is of one that was dropped, and void. */
 #ifndef MBE_RESTORE_LAYOUT_H
 #define MBE_RESTORE_LAYOUT_H
 

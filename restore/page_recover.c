@@ -2,12 +2,8 @@
 #include "restore/page_recover.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/bytes.h"
-#include "innodb/page_check.h"
-#include "innodb/page_compress.h"
-#include "innodb/redo_apply.h"
 
 enum { FIL_PAGE_LSN = 16 };
 
@@ -45,9 +41,8 @@ enum state {
 
 struct recovery {
     const struct space_plan *space;
-    const struct space_format *format;
+    struct redo_image *image;
     page_no_t no;
-    struct redo_page page;
     enum state state;
     bool applied;    /* a change was made to the image */
     lsn_t mtr_start; /* of the mtr whose decision stands */
@@ -56,39 +51,24 @@ struct recovery {
     const char *poisoned_why;
 };
 
-/* The logical image of what is stored in slot. */
-static struct err *load_image(struct recovery *r, const uint8_t *slot)
-{
-    const bool absent =
-        bytes_are_zero(slot, r->format->physical) || page_is_trimmed(r->space, r->no, slot);
-    r->state = absent ? ABSENT : LIVE;
-    if (absent) {
-        memset(r->page.image, 0, r->page.size);
-        return NULL;
-    }
-    if (page_is_encrypted(r->format, slot, r->no))
-        return err_make(REFUSED, "the page is encrypted, and mbe cannot apply redo to it yet");
-    if (page_is_compressed(r->format, slot))
-        return page_decompress(r->format, slot, r->page.image);
-    memcpy(r->page.image, slot, r->page.size);
-    return NULL;
-}
-
 static void apply_record(struct recovery *r, const struct redo_record *rec,
                          const struct redo_bundle *b)
 {
-    if (rec->type == REDO_FREE_PAGE) {
+    const enum redo_effect effect = r->image->family->effect(rec);
+    if (effect == REDO_EFFECT_FREE) {
         r->state = FREED;
         return;
     }
-    if (rec->type == REDO_INIT_PAGE) {
-        r->state = LIVE;
+    if (effect == REDO_EFFECT_INIT_ALWAYS)
         r->skip = false;
-    }
-    if (r->skip || r->state == FREED || r->state == POISONED)
+    if (r->skip)
+        return;
+    if (effect != REDO_EFFECT_CHANGE)
+        r->state = LIVE;
+    if (r->state == FREED || r->state == POISONED)
         return;
     const char *why =
-        r->state == ABSENT ? "the page was never initialised" : redo_apply(&r->page, rec);
+        r->state == ABSENT ? "the page was never initialised" : redo_image_apply(r->image, rec);
     if (why) {
         r->state = POISONED;
         r->poisoned_at = b->mtr_start;
@@ -107,29 +87,24 @@ static void apply_bundle(struct recovery *r, const struct redo_bundle *b)
     if (b->mtr_start !=
         r->mtr_start) { /* decided once per mtr: a later part of it must not be taken for old */
         r->mtr_start = b->mtr_start;
-        r->skip = r->state == LIVE && be64(r->page.image + FIL_PAGE_LSN) > b->mtr_start;
-        r->page.offset = 0;
+        r->skip = r->state == LIVE && r->image->lsn > b->mtr_start;
+        redo_image_begin_mtr(r->image);
     }
     for (size_t at = 0; redo_bundle_next(b, &at, &rec);)
         apply_record(r, &rec, b);
     if (!r->skip && r->state == LIVE && r->applied)
-        redo_apply_end(&r->page, b->mtr_end);
+        redo_image_end_mtr(r->image, b->mtr_end);
 }
 
 struct err *page_recover(const struct space_plan *space, const struct space_format *format,
-                         page_no_t no, uint8_t *slot, uint8_t *scratch,
+                         page_no_t no, uint8_t *slot, struct redo_image *image,
                          struct bundle_stream *stream, bool *changed)
 {
-    struct recovery r = {
-        .space = space,
-        .format = format,
-        .no = no,
-        .page = {.image = scratch,
-                 .size = format->zip ? format->physical : format->page_size,
-                 .zip = format->zip},
-        .mtr_start = UINT64_MAX,
-    };
-    TRY_AT(load_image(&r, slot), "%s: page %" PRIu32, space->name, no);
+    struct recovery r = {.space = space, .image = image, .no = no, .mtr_start = UINT64_MAX};
+    const bool absent = bytes_are_zero(slot, format->physical) || page_is_trimmed(space, no, slot);
+    TRY_AT(redo_image_load(image, format, no, absent ? NULL : slot), "%s: page %" PRIu32,
+           space->name, no);
+    r.state = absent ? ABSENT : LIVE;
     while (stream->more && stream->bundle.page == no) {
         apply_bundle(&r, &stream->bundle);
         TRY(bundle_stream_next(stream));
@@ -140,9 +115,7 @@ struct err *page_recover(const struct space_plan *space, const struct space_form
                         " does not fit: %s",
                         space->name, no, r.poisoned_at, r.poisoned_why);
     *changed = r.state == LIVE && r.applied;
-    if (*changed) {
-        page_stamp(format, scratch);
-        memcpy(slot, scratch, r.page.size);
-    }
+    if (*changed)
+        TRY_AT(redo_image_store(image, slot), "%s: page %" PRIu32, space->name, no);
     return NULL;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "innodb/redo_family.h"
 #include "innodb/redo_group.h"
 #include "innodb/tablespace.h"
 #include "restore/layout.h"
@@ -29,9 +30,9 @@ struct err *bundle_stream_next(struct bundle_stream *s) MUST_CHECK;
 void bundle_stream_fini(struct bundle_stream *s);
 
 /* Consumes all bundles of page `no` from the stream. `slot`: format->physical bytes, the stored image or zeros; holds the
- * recovered image, stamped, when *changed. scratch: format->page_size bytes. */
+ * recovered image, stamped, when *changed. `image` is the calling thread's. */
 struct err *page_recover(const struct space_plan *space, const struct space_format *format,
-                         page_no_t no, uint8_t *slot, uint8_t *scratch,
+                         page_no_t no, uint8_t *slot, struct redo_image *image,
                          struct bundle_stream *stream, bool *changed) MUST_CHECK;
 /* Whether a truncation made the stored image void. */
 bool page_is_trimmed(const struct space_plan *space, page_no_t no, const uint8_t *slot);

@@ -20,7 +20,7 @@ struct bench {
     struct space_plan space;
     struct space_format format;
     uint8_t slot[PAGE_SIZE];
-    uint8_t scratch[PAGE_SIZE];
+    struct redo_image *image;
     bool changed;
 };
 
@@ -34,6 +34,7 @@ static int set_up(void **state)
 {
     struct bench *b = mem_zalloc(sizeof *b);
     must(redo_group_new(&b->group, 1 << 20, "/tmp"));
+    b->image = redo_image_new(&redo_family_mariadb, PAGE_SIZE);
     must(space_format_decode(&b->format, FLAGS, PAGE_SIZE));
     b->space =
         (struct space_plan){.id = SPACE, .name = mem_strdup("db/t.ibd"), .last_of_space = true};
@@ -45,6 +46,7 @@ static int tear_down(void **state)
 {
     struct bench *b = *state;
     redo_group_free(b->group);
+    redo_image_free(b->image);
     free(b->space.name);
     free(b);
     return 0;
@@ -80,7 +82,7 @@ static struct err *recover(struct bench *b)
     struct bundle_stream s;
     must(redo_group_seal(b->group));
     must(bundle_stream_open(&s, b->group, SPACE, 0, UINT32_MAX));
-    struct err *e = page_recover(&b->space, &b->format, PAGE, b->slot, b->scratch, &s, &b->changed);
+    struct err *e = page_recover(&b->space, &b->format, PAGE, b->slot, b->image, &s, &b->changed);
     if (!e)
         assert_false(s.more);
     bundle_stream_fini(&s);
@@ -127,7 +129,7 @@ static void second_part_of_one_mtr_is_not_taken_for_old(void **state)
     struct bundle_stream s;
     must(redo_group_seal(b->group));
     must(bundle_stream_open(&s, b->group, SPACE, 0, UINT32_MAX));
-    must(page_recover(&b->space, &b->format, PAGE, b->slot, b->scratch, &s, &b->changed));
+    must(page_recover(&b->space, &b->format, PAGE, b->slot, b->image, &s, &b->changed));
     assert_true(s.more);
     assert_int_equal(s.bundle.page, PAGE + 1);
     bundle_stream_fini(&s);

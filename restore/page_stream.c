@@ -54,8 +54,8 @@ struct window {
     const struct space_plan *space;
     const struct file_facts *facts;
     int fd;
-    uint8_t *buf;     /* WINDOW_BYTES from `at` on; zeros where not present */
-    uint8_t *scratch; /* one logical page */
+    uint8_t *buf; /* WINDOW_BYTES from `at` on; zeros where not present */
+    struct redo_image *image;
     bool present[N_GRANULES];
     uint64_t at; /* file offset */
     size_t len;
@@ -73,9 +73,10 @@ static struct err *recover_page_0(const struct stream *s, const struct space_pla
                                   bool *zero)
 {
     const uint32_t page_size = s->options->page_size;
-    struct space_format format = {
-        .page_size = page_size, .physical = page_size, .full_crc32 = true};
-    AUTO_FREE uint8_t *scratch = mem_alloc_aligned(page_size);
+    struct space_format format = {.page_size = page_size,
+                                  .physical = page_size,
+                                  .full_crc32 = s->options->family->full_crc32};
+    AUTO(redo_image) image = redo_image_new(s->options->family, page_size);
     memset(slot, 0, page_size);
     if (p->entry >= 0) {
         TRY_AT(space_format_decode(&format, p->base_flags, page_size), "%s", p->name);
@@ -86,7 +87,7 @@ static struct err *recover_page_0(const struct stream *s, const struct space_pla
     struct err *e = bundle_stream_open(&bundles, s->options->group, p->id, 0, 1);
     bool changed;
     if (!e && bundles.more)
-        e = page_recover(p, &format, 0, slot, scratch, &bundles, &changed);
+        e = page_recover(p, &format, 0, slot, image, &bundles, &changed);
     bundle_stream_fini(&bundles);
     *zero = bytes_are_zero(slot, page_size);
     return e;
@@ -221,7 +222,7 @@ static struct err *apply_redo(struct window *w, struct bundle_stream *bundles)
         const page_no_t no = bundles->bundle.page;
         uint8_t *slot = w->buf + (size_t)(no - first) * size;
         bool changed;
-        TRY(page_recover(w->space, &w->facts->format, no, slot, w->scratch, bundles, &changed));
+        TRY(page_recover(w->space, &w->facts->format, no, slot, w->image, bundles, &changed));
         if (!changed)
             continue;
         mark(w, (size_t)(slot - w->buf), (size_t)(slot - w->buf) + size, true);
@@ -324,7 +325,7 @@ static struct err *write_range(struct stream *s, const struct range *r)
         .stream = s, .space = &s->layout->spaces[r->space], .facts = &s->facts[r->space]};
     AUTO_FD int fd = -1;
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(WINDOW_BYTES);
-    AUTO_FREE uint8_t *scratch = mem_alloc_aligned(s->options->page_size);
+    AUTO(redo_image) image = redo_image_new(s->options->family, s->options->page_size);
     const uint64_t from = (uint64_t)r->part * RANGE_BYTES;
     const uint64_t to = w.facts->size - from < RANGE_BYTES ? w.facts->size : from + RANGE_BYTES;
     TRY(target_create(s->options->target, &fd, w.space->target, TARGET_SHARED, 0660));
@@ -332,7 +333,7 @@ static struct err *write_range(struct stream *s, const struct range *r)
         return err_os("%s: cannot set the size to %" PRIu64, w.space->target, w.facts->size);
     w.fd = fd;
     w.buf = buf;
-    w.scratch = scratch;
+    w.image = image;
     TRY(stream_range(&w, from, to));
     /* Start write-back now, so that the fsync at the end has little left to wait for. */
     if (!w.space->external)

@@ -15,6 +15,7 @@ struct page_stream_options {
     struct archive_reader *reader;
     const struct redo_group *group;
     const struct target *target;
+    const struct redo_family *family;
     uint32_t page_size; /* innodb_page_size */
     int parallel;
     struct progress *progress;

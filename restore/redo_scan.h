@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "innodb/file_ops.h"
+#include "innodb/redo_counters.h"
 #include "innodb/redo_group.h"
 #include "restore/backup_facts.h"
 
@@ -21,10 +22,12 @@ struct redo_trim {
 };
 
 struct redo_scan {
+    const struct redo_family *family;
     struct redo_group *group; /* sealed */
     struct file_ops files;
     struct redo_trim *trims;
     size_t n_trims, cap_trims;
+    struct redo_counters counters;
     uint64_t n_mtrs;
 };
 

@@ -51,6 +51,7 @@ static struct err *write_pages(struct restore *r)
     const struct page_stream_options o = {.reader = r->reader,
                                           .group = r->redo.group,
                                           .target = &r->target,
+                                          .family = r->facts.family,
                                           .page_size = r->facts.page_size,
                                           .parallel = r->options->parallel,
                                           .progress = r->options->progress};
@@ -89,7 +90,7 @@ static struct err *run(struct restore *r)
     TRY(write_pages(r));
     TRY(write_plain_files(r));
     progress_phase(o->progress, "sync", 0);
-    TRY(finish_datadir(&r->target, &r->facts, &r->layout));
+    TRY(finish_datadir(&r->target, &r->facts, &r->layout, &r->redo));
     return target_commit(&r->target);
 }
 

@@ -271,7 +271,7 @@ char *auto_cnf_uuid(const char *text)
         if (*value != '=')
             continue;
         value += 1 + strspn(value + 1, " \t");
-        return strndup(value, strcspn(value, " \t\r\n"));
+        return mem_printf("%.*s", (int)strcspn(value, " \t\r\n"), value);
     }
     return NULL;
 }

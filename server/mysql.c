@@ -31,9 +31,13 @@ struct err *mysql_unlock_instance(struct conn *c)
     return conn_exec(c, "UNLOCK INSTANCE");
 }
 
+/* See mysql.h: a failed one may hold the lock. */
 struct err *mysql_stop_commits(struct conn *c, unsigned wait_seconds, bool *timed_out)
 {
-    return lock(c, "FLUSH TABLES WITH READ LOCK", wait_seconds, timed_out);
+    struct err *e = lock(c, "FLUSH TABLES WITH READ LOCK", wait_seconds, timed_out);
+    if (*timed_out || (e && !conn_errno_is_lost(conn_errno(c))))
+        e = err_first(e, mysql_resume_commits(c));
+    return e;
 }
 
 static uint64_t number(const char *text)

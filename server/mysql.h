@@ -6,8 +6,9 @@
  *                               statement with a table open,
  *                               then commits
  *
- * Both belong to the session and end with the connection, whatever becomes of us. A wait that times
- * out leaves nothing behind. While the second waits, writes queue behind it, and in its second step
+ * Both belong to the session and end with the connection, whatever becomes of us. A FLUSH
+ * that times out in its second step keeps the global lock all the same: UNLOCK TABLES is sent behind
+ * it, so that a call that times out leaves nothing behind. While the second waits, writes queue behind it, and in its second step
  * also reads of the tables it waits for: so it is asked for when the server is quiet, and in short
  * tries. It does not see that it waits for a statement that waits for a row which a session holds
  * that waits for it. Both may be held at once.
@@ -40,7 +41,8 @@ void mysql_traffic_fini(struct mysql_traffic *t);
 /* Whether the lock is likely to be granted at once: nothing slow runs and nobody waits for it. */
 bool mysql_traffic_is_quiet(const struct mysql_traffic *t);
 
-/* FLUSH TABLES WITH READ LOCK, as above. */
+/* FLUSH TABLES WITH READ LOCK, as above. After an error too nothing is held by it, as long as the
+ * connection lives. */
 struct err *mysql_stop_commits(struct conn *c, unsigned wait_seconds, bool *timed_out) MUST_CHECK;
 /* The same, but not even tried, as if it had timed out, while mysql_traffic_is_quiet is false;
  * *traffic says why. Call mysql_traffic_fini on it whatever comes back. */

@@ -34,7 +34,7 @@ const struct mysql_space *mysql_spaces_find(const struct mysql_spaces *s, uint32
 
 struct mysql_datafile {
     uint32_t id;
-    char *path; /* "./db/t.ibd", "/elsewhere/db/t.ibd" */
+    char *path; /* "./db/t.ibd", "general.ibd", "/elsewhere/db/t.ibd" */
 };
 struct mysql_datafiles {
     struct mysql_datafile *items; /* by id */

@@ -136,7 +136,7 @@ static char *ssl_mode_of(struct piece line)
         from++;
     while (to > from && strchr(" \t\"'", to[-1]))
         to--;
-    return strndup(from, (size_t)(to - from));
+    return mem_printf("%.*s", (int)(to - from), from);
 }
 
 /* Writes what MariaDB's library understands in place of ssl-mode; *is_ssl_mode is false for every

@@ -16,10 +16,11 @@
 #include "innodb/types.h"
 #include "verify/content_check.h"
 #include "verify/damage.h"
-#include "verify/redo_check.h"
+#include "verify/redo_entry.h"
 
 /* What the checks need of the manifest. */
 struct facts {
+    const struct redo_family *family;
     uint32_t page_size;
     lsn_t from, to;
 };
@@ -79,7 +80,8 @@ static struct err *facts_take(struct facts *out, const json_t *manifest)
     uint64_t size = 0;
     if (!flavour)
         return err_make(CORRUPT, "manifest: no text server.flavour");
-    if (strcmp(flavour, "mariadb"))
+    out->family = redo_family_find(flavour);
+    if (!out->family)
         return err_make(REFUSED,
                         "a backup of a server of kind '%s', whose pages this mbe cannot check",
                         flavour);
@@ -103,17 +105,24 @@ static struct err *facts_load(struct facts *out, const struct archive_reader *re
     return e;
 }
 
+static struct err *take_nothing(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end)
+{
+    (void)ctx;
+    (void)rec;
+    (void)start;
+    (void)end;
+    return NULL;
+}
+
 static struct err *check_redo(struct archive_reader *reader, const struct facts *facts,
                               struct damage *damage, struct progress *progress)
 {
-    const int64_t entry = archive_reader_find(reader, REDO_PATH);
-    if (entry < 0 || archive_reader_entry(reader, (uint32_t)entry)->kind != ARCHIVE_REDO) {
-        damage_report(damage, "%s: is missing", REDO_PATH);
-        return NULL;
-    }
-    return damage_take(damage,
-                       redo_check(reader, (uint32_t)entry, facts->from, facts->to, progress), "%s",
-                       REDO_PATH);
+    const struct redo_visitor nobody = {.take = take_nothing};
+    uint64_t n_mtrs;
+    return damage_take(
+        damage,
+        redo_entry_walk(reader, facts->family, facts->from, facts->to, &nobody, &n_mtrs, progress),
+        "%s", REDO_PATH);
 }
 
 static uint64_t content_bytes(const struct archive_reader *reader)

@@ -275,7 +275,7 @@ static void damage_that_was_backed_up_is_named(void **state)
         {.lsn_to_shift = -1, .message = "do not hold the redo from LSN 50000 to"},
         {.lsn_from_shift = 1,
          .lsn_to_shift = 1,
-         .message = "mbe/redo: begins at LSN 50000, the manifest says 50001"},
+         .message = "mbe/redo: starts at LSN 50000, the manifest says 50001"},
         {.manifest = "{", .message = "manifest: line 1: "},
         {.manifest = "{\"server\": 1}", .message = "manifest: no text server.flavour"},
         {.manifest = "{\"server\": {\"flavour\": \"mariadb\", \"page_size\": \"16384\"}}",
@@ -310,11 +310,11 @@ static void a_backup_of_another_kind_of_server_is_refused(void **state)
     const struct sandbox *s = *state;
     struct archive_check_result r;
     char *text;
-    make_archive(s, &(struct variant){.manifest = "{\"server\": {\"flavour\": \"mysql\"}}"});
+    make_archive(s, &(struct variant){.manifest = "{\"server\": {\"flavour\": \"postgres\"}}"});
     struct err *e = check(s, 1, &r, &text);
     assert_non_null(e);
     assert_int_equal(e->kind, ERR_REFUSED);
-    assert_contains(text, "a backup of a server of kind 'mysql'");
+    assert_contains(text, "a backup of a server of kind 'postgres'");
     err_free(e);
     free(text);
 }

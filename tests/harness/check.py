@@ -1,7 +1,8 @@
 """Whether two servers hold the same, and whether one of them is sound.
 
 A State is everything SQL shows of a server: for each table its definition and a hash over all rows, whatever their order;
-each view, trigger, routine, event and database; accounts are rows of mysql.global_priv. Two of them are compared with differences().
+each view, trigger, routine, event and database; accounts are rows of tables in schema mysql. Two of them are compared with
+differences().
 """
 
 import contextlib
@@ -15,10 +16,10 @@ HIDDEN = ("information_schema", "performance_schema", "sys")
 # Written by the server itself in the background, past every lock and outside the binary log.
 UNSTABLE = {("mysql", name) for name in (
     "innodb_table_stats", "innodb_index_stats", "general_log", "slow_log", "gtid_slave_pos", "table_stats", "column_stats",
-    "index_stats", "transaction_registry")}
+    "index_stats", "transaction_registry", "gtid_executed", "slave_relay_log_info", "slave_worker_info")}
 
 GEOMETRY = ("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
-            "geometrycollection")
+            "geometrycollection", "geomcollection")
 
 # CHECK TABLE says these of tables that have nothing to check.
 CHECK_NOTES = ("OK", "Table is already up to date", "The storage engine for the table doesn't support check")
@@ -50,7 +51,7 @@ def _definition(cursor, what, name):
     texts = [str(x) for x in row]
     # where the counter stands is checked by the rows; that of rolled back rows differs from run to run
     # and a file outside the datadir may be restored to another place
-    text = texts[2] if what in ("trigger", "procedure", "function") else texts[1]
+    text = texts[{"trigger": 2, "procedure": 2, "function": 2, "event": 3}.get(what, 1)]
     if what == "trigger":  # a RENAME that fails and is taken back, which no binary log tells of, spells the table anew
         text = re.sub(r"(?i)\bon (?:`?\w+`?\.)?`?(\w+)`? for each row", r"on `\1` for each row", text)
     return re.sub(r" AUTO_INCREMENT=\d+|(?<=DIRECTORY = )'[^']*'|(?<=DIRECTORY=)'[^']*'", "", text)
@@ -180,12 +181,17 @@ def check_tables(server, accept=()):
     return problems
 
 
+# What tables of other engines than InnoDB are stored in.
+PLAIN_FILES = (".MYD", ".MYI", ".MAD", ".MAI", ".CSV", ".ARZ")
+
 LOG_BAD = re.compile(r"\[ERROR\]|marked as crashed|not closed|repair|corrupt|zerofill|is missing|cannot be opened|"
                      r"future LSN|is in the future", re.I)
 # Lines that tell nothing about the data.
 LOG_HARMLESS = re.compile(r"Can't open and lock privilege|Incorrect definition of table mysql\.|Missing system table|"
                           r"mysql_upgrade|may be crashed|Could not find or open io_uring|io_uring|Event Scheduler|"
-                          r"Slave (SQL|I/O)(?! error).*(killed|exiting)|Aborted connection|Got an error reading communication")
+                          r"Slave (SQL|I/O)(?! error).*(killed|exiting)|Aborted connection|Got an error reading communication|"
+                          # a statement that was refused
+                          r"Cannot drop undo tablespace '\w+' because")
 
 
 def log_problems(server, since=0):
@@ -194,8 +200,7 @@ def log_problems(server, since=0):
             if LOG_BAD.search(line) and not LOG_HARMLESS.search(line)]
 
 
-def file_problems(server):
-    """Files without a table, tables without a file, and intermediate files of DDL."""
+def _mariadb_file_problems(server):
     problems = []
     tables = server.sql("select name, table_id from information_schema.innodb_sys_tables")
     known = {name for name, _ in tables}
@@ -210,8 +215,7 @@ def file_problems(server):
             elif extension == ".ibd" and "%s/%s" % (place, stem) not in known and name[:20] not in ids:
                 # a full-text index that was being added at the lock: the server takes its tables back and leaves their files
                 problems.append("no table for %s/%s" % (place, name))
-            elif extension in (".MYD", ".MYI", ".MAD", ".MAI", ".CSV", ".ARZ") and \
-                    not os.path.exists(os.path.join(folder, table + ".frm")):
+            elif extension in PLAIN_FILES and not os.path.exists(os.path.join(folder, table + ".frm")):
                 problems.append("no .frm for %s/%s" % (place, name))
     for name in sorted(known):  # full-text and vector (#i#) indexes have tables of their own, without a .frm
         table = re.split("#[Pp]#", name)[0]
@@ -221,6 +225,40 @@ def file_problems(server):
                 not os.path.exists(os.path.join(server.datadir, table + ".frm")):
             problems.append("dictionary entry without a .frm: " + name)
     return problems
+
+
+def _files(datadir):
+    """Paths within the datadir of its files, without those that the server makes anew at each start."""
+    for folder, folders, names in os.walk(datadir):
+        folders[:] = [f for f in folders if f not in ("#innodb_redo", "#innodb_temp")]
+        yield from (os.path.relpath(os.path.join(folder, name), datadir) for name in names)
+
+
+def _mysql_file_problems(server):
+    """The dictionary knows the path of each tablespace; tables of other engines have a NAME_ID.sdi beside their files, with the
+    first 16 characters of their name.
+    """
+    spaces = server.sql("select s.name, f.file_name, s.state from information_schema.innodb_tablespaces s"
+                        " join information_schema.files f on f.file_id=s.space and f.engine='InnoDB'")
+    known = {os.path.normpath(os.path.join(server.datadir, path)): state for _, path, state in spaces}
+    # a # of the user's own is written otherwise in a path
+    problems = ["intermediate table in InnoDB's dictionary: " + name for name, path, _ in spaces if "#sql" in path]
+    problems += ["no file for the tablespace in " + path for path, state in sorted(known.items())
+                 if state not in ("discarded", None) and not os.path.exists(path)]
+    files = set(_files(server.datadir))
+    described = {re.sub(r"_\d+\.sdi$", "", name) for name in files if name.endswith(".sdi")}
+    stored = {re.split("#[Pp]#", os.path.splitext(name)[0])[0] for name in files if name.endswith(PLAIN_FILES)}
+    problems += ["left over: " + name for name in sorted(files) if os.path.basename(name).startswith("#sql")]
+    problems += ["no tablespace for " + name for name in sorted(files) if name.endswith((".ibd", ".ibu")) and
+                 os.path.normpath(os.path.join(server.datadir, name)) not in known]
+    problems += ["no .sdi for the files of " + name for name in sorted(stored) if not any(
+        name == stem or (name.startswith(stem) and len(os.path.basename(stem)) >= 16) for stem in described)]
+    return problems
+
+
+def file_problems(server):
+    """Files without a table, tables without a file, and intermediate files of DDL."""
+    return {"mariadb": _mariadb_file_problems, "mysql": _mysql_file_problems}[server.family](server)
 
 
 def wait_for_rollback(server, scenario):

@@ -16,13 +16,32 @@ import time
 import pymysql
 
 ROW_FORMATS = {
-    "dynamic": "row_format=dynamic",
-    "redundant": "row_format=redundant",
-    "compact": "row_format=compact",
-    "compressed1": "row_format=compressed key_block_size=1",
-    "compressed4": "row_format=compressed key_block_size=4",
-    "compressed8": "row_format=compressed key_block_size=8",
-    "page_compressed": "page_compressed=1",
+    "mariadb": {
+        "dynamic": "row_format=dynamic",
+        "redundant": "row_format=redundant",
+        "compact": "row_format=compact",
+        "compressed1": "row_format=compressed key_block_size=1",
+        "compressed4": "row_format=compressed key_block_size=4",
+        "compressed8": "row_format=compressed key_block_size=8",
+        "page_compressed": "page_compressed=1",
+    },
+    "mysql": {
+        "dynamic": "row_format=dynamic",
+        "redundant": "row_format=redundant",
+        "compact": "row_format=compact",
+        "compressed1": "row_format=compressed key_block_size=1",
+        "compressed2": "row_format=compressed key_block_size=2",
+        "compressed4": "row_format=compressed key_block_size=4",
+        "compressed8": "row_format=compressed key_block_size=8",
+        "compressed16": "row_format=compressed key_block_size=16",
+        "zlib": "compression='zlib'",
+        "lz4": "compression='lz4'",
+    },
+}
+# Engines beside InnoDB with a table p_NAME each: what follows its columns. ARCHIVE is added where the server has it.
+PLAIN = {
+    "mariadb": {"myisam": "engine=myisam", "aria1": "engine=aria transactional=1", "aria0": "engine=aria transactional=0"},
+    "mysql": {"myisam": "engine=myisam", "packed": "engine=myisam pack_keys=1 checksum=1"},
 }
 ACCOUNTS = 100
 
@@ -47,10 +66,46 @@ def bank_problems(server):
             (r[0], r[1], r[2], 1000 + r[3], r[4]) for r in rows]
 
 
-def formats_of(page_size):
-    """ROW_FORMAT=COMPRESSED exists up to 16 KiB pages, with blocks not larger than a page."""
-    return [f for f in ROW_FORMATS if not f.startswith("compressed") or
-            (page_size <= 16384 and int(f[len("compressed"):]) * 1024 <= page_size)]
+def formats_of(family, page_size):
+    """ROW_FORMAT=COMPRESSED exists up to 16 KiB pages, with blocks not larger than a page. MySQL compresses a page on its way to
+    the file only where that can free a block of the file system.
+    """
+    def fits(name):
+        if name.startswith("compressed"):
+            return page_size <= 16384 and int(name[len("compressed"):]) * 1024 <= page_size
+        return name not in ("zlib", "lz4") or page_size >= 8192
+    return [f for f in ROW_FORMATS[family] if fits(f)]
+
+
+def special_tables(server, page_size):
+    """Tables that only the special writer writes to: those of every family, then what its family alone has."""
+    yield from (
+        "create table inst (id int primary key, a varchar(100)) engine=innodb",
+        "insert into inst select seq, 'before' from " + server.numbers(50),
+        "alter table inst add column added int default 7, algorithm=instant",
+        "create table ft (id int auto_increment primary key, t text, fulltext(t)) engine=innodb",
+        "create table sp (id int auto_increment primary key, g geometry not null, spatial index(g)) engine=innodb",
+        "create table pt (id int, a varchar(100), primary key(id)) engine=innodb partition by hash(id) partitions 4",
+        "create table vc (id int primary key, a int, v int as (a*2) virtual, p int as (a+1) stored, key(v)) engine=innodb",
+        "create table parent (id int primary key) engine=innodb",
+        "create table child (id int primary key, pid int, foreign key(pid) references parent(id) on delete cascade)"
+        " engine=innodb")
+    if server.family == "mariadb":
+        yield from ("create sequence sq engine=innodb",
+                    "create table sv (id int primary key, x int) engine=innodb with system versioning")
+        return
+    # rows of four versions of one table, columns added and dropped anywhere in it
+    yield from (
+        "alter table inst drop column a, algorithm=instant",
+        "insert into inst select seq+50, seq from " + server.numbers(50),
+        "alter table inst add column a varchar(100) default 'again' first, algorithm=instant",
+        "insert into inst(id,a,added) select seq+100, 'third', seq from " + server.numbers(50),
+        "alter table inst add column more json, add column b varchar(50) default 'b' after id, algorithm=instant",
+        "create table js (id int primary key, j json, d int, i int invisible default 5, index tags ((cast(j->'$.tags' as"
+        " unsigned array))), index twice ((d*2)), index down (d desc, id)) engine=innodb",
+        "create table lob_plain (id int primary key, b longblob, j json) engine=innodb")
+    if page_size <= 16384:
+        yield "create table lob_packed (id int primary key, b longblob, j json) engine=innodb row_format=compressed"
 
 
 class Writer:
@@ -145,14 +200,14 @@ class Long(Writer):
         low = self.random.randint(0, 1500)
         self.run("begin", "update w.t_long set b=repeat('%s',100) where id between %d and %d" %
                  (self.random.choice("xyz"), low, low + 300),
-                 "insert into w.t_long(b) select repeat('n',150) from seq_1_to_200")
+                 "insert into w.t_long(b) select repeat('n',150) from " + self.load.server.numbers(200))
         self.load.stopping.wait(seconds)
         self.run("delete from w.t_long where id between %d and %d" % (low, low + 50),
                  "rollback" if self.random.random() < 0.5 else "commit")
 
 
 class Plain(Writer):
-    """MyISAM, Aria of both kinds, CSV, ARCHIVE and MERGE."""
+    """MyISAM, Aria of both kinds where there is Aria, CSV, ARCHIVE and MERGE."""
 
     def step(self):
         engine = self.random.choice(self.load.plain)
@@ -174,11 +229,13 @@ class Plain(Writer):
 
 
 class Special(Writer):
-    """Full text, spatial, foreign keys with cascades, partitions, generated columns, versioning, sequences."""
+    """Full text, spatial, foreign keys with cascades, partitions, generated columns; and what only one family has."""
+
+    KINDS = ("fulltext", "spatial", "foreign", "partition", "generated", "instant")
+    MORE = {"mariadb": ("versioned", "sequence"), "mysql": ("json", "lob", "instant_rows")}
 
     def step(self):
-        getattr(self, self.random.choice(("fulltext", "spatial", "foreign", "partition", "generated", "versioned",
-                                          "sequence", "instant")))()
+        getattr(self, self.random.choice(self.KINDS + self.MORE[self.load.server.family]))()
 
     def fulltext(self):
         self.run("insert into w.ft(t) values ('%s'),('hello world %s')" % (self.text(150), self.text(50)))
@@ -214,6 +271,38 @@ class Special(Writer):
     def instant(self):
         self.run("insert ignore into w.inst(id,a) values (%d,'%s')" % (self.random.randrange(5000), self.text(60)))
 
+    def instant_rows(self):
+        """Rows of every older version of the table, which an update writes anew in the newest."""
+        low = self.random.randrange(5000)
+        self.run("update w.inst set a='%s', more='[1]', b=null where id between %d and %d limit 3" %
+                 (self.text(90), low, low + 200),
+                 "delete from w.inst where id between %d and %d limit 2" % (low + 2000, low + 2100))
+
+    def json(self):
+        tags = ",".join(str(self.random.randrange(500)) for _ in range(self.random.randrange(6)))
+        key = self.random.randrange(500)
+        self.run("replace into w.js(id,j,d) values (%d,'{\"tags\": [%s], \"s\": \"%s\"}',%d)" %
+                 (key, tags, self.text(60), self.random.randrange(1000)),
+                 "update w.js set j=json_set(j,'$.s','%s'), d=d+1 where id between %d and %d" %
+                 (self.text(20), key, key + 5))
+
+    def lob(self):
+        """Values of up to megabytes, written whole or, in JSON, partly in place."""
+        table = "w.lob_" + self.random.choice(self.load.lobs)
+        key, what = self.random.randrange(12), self.random.random()
+        if what < 0.4:
+            size = self.random.choice((200, 3000, 20000, 100000, 300000))
+            self.run("replace into %s values (%d,repeat('%s',%d),json_object('a',repeat('j',%d),'b',repeat('k',%d)))" %
+                     (table, key, self.text(9) + "L", size, size // 3, size // 2))
+        elif what < 0.7:
+            self.run("update %s set j=json_replace(j,'$.a',repeat('%s',%d)) where id=%d" %
+                     (table, self.random.choice("uvw"), self.random.randrange(60), key))
+        elif what < 0.9:
+            self.transaction("update %s set b=concat(b,repeat('t',%d)) where id=%d and length(b)<4000000" %
+                             (table, self.random.randrange(30000), key), rollback=0.3)
+        else:
+            self.run("delete from %s where id=%d" % (table, key))
+
 
 WRITERS = {"bank": Bank, "rows": Rows, "long": Long, "plain": Plain, "special": Special}
 ALL = ("bank", "rows", "long", "plain", "special")
@@ -230,8 +319,9 @@ class Load:
         self.pause_seconds = pause_seconds
         self.stopping = threading.Event()
         self.threads = []
-        self.formats = list(ROW_FORMATS)
-        self.plain = ["myisam", "aria1", "aria0", "csv", "merge"]
+        self.formats = list(ROW_FORMATS[server.family])
+        self.plain = [*PLAIN[server.family], "csv", "merge"]
+        self.lobs = ["plain"]
         self.steps = [0] * len(writers)
         self.starts = 0
         self.unlucky = 0
@@ -241,13 +331,16 @@ class Load:
 
     def prepare(self, rows=300):
         """Creates schema w and puts `rows` rows into most tables."""
-        self.formats = formats_of(int(self.server.value("select @@innodb_page_size")))
+        page_size = int(self.server.value("select @@innodb_page_size"))
+        self.formats = formats_of(self.server.family, page_size)
+        if page_size <= 16384:
+            self.lobs.append("packed")
         has_archive = bool(self.server.sql("select 1 from information_schema.engines where engine='ARCHIVE'"
                                            " and support in ('YES','DEFAULT')"))
         if has_archive:
             self.plain.append("archive")
-        self.server.sql("create database w", "use w", *self._innodb_tables(rows), *self._special_tables(),
-                        *self._plain_tables(rows, has_archive))
+        self.server.sql("create database w", "use w", *self._innodb_tables(rows),
+                        *special_tables(self.server, page_size), *self._plain_tables(rows, has_archive))
         return self
 
     def _innodb_tables(self, rows):
@@ -255,48 +348,28 @@ class Load:
             blob = "blob" if name == "compressed1" else "longblob"
             key = "" if name == "compressed1" else ", key(s(50))"
             yield ("create table t_%s (id int auto_increment primary key, a int, s varchar(200), c char(30), b %s, key(a)%s)"
-                   " engine=innodb %s" % (name, blob, key, ROW_FORMATS[name]))
-            yield ("insert into t_%s(a,s,c) select seq*17 %% 5000, repeat('s',seq %% 20), 'c' from seq_1_to_%d" % (name, rows))
+                   " engine=innodb %s" % (name, blob, key, ROW_FORMATS[self.server.family][name]))
+            yield ("insert into t_%s(a,s,c) select seq*17 %% 5000, repeat('s',seq %% 20), 'c' from %s" %
+                   (name, self.server.numbers(rows)))
         yield "create table account (id int primary key, balance bigint, n bigint) engine=innodb"
-        yield "insert into account select seq, 1000, 0 from seq_1_to_%d" % ACCOUNTS
+        yield "insert into account select seq, 1000, 0 from " + self.server.numbers(ACCOUNTS)
         yield ("create table ledger (id bigint auto_increment primary key, who int, delta bigint, key(who))"
                " engine=innodb")
         yield "create table t_long (id int auto_increment primary key, b varchar(200)) engine=innodb"
-        yield "insert into t_long(b) select repeat('o',100) from seq_1_to_2000"
+        yield "insert into t_long(b) select repeat('o',100) from " + self.server.numbers(2000)
 
-    @staticmethod
-    def _special_tables():
-        return (
-            "create table inst (id int primary key, a varchar(100)) engine=innodb",
-            "insert into inst select seq, 'before' from seq_1_to_50",
-            "alter table inst add column added int default 7, algorithm=instant",
-            "create table ft (id int auto_increment primary key, t text, fulltext(t)) engine=innodb",
-            "create table sp (id int auto_increment primary key, g geometry not null, spatial index(g)) engine=innodb",
-            "create table pt (id int, a varchar(100), primary key(id)) engine=innodb partition by hash(id) partitions 4",
-            "create table vc (id int primary key, a int, v int as (a*2) virtual, p int as (a+1) persistent, key(v))"
-            " engine=innodb",
-            "create table parent (id int primary key) engine=innodb",
-            "create table child (id int primary key, pid int, foreign key(pid) references parent(id) on delete cascade)"
-            " engine=innodb",
-            "create sequence sq engine=innodb",
-            "create table sv (id int primary key, x int) engine=innodb with system versioning",
-        )
-
-    @staticmethod
-    def _plain_tables(rows, has_archive):
+    def _plain_tables(self, rows, has_archive):
         body = "(id int auto_increment primary key, a int, b varchar(200), key(a))"
-        fill = "(a,b) select seq*13 %% 5000, repeat('p',seq %% 90) from seq_1_to_%d" % rows
-        statements = ["create table p_myisam %s engine=myisam" % body,
-                      "create table p_aria1 %s engine=aria transactional=1" % body,
-                      "create table p_aria0 %s engine=aria transactional=0" % body]
-        statements += ["insert into p_%s%s" % (t, fill) for t in ("myisam", "aria1", "aria0")]
-        statements += ["create table p_csv (a int not null, b varchar(200) not null) engine=csv"]
+        for name, engine in PLAIN[self.server.family].items():
+            yield "create table p_%s %s %s" % (name, body, engine)
+            yield "insert into p_%s(a,b) select seq*13 %% 5000, repeat('p',seq %% 90) from %s" % (name, self.server.numbers(rows))
+        yield "create table p_csv (a int not null, b varchar(200) not null) engine=csv"
         keyless = "(a int, b varchar(200), key(a))"
-        statements += ["create table p_merge%d %s engine=myisam" % (i, keyless) for i in (1, 2)]
-        statements += ["create table p_merge %s engine=merge union=(p_merge1,p_merge2) insert_method=last" % keyless]
+        for number in (1, 2):
+            yield "create table p_merge%d %s engine=myisam" % (number, keyless)
+        yield "create table p_merge %s engine=merge union=(p_merge1,p_merge2) insert_method=last" % keyless
         if has_archive:
-            statements.append("create table p_archive (a int, b varchar(200)) engine=archive")
-        return statements
+            yield "create table p_archive (a int, b varchar(200)) engine=archive"
 
     # --- threads ------------------------------------------------------------------------------------------------------
 

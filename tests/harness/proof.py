@@ -14,12 +14,32 @@ from .load import GONE, archive_options, bank_problems
 from .scenario import Failed
 
 # Options of a source whose binary log can be replayed.
-SOURCE_OPTIONS = ["--log-bin=binlog", "--server-id=1", "--binlog-format=row", "--gtid-domain-id=1",
-                  "--innodb-log-file-size=64M", "--innodb-flush-log-at-trx-commit=2"]
+SOURCE_OPTIONS = {
+    "mariadb": ["--log-bin=binlog", "--server-id=1", "--binlog-format=row", "--gtid-domain-id=1",
+                "--innodb-log-file-size=64M", "--innodb-flush-log-at-trx-commit=2"],
+    "mysql": ["--log-bin=binlog", "--server-id=1", "--gtid-mode=ON", "--enforce-gtid-consistency=ON",
+              "--sync-binlog=0", "--innodb-redo-log-capacity=64M", "--innodb-flush-log-at-trx-commit=2"],
+}
+# A replay must run every transaction: told its GTID, MySQL would silently leave out what it thinks it has.
+BINLOG_OPTIONS = {"mariadb": [], "mysql": ["--skip-gtids"]}
+
+# How a backup's wait for its lock begins, in the list of statements.
+LOCK_STATEMENT = {"mariadb": "BACKUP STAGE", "mysql": "LOCK INSTANCE"}
+# One of each kind of statement that a backup's locks can block, and the locks themselves.
+PROBES = {
+    "mariadb": ("create or replace table probe.i (a int) engine=innodb",
+                "create or replace table probe.m (a int) engine=myisam",
+                "insert into probe.i values (1)", "insert into probe.m values (1)", "drop database probe",
+                "backup stage start", "backup stage end"),
+    "mysql": ("drop table if exists probe.i, probe.m", "create table probe.i (a int) engine=innodb",
+              "create table probe.m (a int) engine=myisam", "insert into probe.i values (1)", "insert into probe.m values (1)",
+              "drop database probe", "lock instance for backup", "flush tables with read lock", "unlock tables",
+              "unlock instance"),
+}
 
 
 def source_options(flavour_installation, *more):
-    return [*SOURCE_OPTIONS, *archive_options(flavour_installation), *more]
+    return [*SOURCE_OPTIONS[flavour_installation.family], *archive_options(flavour_installation), *more]
 
 
 def start_source(s, name="source", flavour="mariadb-10.11", options=(), port=None):
@@ -38,8 +58,9 @@ def binlogs_from(server, name):
 
 def replay(target, position, paths):
     """Runs the binary logs `paths`, the first one from `position` on, on another server."""
-    read = [*target.installation.program("mariadb-binlog"), "--no-defaults", "--start-position=%d" % position, *paths]
-    client = [*target.installation.program("mariadb"), "--no-defaults", "--binary-mode", "--user=root",
+    read = [*target.installation.program("binlog"), "--no-defaults", "--start-position=%d" % position,
+            *BINLOG_OPTIONS[target.family], *paths]
+    client = [*target.installation.program("client"), "--no-defaults", "--binary-mode", "--user=root",
               "--socket=" + target.socket]
     with subprocess.Popen(read, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader:
         done = subprocess.run(client, stdin=reader.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -82,7 +103,7 @@ def prove_restart(s, server):
     since = len(server.log())
     s.check(server.stop(), "the restored server did not stop cleanly")
     server.start()
-    server.sql("create or replace database crash_probe", "create table crash_probe.t (a int)",
+    server.sql("drop database if exists crash_probe", "create database crash_probe", "create table crash_probe.t (a int)",
                "insert into crash_probe.t values (1)")
     server.kill()
     server.start()
@@ -92,7 +113,7 @@ def prove_restart(s, server):
 
 
 class HeldDdl:
-    """A DDL statement that runs until it is released. BACKUP STAGE waits for it, so a backup that has copied everything stands
+    """A DDL statement that runs until it is released. A backup's lock waits for it, so a backup that has copied everything stands
     still at a known place, and what happens meanwhile happens between its copy and its lock.
     """
 
@@ -129,19 +150,17 @@ class HeldDdl:
 
 
 def waits_for_lock(server):
-    """Whether a backup's connection is asking for a stage just now."""
-    return bool(server.sql("select 1 from information_schema.processlist where info like 'BACKUP STAGE%'"))
+    """Whether a backup's connection is asking for its lock just now."""
+    return bool(server.sql("select 1 from information_schema.processlist where info like '%s%%'" %
+                           LOCK_STATEMENT[server.family]))
 
 
 def locked_out(server):
-    """What a backup that is gone still holds: a reason, or nothing. Tries each kind of statement that a stage can block."""
+    """What a backup that is gone still holds: a reason, or nothing. Tries each kind of statement that it can block."""
     try:
         with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
             cursor.execute("set session lock_wait_timeout=3")
-            for statement in ("create database if not exists probe", "create or replace table probe.i (a int) engine=innodb",
-                              "create or replace table probe.m (a int) engine=myisam",
-                              "insert into probe.i values (1)", "insert into probe.m values (1)",
-                              "drop database probe", "backup stage start", "backup stage end"):
+            for statement in ("create database if not exists probe", *PROBES[server.family]):
                 cursor.execute(statement)
     except pymysql.err.MySQLError as e:
         return "%s: %s" % (statement, e.args)

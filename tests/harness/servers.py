@@ -22,7 +22,6 @@ import time
 import pymysql
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FLAVOURS = ("mariadb-10.11", "mariadb-11.8")
 START_SECONDS = 120
 STOP_SECONDS = 120
 
@@ -50,30 +49,19 @@ def loopback_port():
 
 
 class Installation:
-    """Where the programs of one flavour are, and how they are run."""
+    """Where the programs of one flavour are, and how they are run. A subclass is a family of servers."""
+
+    family = None
+    programs = {}               # what this harness calls them: what the family calls them
+    system_folders = ()         # below usr/, the first one that exists holds messages, character sets and scripts
 
     def __init__(self, flavour):
         self.flavour = flavour
-        if flavour == "mariadb-10.11":
-            self._of_the_distribution()
-        elif flavour in FLAVOURS:
-            self._fetched()
-        else:
-            raise ValueError("unknown flavour " + flavour)
-
-    def _of_the_distribution(self):
-        """The distribution's own server: 10.11 on Debian 12; any release since 10.8 will do."""
         self.prefix = []
         self.layout = []
         self.usr = "/usr"
-        if not os.path.exists(self._path("mariadbd")):
-            raise Unavailable("no mariadbd is installed")
-        text = subprocess.run([self._path("mariadbd"), "--no-defaults", "--version"], capture_output=True,
-                              text=True, check=True).stdout
-        self.version = tuple(int(n) for n in re.search(r"Ver (\d+)\.(\d+)\.(\d+)", text).groups())
-        if self.version < (10, 8):
-            raise Unavailable("the installed MariaDB %d.%d.%d is older than 10.8" % self.version)
-        self.share = self._share()
+        self.version = ()
+        self.share = ""
 
     def _fetched(self):
         done = subprocess.run([os.path.join(TESTS, "fetch-servers"), self.flavour], stdout=subprocess.PIPE, text=True,
@@ -93,18 +81,19 @@ class Installation:
                        "--plugin-dir=" + os.path.join(self.usr, "lib/mysql/plugin")]
 
     def _path(self, name):
+        name = self.programs.get(name, name)
         found = [p for p in (os.path.join(self.usr, d, name) for d in ("sbin", "bin")) if os.path.exists(p)]
         return found[0] if found else os.path.join(self.usr, "bin", name)
 
     def _share(self):
-        for folder in ("share/mariadb", "share/mysql"):
+        for folder in self.system_folders:
             path = os.path.join(self.usr, folder)
-            if glob.glob(os.path.join(path, "*_system_tables.sql")):
+            if os.path.isdir(os.path.join(path, "charsets")):
                 return path
-        raise Unavailable("no system table scripts below " + self.usr)
+        raise Unavailable("no character sets below " + self.usr)
 
     def program(self, name):
-        """Command line of one of the server's programs, without arguments."""
+        """Command line of one of the server's programs, without arguments: "server", "client", "binlog" or a file's name."""
         return [*self.prefix, self._path(name)]
 
     def has_plugin(self, name):
@@ -114,28 +103,107 @@ class Installation:
 
     def server(self, datadir, defaults=None):
         """Command line of the server on `datadir`. `defaults`: an option file to read, else none is."""
-        argv = [*self.program("mariadbd"), "--defaults-file=" + defaults if defaults else "--no-defaults",
+        argv = [*self.program("server"), "--defaults-file=" + defaults if defaults else "--no-defaults",
                 "--datadir=" + datadir, *self.layout]
         return argv + (["--user=root"] if os.getuid() == 0 else [])
 
-    def bootstrap_sql(self):
-        def script(name):
-            for prefix in ("mariadb", "mysql"):
-                path = os.path.join(self.share, "%s_%s.sql" % (prefix, name))
-                if os.path.exists(path):
-                    with open(path, encoding="utf-8") as f:
-                        return f.read() + "\n"
-            raise Unavailable("no script %s in %s" % (name, self.share))
-        return ("use mysql;\nset @auth_root_socket=NULL;\nset @skip_auth_anonymous=1;\n" + script("system_tables") +
-                script("performance_tables") + script("system_tables_data") +
+    def identity(self):
+        """Changes whenever the datadir that make_datadir() makes may change."""
+        stat = os.stat(self._path("server"))
+        return "%s %d %d" % (self.flavour, stat.st_size, stat.st_mtime_ns)
+
+    def make_datadir(self, datadir, shaping):
+        """An empty datadir with system tables, made by the server itself."""
+        raise NotImplementedError
+
+    def numbers(self, count):
+        """What to select from for rows with one column `seq`, 1 to `count`."""
+        raise NotImplementedError
+
+    def _made(self, done):
+        if done.returncode != 0:
+            raise ServerFailed("bootstrap of %s failed:\n%s" % (self.flavour, done.stderr[-3000:]))
+
+
+class MariaDb(Installation):
+    family = "mariadb"
+    programs = {"server": "mariadbd", "client": "mariadb", "binlog": "mariadb-binlog"}
+    system_folders = ("share/mariadb", "share/mysql")
+
+    def __init__(self, flavour):
+        super().__init__(flavour)
+        if flavour == "mariadb-10.11":
+            self._of_the_distribution()
+        else:
+            self._fetched()
+
+    def _of_the_distribution(self):
+        """The distribution's own server: 10.11 on Debian 12; any release since 10.8 will do."""
+        if not os.path.exists(self._path("server")):
+            raise Unavailable("no mariadbd is installed")
+        text = subprocess.run([self._path("server"), "--no-defaults", "--version"], capture_output=True,
+                              text=True, check=True).stdout
+        self.version = tuple(int(n) for n in re.search(r"Ver (\d+)\.(\d+)\.(\d+)", text).groups())
+        if self.version < (10, 8):
+            raise Unavailable("the installed MariaDB %d.%d.%d is older than 10.8" % self.version)
+        self.share = self._share()
+
+    def _script(self, name):
+        for prefix in ("mariadb", "mysql"):
+            path = os.path.join(self.share, "%s_%s.sql" % (prefix, name))
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as f:
+                    return f.read() + "\n"
+        raise Unavailable("no script %s in %s" % (name, self.share))
+
+    def _bootstrap_sql(self):
+        return ("use mysql;\nset @auth_root_socket=NULL;\nset @skip_auth_anonymous=1;\n" + self._script("system_tables") +
+                self._script("performance_tables") + self._script("system_tables_data") +
                 # accounts of this machine's name only draw warnings
                 "delete from global_priv where host not in ('localhost', '');\n"
                 "delete from proxies_priv where host <> 'localhost';\n")
 
     def identity(self):
-        stat = os.stat(self._path("mariadbd"))
-        sql = hashlib.sha256(self.bootstrap_sql().encode()).hexdigest()
-        return "%s %d %d %s" % (self.flavour, stat.st_size, stat.st_mtime_ns, sql)
+        return "%s %s" % (super().identity(), hashlib.sha256(self._bootstrap_sql().encode()).hexdigest())
+
+    def make_datadir(self, datadir, shaping):
+        os.makedirs(os.path.join(datadir, "mysql"))
+        self._made(subprocess.run([*self.server(datadir), "--bootstrap", "--skip-grant-tables", "--innodb-log-file-size=8M",
+                                   "--innodb-buffer-pool-size=64M", *shaping],
+                                  input=self._bootstrap_sql(), text=True, capture_output=True, check=False))
+
+    def numbers(self, count):
+        return "seq_1_to_%d" % count
+
+
+class MySql(Installation):
+    family = "mysql"
+    programs = {"server": "mysqld", "client": "mysql", "binlog": "mysqlbinlog"}
+    system_folders = ("share/mysql",)
+
+    def __init__(self, flavour):
+        super().__init__(flavour)
+        self._fetched()
+        # no files outside our folders and no second port; and a binary log only where one is asked for, as in MariaDB
+        self.layout += ["--secure-file-priv=", "--mysqlx=OFF", "--skip-log-bin"]
+
+    def make_datadir(self, datadir, shaping):
+        self._made(subprocess.run([*self.server(datadir), "--initialize-insecure", "--innodb-buffer-pool-size=64M", *shaping],
+                                  stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False))
+        # it names the server, and copies of the datadir must have names of their own
+        os.unlink(os.path.join(datadir, "auto.cnf"))
+
+    def numbers(self, count):
+        return "json_table(concat('[0', repeat(',0', %d), ']'), '$[*]' columns (seq for ordinality)) as numbers" % (count - 1)
+
+
+FLAVOURS = {"mariadb-10.11": MariaDb, "mariadb-11.8": MariaDb, "mysql-9.7": MySql}
+
+
+def installation_of(flavour):
+    if flavour not in FLAVOURS:
+        raise ValueError("unknown flavour " + flavour)
+    return FLAVOURS[flavour](flavour)
 
 
 @contextlib.contextmanager
@@ -143,16 +211,6 @@ def _locked(path):
     with open(path, "w", encoding="utf-8") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         yield
-
-
-def make_datadir(installation, datadir, shaping):
-    """An empty datadir with system tables, made by the server itself."""
-    os.makedirs(os.path.join(datadir, "mysql"))
-    done = subprocess.run([*installation.server(datadir), "--bootstrap", "--skip-grant-tables",
-                           "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=64M", *shaping],
-                          input=installation.bootstrap_sql(), text=True, capture_output=True, check=False)
-    if done.returncode != 0:
-        raise ServerFailed("bootstrap of %s failed:\n%s" % (installation.flavour, done.stderr[-3000:]))
 
 
 def template(installation, shaping):
@@ -164,7 +222,7 @@ def template(installation, shaping):
     with _locked(path + ".lock"):
         if not os.path.isdir(path):
             shutil.rmtree(path + ".new", ignore_errors=True)
-            make_datadir(installation, path + ".new", shaping)
+            installation.make_datadir(path + ".new", shaping)
             os.rename(path + ".new", path)
     return path
 
@@ -185,7 +243,7 @@ class Server:
 
     def __init__(self, flavour, folder, options=(), datadir=None, defaults=None, port=None):
         self.flavour = flavour
-        self.installation = Installation(flavour)
+        self.installation = installation_of(flavour)
         self.folder = folder
         self.datadir = datadir or os.path.join(folder, "data")
         self.defaults = defaults
@@ -196,6 +254,15 @@ class Server:
         self.process = None
         os.makedirs(os.path.join(folder, "tmp"), exist_ok=True)
 
+    @property
+    def family(self):
+        """Of servers: "mariadb" or "mysql"."""
+        return self.installation.family
+
+    def numbers(self, count):
+        """What to select from for rows with one column `seq`, 1 to `count`."""
+        return self.installation.numbers(count)
+
     # --- life ---------------------------------------------------------------------------------------------------------
 
     def init(self):
@@ -204,7 +271,7 @@ class Server:
             subprocess.run(["cp", "-a", "--reflink=auto", template(self.installation, shaping), self.datadir],
                            check=True)
         else:
-            make_datadir(self.installation, self.datadir, shaping)
+            self.installation.make_datadir(self.datadir, shaping)
         return self
 
     def command(self, extra=()):

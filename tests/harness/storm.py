@@ -28,13 +28,38 @@ NAMES = 8
 BODY = "(id bigint not null auto_increment primary key, a int, b varchar(200), key(a))"
 # ARCHIVE refuses a value below its highest AUTO_INCREMENT, and two writers can reach the binary log in the other order.
 KEYLESS = "(id bigint, a int, b varchar(200))"
-ENGINES = (
+EVERYWHERE = (
     "engine=innodb", "engine=innodb row_format=redundant", "engine=innodb row_format=compact",
-    "engine=innodb row_format=compressed key_block_size=8", "engine=innodb page_compressed=1",
-    "engine=innodb partition by hash(id) partitions 3", "engine=myisam", "engine=myisam delay_key_write=1",
-    "engine=myisam partition by hash(id) partitions 2", "engine=aria transactional=1",
-    "engine=aria transactional=0", "engine=aria partition by hash(id) partitions 2",
+    "engine=innodb row_format=compressed key_block_size=8", "engine=innodb partition by hash(id) partitions 3",
+    "engine=myisam", "engine=myisam delay_key_write=1",
 )
+ENGINES = {
+    "mariadb": (*EVERYWHERE, "engine=innodb page_compressed=1", "engine=myisam partition by hash(id) partitions 2",
+                "engine=aria transactional=1", "engine=aria transactional=0", "engine=aria partition by hash(id) partitions 2"),
+    "mysql": (*EVERYWHERE, "engine=innodb row_format=compressed key_block_size=4", "engine=innodb compression='zlib'",
+              "engine=innodb compression='lz4'", "engine=innodb tablespace=g0", "engine=innodb tablespace=innodb_system"),
+}
+# What ALTER TABLE changes the engine to.
+CHANGES = {
+    "mariadb": ("innodb", "myisam", "aria", "innodb row_format=compact", "aria transactional=0"),
+    "mysql": ("innodb", "myisam", "innodb row_format=compact", "innodb row_format=compressed key_block_size=4",
+              "innodb row_format=dynamic compression='zlib'"),
+}
+# Engines that know no options.
+SIMPLE = {"mariadb": ("innodb", "aria", "myisam"), "mysql": ("innodb", "myisam")}
+PARTITIONED = {"mariadb": ("innodb", "myisam", "aria"), "mysql": ("innodb",)}
+TOUR = {"mariadb": ("myisam", "innodb", "aria"), "mysql": ("myisam", "innodb", "myisam")}
+LOG_SIZE = {"mariadb": "innodb_log_file_size", "mysql": "innodb_redo_log_capacity"}
+SPECIAL = {
+    "mariadb": (BODY + " engine=innodb with system versioning",),
+    "mysql": (
+        "(id bigint not null auto_increment primary key, a int, b varchar(200), j json default (json_array(a, 1)),"
+        " index tags ((cast(j as unsigned array)))) engine=innodb",
+        "(id bigint not null auto_increment primary key, a int, b varchar(200), v int as (a div 2) virtual, p int as (a div 3)"
+        " stored, key(v), key((a div 5)), key(b(20) desc, a)) engine=innodb",
+        "(id bigint not null auto_increment primary key, a int, b varchar(200), l longblob default (repeat('l', 90000)))"
+        " engine=innodb"),
+}
 RANGES = ("(partition p0 values less than (100), partition p1 values less than (200),"
           " partition pm values less than maxvalue)")
 
@@ -46,6 +71,7 @@ class Session:
 
     def __init__(self, storm, number):
         self.storm = storm
+        self.family = storm.server.family
         self.random = random.Random("%s/%s/%d" % (storm.seed, type(self).__name__, number))
         self.cursor = None
 
@@ -58,8 +84,14 @@ class Session:
         return "%s.t%d" % (self.random.choice(SCHEMAS), self.random.randrange(NAMES))
 
     def fill(self, table, rows=None):
-        self.run("insert into %s(a,b) select seq, repeat(char(65+seq%%26), %d) from seq_1_to_%d" %
-                 (table, self.random.randint(0, 180), rows or self.random.choice((1, 20, 300))))
+        self.run("insert into %s(a,b) select seq, repeat(char(65+seq%%26), %d) from %s" %
+                 (table, self.random.randint(0, 180), self.numbers(rows or self.random.choice((1, 20, 300)))))
+
+    def numbers(self, count):
+        return self.storm.server.numbers(count)
+
+    def engine(self):
+        return self.random.choice(ENGINES[self.family])
 
     def step(self):
         raise NotImplementedError
@@ -69,15 +101,24 @@ class Ddl(Session):
     """One statement, or a few that belong together, of a kind drawn by weight."""
 
     WEIGHTS = {
-        "create": 8, "create_special": 5, "drop": 4, "drop_create": 5, "create_or_replace": 3, "rename": 5, "swap": 5,
+        "create": 8, "create_special": 5, "drop": 4, "drop_create": 5, "create_as_select": 3, "rename": 5, "swap": 5,
         "chain": 2, "truncate": 4, "add_instant": 4, "drop_column": 3, "add_index": 4, "drop_index": 2, "rebuild": 4,
         "change_engine": 5, "optimize": 4, "add_fulltext": 2, "partition": 5, "ranges": 8, "view": 3, "trigger": 3,
-        "sequence": 4, "database": 2, "merge": 1, "procedure": 2, "grant": 2, "resize_log": 0.3, "tour_of_engines": 2,
+        "database": 2, "merge": 1, "procedure": 2, "grant": 2, "resize_log": 0.3, "tour_of_engines": 2,
+    }
+    # what one family alone has
+    MORE = {
+        "mariadb": {"sequence": 4},
+        "mysql": {"locked_index": 5, "instant_anywhere": 4, "page_compression": 3, "tablespace": 5, "move": 5, "undo": 3},
     }
 
+    @classmethod
+    def weights(cls, family):
+        return {**cls.WEIGHTS, **cls.MORE[family]}
+
     def step(self):
-        names = self.storm.kinds
-        kind = self.random.choices(names, [self.WEIGHTS[n] for n in names])[0]
+        names, weights = self.storm.kinds, self.weights(self.family)
+        kind = self.random.choices(names, [weights[n] for n in names])[0]
         done = False
         try:
             getattr(self, kind)()
@@ -85,9 +126,16 @@ class Ddl(Session):
         finally:
             self.storm.count(kind, done)
 
+    def replace(self, what, name, rest):
+        """CREATE OR REPLACE; where there is no such statement, DROP and CREATE."""
+        if self.family == "mariadb":
+            self.run("create or replace %s %s %s" % (what, name, rest))
+        else:
+            self.run("drop %s if exists %s" % (what, name), "create %s %s %s" % (what, name, rest))
+
     def create(self):
         table = self.table()
-        self.run("create table %s %s %s" % (table, BODY, self.random.choice(ENGINES)))
+        self.run("create table %s %s %s" % (table, BODY, self.engine()))
         self.fill(table)
 
     def create_special(self):
@@ -95,8 +143,7 @@ class Ddl(Session):
         kinds = ["(id int not null, a int not null, b varchar(200) not null) engine=csv",
                  "(id bigint not null auto_increment primary key, a int, b varchar(200), fulltext(b)) engine=innodb",
                  "(id bigint not null auto_increment primary key, a int, b varchar(200), g point not null default"
-                 " (point(1,2)), spatial index(g)) engine=innodb",
-                 BODY + " engine=innodb with system versioning"]
+                 " (point(1,2)), spatial index(g)) engine=innodb", *SPECIAL[self.family]]
         if self.storm.has_archive:
             kinds.append(KEYLESS + " engine=archive")
         if self.storm.external:
@@ -110,12 +157,12 @@ class Ddl(Session):
     def drop_create(self):
         table = self.table()
         self.run("drop table if exists " + table,
-                 "create table %s %s %s" % (table, BODY, self.random.choice(ENGINES)))
+                 "create table %s %s %s" % (table, BODY, self.engine()))
         self.fill(table)
 
-    def create_or_replace(self):
-        self.run("create or replace table %s engine=%s select * from %s" %
-                 (self.table(), self.random.choice(("innodb", "aria", "myisam")), self.table()))
+    def create_as_select(self):
+        self.replace("table", self.table(), "engine=%s select * from %s" %
+                     (self.random.choice(SIMPLE[self.family]), self.table()))
 
     def rename(self):
         self.run("rename table %s to %s" % (self.table(), self.table()))
@@ -154,8 +201,7 @@ class Ddl(Session):
                  (self.table(), self.random.choice(("copy", "inplace", "default"))))
 
     def change_engine(self):
-        self.run("alter table %s engine=%s" % (self.table(), self.random.choice(
-            ("innodb", "myisam", "aria", "innodb row_format=compact", "aria transactional=0"))))
+        self.run("alter table %s engine=%s" % (self.table(), self.random.choice(CHANGES[self.family])))
 
     def optimize(self):
         self.run("%s table %s" % (self.random.choice(("optimize", "repair", "analyze", "optimize")), self.table()))
@@ -186,13 +232,13 @@ class Ddl(Session):
             self.run("alter table %s %s" % (table, steps[step]))
 
     def make_ranges(self, table):
-        engine = self.random.choice(("innodb", "myisam", "aria"))
+        engine = self.random.choice(PARTITIONED[self.family])
         columns = "(id int not null, a int, b varchar(200), key(a)) engine=" + engine
         self.run("drop table if exists %s, %sx" % (table, table),
                  "create table %s %s partition by range(id) %s" % (table, columns, RANGES),
                  "create table %sx %s" % (table, columns),
-                 "insert into %s select seq, seq, repeat('r', 100) from seq_1_to_500" % table,
-                 "insert into %sx select seq, seq, 'x' from seq_1_to_90" % table)
+                 "insert into %s select seq, seq, repeat('r', 100) from %s" % (table, self.numbers(500)),
+                 "insert into %sx select seq, seq, 'x' from %s" % (table, self.numbers(90)))
 
     def view(self):
         name = "d1.v%d" % self.random.randrange(3)
@@ -201,21 +247,20 @@ class Ddl(Session):
 
     def trigger(self):
         table = self.table()
-        self.run("create or replace trigger %s before insert on %s for each row set new.a=new.a+1" %
-                 (table.replace(".", ".g_"), table))
+        self.replace("trigger", table.replace(".", ".g_"), "before insert on %s for each row set new.a=new.a+1" % table)
 
     def sequence(self):
         name = "%s.s%d" % (self.random.choice(SCHEMAS), self.random.randrange(3))
         what = self.random.randrange(4)
         if what == 0:
             self.run("create sequence %s cache %d engine=%s" %
-                     (name, self.random.choice((1, 10)), self.random.choice(("innodb", "myisam", "aria"))))
+                     (name, self.random.choice((1, 10)), self.random.choice(SIMPLE[self.family])))
         else:
             self.run("drop sequence " + name if what == 1 else "select nextval(%s)" % name)
 
     def database(self):
         self.run("drop database if exists d3", "create database d3 character set latin1",
-                 "create table d3.k %s %s" % (BODY, self.random.choice(ENGINES)), "insert into d3.k(a,b) values (1,'x')")
+                 "create table d3.k %s %s" % (BODY, self.engine()), "insert into d3.k(a,b) values (1,'x')")
         if self.random.random() < 0.5:
             self.run("create table d3.`odd name é#@` %s engine=innodb" % BODY,
                      "rename table d3.k to d1.from_d3_%d" % self.random.randrange(3))
@@ -231,20 +276,59 @@ class Ddl(Session):
                  (schema, columns, schema, schema))
 
     def procedure(self):
-        self.run("create or replace procedure d1.p%d() select %d" % (self.random.randrange(3), self.random.randrange(1000)))
+        self.replace("procedure", "d1.p%d" % self.random.randrange(3), "() select %d" % self.random.randrange(1000))
 
     def grant(self):
         number = self.random.randrange(4)
-        self.run("create or replace user u%d@localhost identified by 'x%d'" % (number, number),
-                 "grant select on d1.* to u%d@localhost" % number)
+        self.replace("user", "u%d@localhost" % number, "identified by 'x%d'" % number)
+        self.run("grant select on d1.* to u%d@localhost" % number)
 
     def resize_log(self):
-        self.run("set global innodb_log_file_size=%d*1048576" % self.random.choice((32, 48, 64)))
+        self.run("set global %s=%d*1048576" % (LOG_SIZE[self.family], self.random.choice((32, 48, 64))))
 
     def tour_of_engines(self):
         table = self.table()
-        self.run("alter table %s engine=myisam" % table, "alter table %s engine=innodb" % table,
-                 "alter table %s engine=aria" % table, "rename table %s to %s" % (table, self.table()))
+        self.run(*("alter table %s engine=%s" % (table, engine) for engine in TOUR[self.family]),
+                 "rename table %s to %s" % (table, self.table()))
+
+    # --- MySQL only ---------------------------------------------------------------------------------------------------
+
+    def locked_index(self):
+        """Not online: built without a word in the redo log."""
+        self.run("alter table %s add index i%d (b(20)), algorithm=inplace, lock=%s" %
+                 (self.table(), self.random.randrange(20), self.random.choice(("shared", "exclusive", "none"))))
+
+    def instant_anywhere(self):
+        self.run("alter table %s add column c%d %s %s, algorithm=instant" %
+                 (self.table(), self.random.randrange(1000),
+                  self.random.choice(("int default 8", "varchar(30) default 'v'", "json")),
+                  self.random.choice(("first", "after id", "after a"))))
+
+    def page_compression(self):
+        table = self.table()
+        self.run("alter table %s compression='%s'" % (table, self.random.choice(("zlib", "lz4", "none"))),
+                 "optimize table " + table)
+
+    def tablespace(self):
+        name, other = self.random.sample(("g0", "g1", "g2"), 2)
+        self.run(self.random.choice(("create tablespace %s add datafile 'g%d.ibd'" % (name, self.random.randrange(100000)),
+                                     "create tablespace g0 add datafile 'g0-%d.ibd'" % self.random.randrange(100000),
+                                     "alter tablespace %s rename to %s" % (name, other), "drop tablespace " + name)))
+
+    def move(self):
+        self.run("alter table %s tablespace %s" % (self.table(), self.random.choice(
+            ("g0", "g1", "g2", "innodb_system", "innodb_file_per_table"))))
+
+    def undo(self):
+        """Undo tablespaces come, go, and are emptied; the server refuses what would leave it less than two."""
+        name = self.random.choice(("innodb_undo_001", "innodb_undo_002", "u0", "u1"))
+        if name.startswith("u") and self.random.random() < 0.4:
+            self.run("create undo tablespace %s add datafile '%s-%d.ibu'" % (name, name, self.random.randrange(100000)))
+            return
+        self.run("alter undo tablespace %s set inactive" % name)
+        self.storm.stopping.wait(1)
+        self.run("drop undo tablespace " + name if name.startswith("u") and self.random.random() < 0.5 else
+                 "alter undo tablespace %s set active" % name)
 
 
 class Dml(Session):
@@ -296,7 +380,7 @@ class Importer(Session):
     def import_table(self, table, generation):
         self.run("delete from imp.source",
                  "insert into imp.source select seq, %d, 0, crc32(concat(seq,':',%d)), repeat('i',100)"
-                 " from seq_1_to_%d" % (generation, generation, 100 + generation % 200),
+                 " from %s" % (generation, generation, self.numbers(100 + generation % 200)),
                  "create table if not exists %s like imp.source" % table,
                  "alter table %s discard tablespace" % table, "flush tables imp.source for export")
         folder = os.path.join(self.storm.server.datadir, "imp")
@@ -334,7 +418,7 @@ def import_problems(server):
                 "select count(*), count(distinct gen), min(gen), min(n), max(n),"
                 " coalesce(sum(crc<>crc32(concat(id,':',gen))),0) from imp.%s" % table)
         except pymysql.err.MySQLError as e:
-            if e.args[0] not in (1814, 1146):
+            if e.args[0] not in (1814, 1877, 1146):
                 problems.append("imp.%s: %s" % (table, e.args))
             continue
         if rows and (generations != 1 or low != high or bad or rows != 100 + generation % 200):
@@ -360,7 +444,7 @@ class Storm:
         self.server = server
         self.seed = seed
         self.external = external
-        self.kinds = list(kinds or Ddl.WEIGHTS)
+        self.kinds = list(kinds or Ddl.weights(server.family))
         self.pause_seconds = pause_seconds
         self.online = online
         self.has_archive = False
@@ -376,7 +460,7 @@ class Storm:
     def prepare(self):
         self.has_archive = bool(self.server.sql("select 1 from information_schema.engines where engine='ARCHIVE'"
                                                 " and support in ('YES','DEFAULT')"))
-        if not self.online and tuple(map(int, self.server.value("select version()").split(".")[:2])) >= (11, 2):
+        if not self.online and self.server.family == "mariadb" and self.server.installation.version >= (11, 2):
             self.settings += ", old_mode=concat_ws(',', nullif(@@old_mode, ''), 'LOCK_ALTER_TABLE_COPY')"
         statements = ["create database " + s for s in (*SCHEMAS, "imp")]
         statements.append("create table imp.source (id int primary key, gen int, n int, crc bigint, pad varchar(100),"
@@ -434,7 +518,7 @@ class Storm:
                 raise
             session.run("rollback")
 
-    def wait_for(self, changes, seconds=60):
+    def wait_for(self, changes, seconds=120):
         """Until that many more DDL statements have succeeded."""
         goal = self.done() + changes
         deadline = time.monotonic() + seconds

@@ -1,0 +1,862 @@
+/* engine/tail_mysql_test.c: the tail (T1..T3, Y1..Y4) on redo files made by hand, which are renamed, emptied and used again
+ * while it reads, and a server that says what it is told to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "engine/engine_test_util.h"
+#include "engine/tailer.h"
+#include "innodb/redo_mysql.h"
+#include "innodb/redo_mysql_test_util.h"
+
+enum {
+    FIRST = 51200, /* LSN of the first file's first block */
+    FIRST_ID = 8,  /* its number: more digits follow */
+    FILE_BLOCKS = 6,
+    FILE_SIZE = MYSQL_REDO_HEADER_SIZE + FILE_BLOCKS * 512,
+    UUID = 0xABCD1234,
+    CAPACITY = 8 << 20,
+    FLAG_DISABLED = 1,
+    FLAG_UNSAFE = 2,
+    FLAG_FULL = 8,
+};
+
+/* --- the server --- */
+
+static struct conn {
+    _Atomic uint64_t current, checkpoint, capacity;
+    atomic_bool gone;
+    atomic_int register_answer, advance_answer;
+    atomic_bool no_privilege;
+    atomic_uint advances;
+    atomic_bool registered;
+    _Atomic uint64_t told;
+} fake_server;
+
+struct err *conn_open(struct conn **out, const struct conn_options *options)
+{
+    (void)options;
+    *out = &fake_server;
+    return NULL;
+}
+
+void conn_close(struct conn *c)
+{
+    c->registered = false;
+}
+
+unsigned conn_errno(const struct conn *c)
+{
+    return c->gone ? 2006 : 1227;
+}
+
+bool conn_errno_is_lost(unsigned n)
+{
+    return n == 2006;
+}
+
+struct err *conn_status_u64(struct conn *c, uint64_t *out, const char *name)
+{
+    (void)c;
+    (void)out;
+    return err_make(FAILED, "not to be asked: %s", name);
+}
+
+enum { STATUS_VALUES = 3 };
+
+struct err *conn_query(struct conn *c, struct rows *out, const char *fmt, ...)
+{
+    static const char *const names[STATUS_VALUES] = {"Innodb_redo_log_capacity_resized",
+                                                     "Innodb_redo_log_checkpoint_lsn",
+                                                     "Innodb_redo_log_current_lsn"};
+    const uint64_t values[STATUS_VALUES] = {c->capacity, c->checkpoint, c->current};
+    *out = (struct rows){0};
+    if (c->gone)
+        return err_make(SERVER, "server has gone away");
+    assert_non_null(strstr(fmt, "SHOW GLOBAL STATUS WHERE"));
+    out->n_rows = STATUS_VALUES;
+    out->cells = mem_alloc(2 * STATUS_VALUES * sizeof *out->cells);
+    for (int i = 0; i < STATUS_VALUES; i++) {
+        out->cells[2 * i] = mem_strdup(names[i]);
+        out->cells[2 * i + 1] = mem_printf("%" PRIu64, values[i]);
+    }
+    return NULL;
+}
+
+const char *rows_get(const struct rows *r, size_t row, const char *column)
+{
+    return r->cells[2 * row + !strcmp(column, "Value")];
+}
+
+void rows_fini(struct rows *r)
+{
+    for (size_t i = 0; i < 2 * r->n_rows; i++)
+        free(r->cells[i]);
+    free(r->cells);
+}
+
+static int consumer_call(struct conn *c, const char *function)
+{
+    if (!strcmp(function, "register()")) {
+        c->registered = c->register_answer == 0;
+        return c->register_answer;
+    }
+    if (!strcmp(function, "unregister()")) {
+        c->registered = false;
+        return 0;
+    }
+    assert_int_equal(strncmp(function, "advance(", 8), 0);
+    c->told = strtoull(function + 8, NULL, 10);
+    c->advances++;
+    return c->advance_answer;
+}
+
+struct err *conn_query_text(struct conn *c, char **out, const char *fmt, ...)
+{
+    *out = NULL;
+    if (c->gone)
+        return err_make(SERVER, "server has gone away");
+    if (c->no_privilege)
+        return err_make(SERVER, "access denied; you need BACKUP_ADMIN");
+    assert_string_equal(fmt, "SELECT innodb_redo_log_consumer_%s");
+    va_list ap;
+    va_start(ap, fmt);
+    *out = mem_printf("%d", consumer_call(c, va_arg(ap, const char *)));
+    va_end(ap);
+    return NULL;
+}
+
+/* --- its files --- */
+
+struct fixture {
+    char *dir, *redo, *spool, *messages;
+    struct mysql_log log; /* what the server has logged */
+    size_t written;       /* blocks of it that are in the files, the last one perhaps not whole */
+    struct log *out;
+    struct tailer *tail;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = mem_zalloc(sizeof *f);
+    f->dir = make_dir();
+    f->redo = mem_printf("%s/#innodb_redo", f->dir);
+    f->spool = mem_printf("%s/spool", f->dir);
+    f->messages = mem_printf("%s/messages", f->dir);
+    f->log.start = FIRST;
+    ok(file_mkdirs(f->redo, 0700));
+    const struct log_options options = {.file = f->messages};
+    ok(log_open(&f->out, &options));
+    fake_server.current = fake_server.checkpoint = FIRST + 12;
+    fake_server.capacity = CAPACITY;
+    fake_server.gone = fake_server.no_privilege = fake_server.registered = false;
+    fake_server.register_answer = fake_server.advance_answer = 0;
+    fake_server.advances = 0;
+    fake_server.told = 0;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    tailer_free(f->tail);
+    log_close(f->out);
+    mysql_log_free(&f->log);
+    free(f->redo);
+    free(f->spool);
+    free(f->messages);
+    remove_dir(f->dir);
+    free(f);
+    return 0;
+}
+
+static char *file_path(const struct fixture *f, unsigned id, const char *suffix)
+{
+    return mem_printf("%s/#ib_redo%u%s", f->redo, id, suffix);
+}
+
+static lsn_t file_start(unsigned id)
+{
+    return FIRST + (id - FIRST_ID) * FILE_BLOCKS * 512;
+}
+
+static void put_at(const char *path, const void *bytes, size_t n, uint64_t at)
+{
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    ok(file_pwrite(fd, bytes, n, at, path));
+}
+
+/* The header of a file, at any path. */
+static void put_header(const char *path, lsn_t start, lsn_t checkpoint, uint32_t flags,
+                       uint32_t uuid)
+{
+    uint8_t area[MYSQL_REDO_HEADER_SIZE];
+    redo_mysql_header_make(area, uuid, start, checkpoint, "MySQL 9.7.4");
+    put_be32(area + 48, flags);
+    put_be32(area + 508, crc32c(0, area, 508));
+    put_at(path, area, sizeof area, 0);
+}
+
+static void set_flags(const struct fixture *f, unsigned id, uint32_t flags)
+{
+    AUTO_FREE char *path = file_path(f, id, "");
+    put_header(path, file_start(id), id == FIRST_ID ? FIRST + 12 : 0, flags, UUID);
+}
+
+/* A new, empty file under its name with this suffix. */
+static char *make_file(const struct fixture *f, unsigned id, const char *suffix)
+{
+    char *path = file_path(f, id, suffix);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, path, O_WRONLY | O_CREAT, 0600));
+    assert_int_equal(ftruncate(fd, FILE_SIZE), 0);
+    put_header(path, file_start(id), id == FIRST_ID ? FIRST + 12 : 0, 0, UUID);
+    return path;
+}
+
+static void rename_file(const struct fixture *f, unsigned from, const char *from_suffix,
+                        unsigned to, const char *to_suffix)
+{
+    AUTO_FREE char *old = file_path(f, from, from_suffix);
+    AUTO_FREE char *new = file_path(f, to, to_suffix);
+    assert_int_equal(rename(old, new), 0);
+}
+
+static void ensure_file(const struct fixture *f, unsigned id)
+{
+    AUTO_FREE char *path = file_path(f, id, "");
+    if (!access(path, F_OK))
+        return;
+    free(make_file(f, id, "_tmp"));
+    rename_file(f, id, "_tmp", id, "");
+}
+
+static unsigned id_of_block(size_t i)
+{
+    return FIRST_ID + (unsigned)(i / FILE_BLOCKS);
+}
+
+static void put_block(const struct fixture *f, size_t i, const uint8_t *block)
+{
+    AUTO_FREE char *path = file_path(f, id_of_block(i), "");
+    put_at(path, block, 512, MYSQL_REDO_HEADER_SIZE + i % FILE_BLOCKS * 512);
+}
+
+/* Writes what has been logged; returns where it ends. */
+static lsn_t flush(struct fixture *f)
+{
+    for (size_t i = f->written ? f->written - 1 : 0; i < f->log.n_blocks; i++) {
+        ensure_file(f, id_of_block(i));
+        put_block(f, i, mysql_log_block(&f->log, i));
+    }
+    f->written = f->log.n_blocks;
+    return mysql_log_end(&f->log);
+}
+
+static lsn_t log_mtrs(struct fixture *f, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct mysql_mtr m = {0};
+        uint8_t body[2 + 2 + 90] = {0, 200, 0, 90};
+        memset(body + 4, (int)i, 90);
+        mysql_mtr_record(&m, MYSQL_REDO_WRITE_STRING | 0x80, 5, i, body, sizeof body);
+        mysql_log_mtr(&f->log, m.bytes, m.n);
+    }
+    return mysql_log_end(&f->log);
+}
+
+static lsn_t log_delete(struct fixture *f, space_id_t space)
+{
+    struct mysql_mtr m = {0};
+    static const char body[] = "\0\013./d/aa.ibd";
+    mysql_mtr_record(&m, MYSQL_REDO_FILE_DELETE | 0x80, space, 0, body, sizeof body);
+    mysql_log_mtr(&f->log, m.bytes, m.n);
+    return mysql_log_end(&f->log);
+}
+
+static struct err *try_start(struct fixture *f, bool consumer)
+{
+    const struct tailer_options options = {.log_kind = TAILER_MYSQL,
+                                           .log_path = f->redo,
+                                           .spool_path = f->spool,
+                                           .log = f->out,
+                                           .register_consumer = consumer};
+    return tailer_open(&f->tail, &options);
+}
+
+static void start(struct fixture *f)
+{
+    ok(try_start(f, false));
+}
+
+static void wait_for(struct fixture *f, lsn_t lsn)
+{
+    ok(tailer_wait(f->tail, lsn, 10));
+    assert_int_equal(tailer_lsn(f->tail), lsn);
+}
+
+static struct err *death_of(struct fixture *f)
+{
+    struct err *e = NULL;
+    for (const double end = clock_seconds() + 10; !e && clock_seconds() < end;) {
+        clock_sleep_ms(5);
+        e = tailer_check(f->tail);
+    }
+    return e;
+}
+
+#define assert_dies(f, kind, text) error_is(death_of(f), kind, text)
+
+/* The spool holds the log as it is, from this block on. */
+static void assert_spool(struct fixture *f, size_t first_block)
+{
+    char *data;
+    size_t len;
+    ok(tailer_stop(f->tail));
+    ok(file_read_all(&data, &len, f->spool, 1 << 20));
+    assert_int_equal(len, (f->log.n_blocks - first_block) * 512);
+    assert_memory_equal(data, mysql_log_block(&f->log, first_block), len);
+    free(data);
+}
+
+static void assert_message(struct fixture *f, const char *text)
+{
+    char *data = NULL;
+    size_t len;
+    for (const double end = clock_seconds() + 10; clock_seconds() < end; clock_sleep_ms(5)) {
+        free(data);
+        ok(file_read_all(&data, &len, f->messages, 1 << 20));
+        if (strstr(data, text))
+            break;
+    }
+    assert_non_null(strstr(data, text));
+    free(data);
+}
+
+/* --- following --- */
+
+static void log_is_followed_from_file_to_file(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 100);
+    flush(f);
+    start(f);
+    assert_int_equal(tailer_start_lsn(f->tail), FIRST + 12);
+    assert_string_equal(tailer_origin(f->tail)->creator, "MySQL 9.7.4");
+    assert_int_equal(tailer_origin(f->tail)->uuid, UUID);
+    for (int i = 0; i < 20; i++) {
+        wait_for(f, mysql_log_end(&f->log));
+        log_mtrs(f, 37);
+        flush(f);
+    }
+    wait_for(f, mysql_log_end(&f->log));
+    assert_true(f->log.n_blocks > 20 * FILE_BLOCKS);
+    assert_spool(f, 0);
+}
+
+static void last_block_is_read_again_as_it_grows(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 1);
+    flush(f);
+    start(f);
+    for (int i = 0; i < 12; i++) { /* four mini-transactions fill a block, and more */
+        wait_for(f, mysql_log_end(&f->log));
+        log_mtrs(f, 1);
+        flush(f);
+    }
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+static void mini_transaction_is_whole_or_not_there(void **state)
+{
+    struct fixture *f = *state;
+    const lsn_t before = log_mtrs(f, 3);
+    const size_t n = f->log.n_blocks;
+    log_mtrs(f, 4); /* one of them goes on in the next block */
+    for (size_t i = 0; i < n; i++) {
+        ensure_file(f, id_of_block(i));
+        put_block(f, i, mysql_log_block(&f->log, i));
+    }
+    start(f);
+    ok(tailer_wait(f->tail, before, 10));
+    clock_sleep_ms(50);
+    const lsn_t lsn = tailer_lsn(f->tail);
+    assert_true(lsn < FIRST + n * 512);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+static void torn_block_is_left_until_it_is_whole(void **state)
+{
+    struct fixture *f = *state;
+    const lsn_t whole = log_mtrs(f, 9);
+    flush(f);
+    start(f);
+    wait_for(f, whole);
+    log_mtrs(f, 9);
+    const size_t last = f->written - 1;
+    uint8_t torn[512];
+    memcpy(torn, mysql_log_block(&f->log, last), 512);
+    torn[400] ^= 1;
+    put_block(f, last, torn);
+    clock_sleep_ms(60);
+    assert_int_equal(tailer_lsn(f->tail), whole);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+static void spare_files_are_no_part_of_the_log(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, FILE_BLOCKS * 6);
+    const size_t n = f->log.n_blocks;
+    assert_true(n > FILE_BLOCKS && n <= 2 * FILE_BLOCKS);
+    for (size_t i = 0; i < n; i++) {
+        ensure_file(f, id_of_block(i));
+        put_block(f, i, mysql_log_block(&f->log, i));
+    }
+    f->written = n;
+    rename_file(f, FIRST_ID + 1, "", FIRST_ID + 1, "_tmp"); /* not yet: all its blocks are good */
+    free(make_file(f, FIRST_ID + 7, "_tmp"));
+    start(f);
+    clock_sleep_ms(60);
+    assert_true(tailer_lsn(f->tail) <= file_start(FIRST_ID + 1) + 12);
+    assert_true(tailer_lsn(f->tail) > file_start(FIRST_ID + 1) - 512);
+    rename_file(f, FIRST_ID + 1, "_tmp", FIRST_ID + 1, "");
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+/* The first file is emptied by name only: its old blocks lie where the new ones will come. */
+static void old_blocks_of_a_used_file_are_never_taken(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 50);
+    const lsn_t before = flush(f);
+    const unsigned next = id_of_block(f->log.n_blocks - 1) + 1;
+    start(f);
+    wait_for(f, before);
+    AUTO_FREE char *spare = file_path(f, next, "_tmp");
+    rename_file(f, FIRST_ID, "", next, "_tmp");
+    put_header(spare, file_start(next), 0, 0, UUID);
+    rename_file(f, next, "_tmp", next, "");
+    while (f->log.n_blocks <= (next - FIRST_ID) * FILE_BLOCKS + 2)
+        log_mtrs(f, 1);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    clock_sleep_ms(30);
+    assert_int_equal(tailer_lsn(f->tail), mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+/* The server is through with the file that we have open, and has renamed it, but not yet touched it. */
+static void renamed_file_is_read_to_its_end(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 8);
+    const lsn_t before = flush(f);
+    start(f);
+    wait_for(f, before);
+    while (f->log.n_blocks <= FILE_BLOCKS)
+        log_mtrs(f, 1);
+    AUTO_FREE char *held = file_path(f, FIRST_ID, "_tmp");
+    rename_file(f, FIRST_ID, "", FIRST_ID, "_tmp");
+    for (size_t i = f->written - 1; i < FILE_BLOCKS; i++)
+        put_at(held, mysql_log_block(&f->log, i), 512, MYSQL_REDO_HEADER_SIZE + i * 512);
+    f->written = FILE_BLOCKS + 1;
+    ensure_file(f, FIRST_ID + 1);
+    put_block(f, FILE_BLOCKS, mysql_log_block(&f->log, FILE_BLOCKS));
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+static void files_of_another_size_are_followed(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, FILE_BLOCKS * 5);
+    while (f->log.n_blocks <= FILE_BLOCKS)
+        log_mtrs(f, 1);
+    flush(f);
+    AUTO_FREE char *path = file_path(f, FIRST_ID + 1, "");
+    assert_int_equal(truncate(path, FILE_SIZE + 100 * 512), 0); /* before anybody opened it */
+    start(f);
+    wait_for(f, mysql_log_end(&f->log));
+    log_mtrs(f, FILE_BLOCKS * 8);
+    for (size_t i = f->written - 1; i < f->log.n_blocks; i++)
+        put_at(path, mysql_log_block(&f->log, i), 512,
+               MYSQL_REDO_HEADER_SIZE + (i - FILE_BLOCKS) * 512);
+    fake_server.capacity = 4 * CAPACITY;
+    wait_for(f, mysql_log_end(&f->log));
+    for (int i = 0; i < 2000 && !tailer_resizes(f->tail); i++)
+        clock_sleep_ms(5);
+    assert_int_equal(tailer_resizes(f->tail), 1);
+    assert_message(f, "log resized by the server: 8 MiB, now 32 MiB");
+    assert_spool(f, 0);
+}
+
+/* --- where it begins --- */
+
+static void newest_checkpoint_of_both_slots_and_all_files_is_taken(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, FILE_BLOCKS * 12);
+    flush(f);
+    const unsigned id = FIRST_ID + 1;
+    const lsn_t older = file_start(id) + 30, newer = file_start(id) + 2 * 512 + 77;
+    AUTO_FREE char *path = file_path(f, id, "");
+    uint8_t slot[512] = {0};
+    put_header(path, file_start(id), older, 0, UUID);
+    put_be64(slot + 8, newer);
+    put_be32(slot + 508, crc32c(0, slot, 508));
+    put_at(path, slot, sizeof slot, 1536);
+    AUTO_FREE char *third = file_path(f, id + 1, "");
+    put_header(third, file_start(id + 1), file_start(id + 1) + FILE_SIZE, 0, UUID); /* not in it */
+    start(f);
+    assert_int_equal(tailer_start_lsn(f->tail), newer);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, FILE_BLOCKS + 2);
+}
+
+static void directory_without_a_log_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    error_is(try_start(f, false), CORRUPT, "#innodb_redo: no redo file with a valid checkpoint");
+    assert_int_equal(rmdir(f->redo), 0);
+    error_is(try_start(f, false), IO, "#innodb_redo: cannot open: No such file or directory");
+}
+
+/* --- what must not be passed over --- */
+
+static void lapped_reader_is_told_by_how_much(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, FILE_BLOCKS * 4);
+    while (f->log.n_blocks < FILE_BLOCKS)
+        log_mtrs(f, 1);
+    flush(f);
+    start(f);
+    ok(tailer_wait(f->tail, file_start(FIRST_ID + 1) - 512, 10));
+    fake_server.current = file_start(FIRST_ID + 1) + (5 << 20);
+    fake_server.checkpoint = file_start(FIRST_ID + 2) + 100;
+    while (f->log.n_blocks <= FILE_BLOCKS)
+        log_mtrs(f, 1);
+    for (size_t i = f->written - 1; i < FILE_BLOCKS; i++)
+        put_block(f, i, mysql_log_block(&f->log, i));
+    free(make_file(f, FIRST_ID + 2, ""));
+    struct err *e = death_of(f);
+    assert_non_null(e);
+    assert_string_equal(e->hint,
+                        "Make the log larger (SET GLOBAL innodb_redo_log_capacity) or take "
+                        "the backup at a quieter time.");
+    error_is(
+        e, SERVER,
+        "redo tail: redo log overwritten before it was read: #ib_redo9 is gone; the server is "
+        "at LSN 5297152 with its checkpoint at 57444, mbe at 54272 (5 MiB behind), and the log "
+        "holds 8 MiB");
+    uint64_t capacity;
+    assert_int_equal(tailer_headroom(f->tail, &capacity),
+                     0); /* all unread is below the checkpoint */
+}
+
+static void file_used_again_before_its_end_was_read_is_an_overrun(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 8);
+    const lsn_t before = flush(f);
+    start(f);
+    wait_for(f, before);
+    free(make_file(f, FIRST_ID + 1, ""));
+    free(make_file(f, FIRST_ID + 2, ""));
+    AUTO_FREE char *spare = file_path(f, FIRST_ID + 3, "_tmp");
+    rename_file(f, FIRST_ID, "", FIRST_ID + 3, "_tmp");
+    put_header(spare, file_start(FIRST_ID + 3), 0, 0, UUID);
+    assert_dies(f, SERVER, "redo log overwritten before it was read: #ib_redo8 is gone");
+    error_is(tailer_wait(f->tail, before + 1, 10), SERVER, "redo log overwritten");
+}
+
+static void vanished_file_with_nothing_more_in_it_is_an_overrun(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 8);
+    const lsn_t before = flush(f);
+    start(f);
+    wait_for(f, before);
+    free(make_file(f, FIRST_ID + 1, ""));
+    AUTO_FREE char *path = file_path(f, FIRST_ID, "");
+    assert_int_equal(unlink(path), 0);
+    assert_dies(f, SERVER, "redo log overwritten before it was read: #ib_redo8 is gone");
+}
+
+static void next_file_that_begins_elsewhere_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        lsn_t start;
+        uint32_t uuid;
+        const char *text;
+    } cases[] = {
+        {FIRST + FILE_BLOCKS * 512 + 512, UUID,
+         "#ib_redo9: begins at LSN 54784, log abcd1234; LSN 54272, log abcd1234 expected"},
+        {FIRST + FILE_BLOCKS * 512, 7,
+         "#ib_redo9: begins at LSN 54272, log 00000007; LSN 54272, log abcd1234 expected"},
+    };
+    while (f->log.n_blocks <= FILE_BLOCKS)
+        log_mtrs(f, 1);
+    flush(f);
+    AUTO_FREE char *path = file_path(f, FIRST_ID + 1, "");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        put_header(path, cases[i].start, 0, 0, cases[i].uuid);
+        start(f);
+        assert_dies(f, SERVER, cases[i].text);
+        tailer_free(f->tail);
+        f->tail = NULL;
+        assert_int_equal(unlink(f->spool), 0);
+    }
+}
+
+static void block_that_changes_after_it_was_read_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 2);
+    const lsn_t before = flush(f);
+    start(f);
+    wait_for(f, before);
+    log_mtrs(f, 1);
+    mysql_log_block(&f->log, 0)[40] ^= 1;
+    mysql_log_seal(&f->log);
+    flush(f);
+    assert_dies(f, SERVER, "the block at LSN 51200 was changed after it was written");
+}
+
+static void complete_file_with_a_broken_block_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    while (f->log.n_blocks <= FILE_BLOCKS)
+        log_mtrs(f, 1);
+    flush(f);
+    uint8_t broken[512];
+    memcpy(broken, mysql_log_block(&f->log, 3), 512);
+    broken[99] ^= 4;
+    put_block(f, 3, broken);
+    set_flags(f, FIRST_ID, FLAG_FULL);
+    start(f);
+    assert_dies(f, CORRUPT,
+                "#ib_redo8: the file is complete, but its block at LSN 52736 is not whole");
+}
+
+static void disabled_log_is_refused_whenever_it_shows(void **state)
+{
+    struct fixture *f = *state;
+    while (f->log.n_blocks <= FILE_BLOCKS)
+        log_mtrs(f, 1);
+    flush(f);
+    set_flags(f, FIRST_ID, FLAG_UNSAFE);
+    error_is(try_start(f, false), REFUSED,
+             "#ib_redo8: redo logging is or was disabled: the log does not hold every change");
+    set_flags(f, FIRST_ID, FLAG_FULL);
+    set_flags(f, FIRST_ID + 1, FLAG_DISABLED);
+    start(f);
+    assert_dies(f, REFUSED, "#ib_redo9: redo logging is or was disabled");
+    tailer_free(f->tail);
+    f->tail = NULL;
+    assert_int_equal(unlink(f->spool), 0);
+    set_flags(f, FIRST_ID + 1, 0);
+    start(f);
+    wait_for(f, mysql_log_end(&f->log));
+    set_flags(f, FIRST_ID + 1, FLAG_DISABLED); /* in the file that we have open */
+    assert_dies(f, REFUSED, "#ib_redo9: redo logging is or was disabled");
+}
+
+static void encrypted_block_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 3);
+    flush(f);
+    uint8_t encrypted[512];
+    memcpy(encrypted, mysql_log_block(&f->log, 0), 512);
+    encrypted[4] |= 0x80;
+    put_block(f, 0, encrypted);
+    start(f);
+    assert_dies(f, REFUSED, "the redo log is encrypted");
+}
+
+static void dead_server_ends_the_tail(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 3);
+    flush(f);
+    start(f);
+    fake_server.gone = true;
+    assert_dies(f, SERVER, "redo tail: server has gone away");
+}
+
+/* --- records --- */
+
+static void file_records_fill_the_table(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 3);
+    const lsn_t end = log_delete(f, 9);
+    flush(f);
+    start(f);
+    wait_for(f, end);
+    const struct ddl_space *s = ddl_events_find(tailer_ddl_events(f->tail), 9);
+    assert_non_null(s);
+    assert_int_equal(s->deleted, end);
+    assert_string_equal(s->name, "d/aa.ibd");
+    tailer_release(f->tail);
+    assert_null(tailer_file_ops(f->tail));
+    tailer_release(f->tail);
+}
+
+static void file_records_behind_the_end_stay_out(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 3);
+    const lsn_t before = flush(f);
+    start(f);
+    wait_for(f, before);
+    const lsn_t end = log_delete(f, 9);
+    const lsn_t later = log_delete(f, 10);
+    tailer_end_at(f->tail, end);
+    flush(f);
+    ok(tailer_wait(f->tail, end, 10));
+    assert_int_equal(tailer_lsn(f->tail), later); /* it was read all the same */
+    ok(tailer_stop(f->tail));
+    const struct ddl_events *events = tailer_ddl_events(f->tail);
+    assert_non_null(ddl_events_find(events, 9));
+    assert_null(ddl_events_find(events, 10));
+    tailer_release(f->tail);
+}
+
+/* --- the server's side --- */
+
+static void headroom_is_what_the_log_still_takes(void **state)
+{
+    struct fixture *f = *state;
+    const lsn_t end = log_mtrs(f, 8);
+    flush(f);
+    fake_server.current = end + (2 << 20);
+    fake_server.checkpoint = end;
+    start(f);
+    wait_for(f, end);
+    uint64_t capacity;
+    assert_int_equal(tailer_headroom(f->tail, &capacity), (6 << 20) - CAPACITY / 32);
+    assert_int_equal(capacity, CAPACITY);
+}
+
+static void consumer_advances_and_leaves_at_the_end(void **state)
+{
+    struct fixture *f = *state;
+    const lsn_t end = log_mtrs(f, 8);
+    flush(f);
+    fake_server.current = end;
+    ok(try_start(f, true));
+    assert_true(fake_server.registered);
+    wait_for(f, end);
+    for (int i = 0; i < 1000 && fake_server.told != end; i++) /* a second later at the latest */
+        clock_sleep_ms(5);
+    assert_int_equal(fake_server.told, end);
+    assert_true(fake_server.registered);
+    ok(tailer_stop(f->tail));
+    assert_false(fake_server.registered);
+}
+
+static void consumer_lets_go_before_the_server_has_to_wait(void **state)
+{
+    struct fixture *f = *state;
+    const lsn_t end = log_mtrs(f, 8);
+    flush(f);
+    fake_server.current = end;
+    ok(try_start(f, true));
+    wait_for(f, end);
+    fake_server.current = end + CAPACITY / 100 * 69;
+    clock_sleep_ms(150);
+    assert_true(fake_server.registered);
+    fake_server.current = end + CAPACITY / 100 * 71;
+    assert_message(f, "5 MiB behind, and the log holds 8 MiB: no longer its consumer");
+    for (int i = 0; i < 1000 && fake_server.registered; i++)
+        clock_sleep_ms(5);
+    assert_false(fake_server.registered);
+    ok(tailer_check(f->tail)); /* it goes on without */
+}
+
+static void consumer_that_was_dropped_is_a_warning(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 8);
+    const lsn_t end = flush(f);
+    fake_server.advance_answer = 1;
+    ok(try_start(f, true));
+    assert_message(f, "the server has dropped us as consumer of the redo log at LSN");
+    wait_for(f, end);
+    const unsigned advances = fake_server.advances;
+    clock_sleep_ms(50);
+    assert_int_equal(fake_server.advances, advances);
+}
+
+static void consumer_is_not_had_by_everybody(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 8);
+    const lsn_t end = flush(f);
+    fake_server.register_answer = 1;
+    ok(try_start(f, true));
+    assert_message(f, "not registered as consumer of the redo log: another session is");
+    wait_for(f, end);
+    tailer_free(f->tail);
+    f->tail = NULL;
+    assert_int_equal(unlink(f->spool), 0);
+    fake_server.no_privilege = true;
+    ok(try_start(f, true));
+    assert_message(f, "not registered as consumer of the redo log: access denied");
+    wait_for(f, end);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(log_is_followed_from_file_to_file),
+        TEST(last_block_is_read_again_as_it_grows),
+        TEST(mini_transaction_is_whole_or_not_there),
+        TEST(torn_block_is_left_until_it_is_whole),
+        TEST(spare_files_are_no_part_of_the_log),
+        TEST(old_blocks_of_a_used_file_are_never_taken),
+        TEST(renamed_file_is_read_to_its_end),
+        TEST(files_of_another_size_are_followed),
+        TEST(newest_checkpoint_of_both_slots_and_all_files_is_taken),
+        TEST(directory_without_a_log_is_refused),
+        TEST(lapped_reader_is_told_by_how_much),
+        TEST(file_used_again_before_its_end_was_read_is_an_overrun),
+        TEST(vanished_file_with_nothing_more_in_it_is_an_overrun),
+        TEST(next_file_that_begins_elsewhere_is_an_error),
+        TEST(block_that_changes_after_it_was_read_is_an_error),
+        TEST(complete_file_with_a_broken_block_is_damage),
+        TEST(disabled_log_is_refused_whenever_it_shows),
+        TEST(encrypted_block_is_refused),
+        TEST(dead_server_ends_the_tail),
+        TEST(file_records_fill_the_table),
+        TEST(file_records_behind_the_end_stay_out),
+        TEST(headroom_is_what_the_log_still_takes),
+        TEST(consumer_advances_and_leaves_at_the_end),
+        TEST(consumer_lets_go_before_the_server_has_to_wait),
+        TEST(consumer_that_was_dropped_is_a_warning),
+        TEST(consumer_is_not_had_by_everybody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,180 @@
+/* innodb/family_mariadb.c: MariaDB 10.8+ as a redo family; see redo_family.h. The stored log is a linear log: see
+ * redo_mariadb.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "innodb/fil_page.h"
+#include "innodb/page_check.h"
+#include "innodb/page_compress.h"
+#include "innodb/redo_apply.h"
+#include "innodb/redo_family.h"
+
+enum { WINDOW_BYTES = 8 << 20 };
+_Static_assert(WINDOW_BYTES >= 2 * REDO_MTR_MAX,
+               "a whole mini-transaction must fit behind a partial one");
+
+/* --- the log ---------------------------------------------------------------------------------- */
+
+static enum redo_kind kind(const struct redo_record *rec)
+{
+    if (rec->type >= REDO_FILE_CREATE)
+        return REDO_KIND_FILE;
+    if (rec->type == REDO_EXTENDED && rec->body_len && rec->body[0] == REDO_EXT_TRIM_PAGES)
+        return REDO_KIND_TRIM;
+    return REDO_KIND_PAGE;
+}
+
+static enum redo_effect effect(const struct redo_record *rec)
+{
+    return rec->type == REDO_FREE_PAGE   ? REDO_EFFECT_FREE
+           : rec->type == REDO_INIT_PAGE ? REDO_EFFECT_INIT_ALWAYS
+                                         : REDO_EFFECT_CHANGE;
+}
+
+/* One mini-transaction at the start of buf. */
+static struct err *take_mtr(const struct redo_visitor *visitor, const uint8_t *buf, size_t len,
+                            lsn_t lsn, size_t *mtr_len)
+{
+    struct redo_mtr m;
+    TRY(redo_mtr_open(&m, buf, len, lsn, mtr_len));
+    for (bool more = true;;) {
+        struct redo_record rec;
+        TRY(redo_mtr_next(&m, &rec, &more));
+        if (!more)
+            return NULL;
+        TRY(visitor->take(visitor->ctx, &rec, m.start, m.end));
+    }
+}
+
+static struct err *check_header(const uint8_t *area, size_t len, lsn_t from)
+{
+    struct redo_log_header h;
+    TRY(redo_log_header_parse(&h, area, len));
+    if (h.encrypted)
+        return err_make(REFUSED, "the redo log is encrypted, which mbe cannot recover yet");
+    if (h.first_lsn != from)
+        return err_make(CORRUPT, "starts at LSN %" PRIu64 ", the manifest says %" PRIu64,
+                        h.first_lsn, from);
+    return NULL;
+}
+
+static struct err *walk(const struct redo_source *log, lsn_t from, lsn_t to,
+                        const struct redo_visitor *visitor, uint64_t *n_mtrs)
+{
+    AUTO_FREE uint8_t *buf = mem_alloc_aligned(WINDOW_BYTES);
+    size_t have = 0, got;
+    *n_mtrs = 0;
+    TRY(log->read(log->ctx, buf, REDO_START_OFFSET, &got));
+    TRY(check_header(buf, got, from));
+    if (log->size < REDO_START_OFFSET || log->size - REDO_START_OFFSET != to - from)
+        return err_make(CORRUPT,
+                        "%" PRIu64 " bytes do not hold the redo from LSN %" PRIu64 " to %" PRIu64,
+                        log->size, from, to);
+    for (lsn_t lsn = from; lsn < to;) {
+        TRY(log->read(log->ctx, buf + have, WINDOW_BYTES - have, &got));
+        const bool last = have + got < WINDOW_BYTES;
+        size_t at = 0;
+        have += got;
+        while (at < have && (last || have - at >= REDO_MTR_MAX)) {
+            size_t mtr_len;
+            TRY(take_mtr(visitor, buf + at, have - at, lsn, &mtr_len));
+            at += mtr_len;
+            lsn += mtr_len;
+            ++*n_mtrs;
+        }
+        have -= at;
+        memmove(buf, buf + at, have);
+        if (last && lsn < to)
+            return err_make(CORRUPT, "ends at LSN %" PRIu64 ", the manifest says %" PRIu64, lsn,
+                            to);
+    }
+    return NULL;
+}
+
+/* --- one page --------------------------------------------------------------------------------- */
+
+struct state {
+    struct redo_page page;
+    uint8_t *image;
+};
+
+static void *state_new(uint32_t page_size)
+{
+    struct state *s = mem_zalloc(sizeof *s);
+    s->image = mem_alloc_aligned(page_size);
+    return s;
+}
+
+static void state_free(void *state)
+{
+    struct state *s = state;
+    free(s->image);
+    free(s);
+}
+
+static struct err *load(struct redo_image *im, const uint8_t *slot)
+{
+    struct state *s = im->state;
+    const struct space_format *f = im->format;
+    s->page = (struct redo_page){
+        .image = s->image, .size = f->zip ? f->physical : f->page_size, .zip = f->zip};
+    if (!slot) {
+        memset(s->image, 0, s->page.size);
+        return NULL;
+    }
+    if (page_is_encrypted(f, slot, im->no))
+        return err_make(REFUSED, "the page is encrypted, and mbe cannot apply redo to it yet");
+    if (page_is_compressed(f, slot))
+        return page_decompress(f, slot, s->image);
+    memcpy(s->image, slot, s->page.size);
+    return NULL;
+}
+
+static const char *apply(struct redo_image *im, const struct redo_record *rec)
+{
+    struct state *s = im->state;
+    if (!im->mtr_started)
+        s->page.offset = 0;
+    return redo_apply(&s->page, rec);
+}
+
+static struct err *store(struct redo_image *im, uint8_t *slot)
+{
+    struct state *s = im->state;
+    redo_apply_end(&s->page, im->lsn);
+    page_stamp(im->format, s->image);
+    memcpy(slot, s->image, s->page.size);
+    return NULL;
+}
+
+static struct err *make_first_log(uint8_t **out, size_t *len, lsn_t *start, lsn_t end,
+                                  const char *server_version, const struct redo_counters *counters)
+{
+    (void)counters; /* in pages, as everything else */
+    *out = mem_alloc(REDO_SYNTHETIC_SIZE);
+    *len = REDO_SYNTHETIC_SIZE;
+    *start = end;
+    redo_log_synthetic_make(*out, end, server_version);
+    return NULL;
+}
+
+const struct redo_family redo_family_mariadb = {
+    .flavour = "mariadb",
+    .names_in_redo = true,
+    .full_crc32 = true,
+    .lsn_min = REDO_START_OFFSET,
+    .kind = kind,
+    .effect = effect,
+    .walk = walk,
+    .first_log = "ib_logfile0",
+    .make_first_log = make_first_log,
+    .server_program = "mariadbd",
+    .state_new = state_new,
+    .state_free = state_free,
+    .load = load,
+    .apply = apply,
+    .store = store,
+};

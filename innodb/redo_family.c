@@ -1,0 +1,71 @@
+/* innodb/redo_family.c: see redo_family.h. */
+#include "innodb/redo_family.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "innodb/fil_page.h"
+
+static const struct redo_family *const families[] = {&redo_family_mariadb, &redo_family_mysql};
+
+const struct redo_family *redo_family_find(const char *flavour)
+{
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if (!strcmp(families[i]->flavour, flavour))
+            return families[i];
+    return NULL;
+}
+
+struct redo_image *redo_image_new(const struct redo_family *family, uint32_t page_size)
+{
+    struct redo_image *im = mem_zalloc(sizeof *im);
+    im->family = family;
+    im->state = family->state_new(page_size);
+    return im;
+}
+
+void redo_image_free(struct redo_image *im)
+{
+    if (!im)
+        return;
+    im->family->state_free(im->state);
+    free(im);
+}
+
+struct err *redo_image_load(struct redo_image *im, const struct space_format *format, page_no_t no,
+                            const uint8_t *slot)
+{
+    im->format = format;
+    im->no = no;
+    im->lsn = 0;
+    im->mtr_started = false;
+    if (slot && bytes_are_zero(slot, format->physical))
+        slot = NULL;
+    if (slot)
+        im->lsn = be64(slot + FIL_LSN);
+    return im->family->load(im, slot);
+}
+
+void redo_image_begin_mtr(struct redo_image *im)
+{
+    im->mtr_started = false;
+}
+
+const char *redo_image_apply(struct redo_image *im, const struct redo_record *rec)
+{
+    const char *why = im->family->apply(im, rec);
+    im->mtr_started = true;
+    return why;
+}
+
+void redo_image_end_mtr(struct redo_image *im, lsn_t end)
+{
+    im->lsn = end;
+}
+
+struct err *redo_image_store(struct redo_image *im, uint8_t *slot)
+{
+    return im->family->store(im, slot);
+}

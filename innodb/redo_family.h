@@ -1,0 +1,114 @@
+/* innodb/redo_family.h: one interface to the redo of every server family: how the log of a backup is read, what its records
+ * are about, and how they change a page. What differs between families is one struct of functions each; nothing above
+ * innodb/ asks which family it has.
+ *
+ * A page being recovered is a `struct redo_image`, used for one page after the other by one thread. */
+#ifndef MBE_INNODB_REDO_FAMILY_H
+#define MBE_INNODB_REDO_FAMILY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "innodb/redo_record.h"
+#include "innodb/tablespace.h"
+
+/* What a record is about. */
+enum redo_kind {
+    REDO_KIND_NONE,    /* nothing that matters to a restore */
+    REDO_KIND_PAGE,    /* changes one page */
+    REDO_KIND_FILE,    /* creates, renames, deletes or names a tablespace's file */
+    REDO_KIND_TRIM,    /* cuts a tablespace off at the page it names */
+    REDO_KIND_COUNTER, /* what a table's counter is by now; in no page yet */
+};
+
+/* What a page record does to its page as a whole. */
+enum redo_effect {
+    REDO_EFFECT_CHANGE,      /* needs the image as it was */
+    REDO_EFFECT_INIT,        /* makes the page anew */
+    REDO_EFFECT_INIT_ALWAYS, /* likewise, and whatever LSN the page has */
+    REDO_EFFECT_FREE,        /* what is in the page does not count any more */
+};
+
+/* The stored log, read once from front to back. */
+struct redo_source {
+    void *ctx;
+    /* Fills buf with the next n bytes; *got is less only at the end. */
+    struct err *(*read)(void *ctx, uint8_t *buf, size_t n, size_t *got);
+    uint64_t size; /* bytes in all */
+};
+
+/* Takes every record in log order; [start, end) is its mini-transaction. The body is borrowed for the call. */
+struct redo_visitor {
+    void *ctx;
+    struct err *(*take)(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end);
+};
+
+struct redo_image;
+struct redo_counters;
+
+struct redo_family {
+    const char *flavour; /* server.flavour of a manifest */
+    /* File records say what each tablespace is called and whether it lives at the end. Otherwise the archive's entries do:
+     * redo of a tablespace that has none is dropped. */
+    bool names_in_redo;
+    bool full_crc32; /* layout of a tablespace made by redo alone, before its page 0 is known */
+    lsn_t lsn_min;   /* no log begins below */
+
+    enum redo_kind (*kind)(const struct redo_record *rec);
+    enum redo_effect (*effect)(const struct redo_record *rec); /* of a page record */
+    /* Reads a stored log that must hold exactly [from, to), with a boundary of mini-transactions at both. CORRUPT for
+     * everything else, and for an unknown record (named, with its LSN); REFUSED for an encrypted log. */
+    struct err *(*walk)(const struct redo_source *log, lsn_t from, lsn_t to,
+                        const struct redo_visitor *visitor, uint64_t *n_mtrs);
+
+    /* The log that a restored server starts from at LSN `end`: its name below the datadir and its bytes (owned by caller).
+     * server_version: "10.11.19". *start: where the server finds the log to begin. */
+    const char *first_log;
+    struct err *(*make_first_log)(uint8_t **out, size_t *len, lsn_t *start, lsn_t end,
+                                  const char *server_version, const struct redo_counters *counters);
+    bool
+        flush_lsn; /* page 0 of the system tablespace must name *start as the LSN of the last clean shutdown */
+    const char *server_program; /* "mariadbd" */
+
+    void *(*state_new)(uint32_t page_size); /* of redo_image.state; the image is somewhere in it */
+    void (*state_free)(void *state);
+    struct err *(*load)(struct redo_image *im, const uint8_t *slot);
+    const char *(*apply)(struct redo_image *im, const struct redo_record *rec);
+    struct err *(*store)(struct redo_image *im, uint8_t *slot);
+};
+
+/* NULL for a flavour that is not known. */
+const struct redo_family *redo_family_find(const char *flavour);
+extern const struct redo_family redo_family_mariadb, redo_family_mysql;
+
+struct redo_image {
+    const struct redo_family *family;
+    const struct space_format *format; /* of the page at hand; borrowed */
+    page_no_t no;
+    lsn_t lsn;        /* of the page */
+    bool mtr_started; /* the next record is not the first of its mini-transaction */
+    void *state;      /* the family's */
+};
+
+/* page_size: innodb_page_size of the server. */
+struct redo_image *redo_image_new(const struct redo_family *family, uint32_t page_size);
+void redo_image_free(struct redo_image *im);
+CLEANUP(redo_image, redo_image_free)
+
+/* Starts on a page. slot: format->physical bytes as they are stored; all zero, or NULL: no image yet. REFUSED for an encrypted
+ * page, CORRUPT for one that cannot be unpacked. */
+struct err *redo_image_load(struct redo_image *im, const struct space_format *format, page_no_t no,
+                            const uint8_t *slot) MUST_CHECK;
+/* The next records are of another mini-transaction. */
+void redo_image_begin_mtr(struct redo_image *im);
+/* Applies one page record. NULL, or a static sentence saying why it does not fit: the image is void then, until a record
+ * makes it anew. */
+const char *redo_image_apply(struct redo_image *im, const struct redo_record *rec);
+/* Ends a mini-transaction that changed the page. */
+void redo_image_end_mtr(struct redo_image *im, lsn_t end);
+/* Writes the page to slot (format->physical bytes) as it goes to the file: packed where it must be, LSN and checksum right. */
+struct err *redo_image_store(struct redo_image *im, uint8_t *slot) MUST_CHECK;
+
+#endif
