@@ -18,6 +18,7 @@ struct backup_options {
     enum archive_codec codec;
     int level;
     unsigned lock_wait_seconds; /* how long a stage may be tried for in all */
+    bool redo_consumer;         /* MySQL: have the server keep its log for us */
     bool allow_corrupt;         /* list corrupt pages, go on, mark the backup as damaged */
     struct log *log;
     struct progress *progress;

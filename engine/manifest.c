@@ -76,12 +76,14 @@ static json_t *server_json(const struct server_info *s)
         {"version", text(s->version)},
         {"server_id", text(s->server_id)},
         {"server_uid", text(s->server_uid)},
+        {"server_uuid", text(s->server_uuid)},
         {"page_size", number(s->page_size)},
         {"datadir", text(s->datadir)},
         {"innodb_data_home_dir", text(s->innodb_data_home_dir)},
         {"innodb_data_file_path", text(s->innodb_data_file_path)},
         {"innodb_undo_directory", text(s->innodb_undo_directory)},
-        {"innodb_undo_tablespaces", number(s->undo_tablespaces)},
+        {"innodb_undo_tablespaces",
+         s->flavour == FLAVOUR_MARIADB ? number(s->undo_tablespaces) : json_null()},
         {"innodb_log_group_home_dir", text(s->innodb_log_group_home_dir)},
         {"innodb_compression_algorithm", text(s->innodb_compression_algorithm)},
         {"lower_case_table_names", text(s->lower_case_table_names)},
@@ -114,6 +116,7 @@ static json_t *gtid_json(const struct coordinates *c)
         {"binlog_pos", text(c->gtid_binlog_pos)},
         {"current_pos", text(c->gtid_current_pos)},
         {"slave_pos", text(c->gtid_slave_pos)},
+        {"executed", text(c->gtid_executed)},
     };
     return object(fields, sizeof fields / sizeof fields[0]);
 }
@@ -131,6 +134,8 @@ static json_t *replicas_json(const struct coordinates *c)
             {"exec_master_log_pos", number(r->exec_master_log_pos)},
             {"gtid_slave_pos", text(r->gtid_slave_pos)},
             {"using_gtid", text(r->using_gtid)},
+            {"relay_log_file", text(r->relay_log_file)},
+            {"relay_log_pos", number(r->relay_log_pos)},
         };
         list = append(list, object(fields, sizeof fields / sizeof fields[0]));
     }

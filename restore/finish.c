@@ -26,8 +26,9 @@ static char *data_file_path(const struct backup_facts *facts, const struct layou
         if (!p->last_of_space)
             longer = mem_printf("%s%s%s:%" PRIu64 "K", path ? path : "", path ? ";" : "", p->name,
                                 p->base_size / 1024);
-        else if (extend) /* any size up to that of the file will do */
-            longer = mem_printf("%s%s%s:1M%s", path ? path : "", path ? ";" : "", p->name, extend);
+        else if (
+            extend) /* any size up to that of the file will do that is not below the least a server takes */
+            longer = mem_printf("%s%s%s:5M%s", path ? path : "", path ? ";" : "", p->name, extend);
         else
             longer = mem_printf("%s%s%s:%" PRIu64 "K", path ? path : "", path ? ";" : "", p->name,
                                 p->base_size / 1024);

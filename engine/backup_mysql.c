@@ -1,0 +1,191 @@
+/* engine/backup_mysql.c: what is MySQL's of a backup; see backup_run.h.
+ *
+ *  Y1 Tablespaces are settled by engine/mysql_settle.h, whose lock, LOCK INSTANCE FOR BACKUP, is held from there to the end:
+ *     no DDL runs.
+ *  Y2 Commits are stopped (FLUSH TABLES WITH READ LOCK) when there are tables of other engines, or a binary log: between what
+ *     a transaction writes to that log and its commit in InnoDB, only this lock stands. Never asked for behind a long
+ *     statement, and in short tries: meanwhile writes queue behind it.
+ *  Y3 The end of the backup is the LSN of performance_schema.log_status, read with coordinates and GTIDs in one statement, after
+ *     the last copied byte. It is the end of a mini-transaction. The log files reach it later: see mysql_flush_logs. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/backup_run.h"
+#include "engine/manifest.h"
+#include "server/mysql.h"
+#include "server/mysql_log_status.h"
+
+enum {
+    ROUNDS_MAX = 2,
+    TRY_SECONDS = 2, /* for which writes may queue behind a try */
+    GAP_FIRST_MS = 100,
+    GAP_MAX_MS = 2000,
+};
+
+static void init(struct backup *b)
+{
+    b->mysql_conn =
+        (struct mysql_connections){.locks = b->locks, .queries = b->queries, .tail = b->tail};
+    mysql_settle_init(&b->settle, &b->spaces, mysql_settle_calls(&b->mysql_conn),
+                      b->options->lock_wait_seconds);
+}
+
+static void fini(struct backup *b)
+{
+    mysql_settle_fini(&b->settle);
+}
+
+static struct err *copy(struct backup *b)
+{
+    TRY(mysql_settle_start(&b->settle));
+    progress_phase(b->options->progress, "copy", b->size.spaces);
+    TRY(mysql_settle_copy(&b->settle));
+    TRY(backup_copy_others(b));
+    return mysql_settle_rounds(&b->settle, ROUNDS_MAX);
+}
+
+/* --- the lock window --- */
+
+/* Whether the listing has tables of another engine than the server's own log tables. */
+static bool has_other_engines(const struct listing *l)
+{
+    static const char *const extensions[] = {".MYD", ".MYI", ".MRG", ".CSV", ".ARZ"};
+    for (size_t i = 0; i < l->n_files; i++) {
+        const char *name = l->files[i].name, *dot = strrchr(name, '.');
+        if (!dot || !strncmp(name, "mysql/", 6))
+            continue;
+        for (size_t k = 0; k < sizeof extensions / sizeof extensions[0]; k++)
+            if (!strcmp(dot, extensions[k]))
+                return true;
+    }
+    return false;
+}
+
+/* Y2 */
+static struct err *stop_commits(struct backup *b)
+{
+    const double begun = clock_seconds(), end = begun + b->options->lock_wait_seconds;
+    unsigned gap_ms = GAP_FIRST_MS;
+    for (;;) {
+        struct mysql_traffic traffic;
+        bool timed_out;
+        struct err *e = mysql_stop_commits_if_quiet(b->locks, TRY_SECONDS, &timed_out, &traffic);
+        if (!e && timed_out && clock_seconds() >= end)
+            e = err_hint(err_make(SERVER,
+                                  "FLUSH TABLES WITH READ LOCK was not granted within %u s%s%s",
+                                  b->options->lock_wait_seconds, traffic.example ? ": " : "",
+                                  traffic.example ? traffic.example : ""),
+                         "Wait for that statement to end, or allow more time (--lock-wait).");
+        mysql_traffic_fini(&traffic);
+        TRY(e);
+        if (!timed_out) {
+            b->times.flush_wait = clock_seconds() - begun;
+            return NULL;
+        }
+        TRY(backup_poll(b));
+        clock_sleep_ms(gap_ms);
+        gap_ms = gap_ms * 2 > GAP_MAX_MS ? GAP_MAX_MS : gap_ms * 2;
+    }
+}
+
+/* Y3 */
+static struct err *read_end(struct backup *b)
+{
+    struct mysql_log_status status;
+    TRY(mysql_log_status_load(&status, b->queries));
+    struct err *e = coordinates_of_log_status(&b->coordinates, &status, b->queries);
+    b->span.to = status.lsn;
+    tailer_end_at(b->tail, status.lsn);
+    mysql_log_status_fini(&status);
+    return e;
+}
+
+static struct err *copy_changed_others(struct backup *b, bool frozen)
+{
+    if (!frozen)
+        return plain_set_sync(&b->plain, &b->listing, PLAIN_MOVING);
+    TRY(plain_set_sync(&b->plain, &b->listing, PLAIN_FLUSHED));
+    return plain_set_refresh(&b->plain);
+}
+
+static void take_listing(struct backup *b)
+{
+    listing_fini(&b->listing);
+    b->listing = b->settle.listing;
+    b->settle.listing = (struct listing){0};
+}
+
+static struct err *lock_window(struct backup *b)
+{
+    struct lock_times *t = &b->times;
+    TRY(mysql_settle_final(&b->settle));
+    take_listing(b);
+    const bool stop = b->server.log_bin || has_other_engines(&b->listing);
+    double stopped = 0;
+    TRY(copy_changed_others(b, false));
+    if (stop) {
+        TRY(stop_commits(b));
+        stopped = clock_seconds();
+        TRY(copy_changed_others(b, true));
+    }
+    TRY(read_end(b));
+    if (stop) {
+        TRY(mysql_resume_commits(b->locks));
+        t->block_commit = clock_seconds() - stopped;
+    }
+    TRY(mysql_unlock_instance(b->locks));
+    t->block_ddl = clock_seconds() - b->settle.lock_granted;
+    backup_locks_are_gone(b);
+    t->start_wait = b->settle.times.start_wait;
+    t->block_ddl_wait = b->settle.times.lock_wait;
+    t->attempts = b->settle.times.attempts;
+    t->seconds = t->block_ddl;
+    log_info(b->options->log, "lock",
+             "DDL stopped for %.3f s (waited %.3f), commits for %.3f s (waited %.3f); start wait "
+             "%.3f, rounds %u, files copied under the lock %zu, attempts %u",
+             t->block_ddl, t->block_ddl_wait, t->block_commit, t->flush_wait, t->start_wait,
+             b->settle.times.rounds, b->settle.times.final_copies, t->attempts);
+    return NULL;
+}
+
+/* --- the redo --- */
+
+static struct err *store_redo(struct backup *b, char **map)
+{
+    const struct tailer_origin *origin = tailer_origin(b->tail);
+    TRY(mysql_flush_logs(b->queries));
+    TRY(tailer_wait(b->tail, b->span.to, BACKUP_TAIL_WAIT_SECONDS));
+    err_free(tailer_stop(b->tail)); /* it has reached the end; a later error is none of ours */
+    TRY(manifest_created_map_json(map, b->settle.created, b->settle.n_created));
+    return redo_store_mysql(b->writer, b->spool_path, &b->span, origin->creator, origin->uuid,
+                            b->options->progress);
+}
+
+/* Tables of InnoDB have a tablespace each, or one a partition; those of other engines a .sdi file. */
+static size_t count_tables(const struct backup *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->listing.n_files; i++) {
+        const char *dot = strrchr(b->listing.files[i].name, '.');
+        n += dot && !strcmp(dot, ".sdi");
+    }
+    for (size_t i = 0; i < b->spaces.n; i++) {
+        const struct copied_space *c = &b->spaces.items[i];
+        const char *dot = strrchr(c->name, '.');
+        n += !c->dropped && !c->system && strchr(c->name, '/') && dot && !strcmp(dot, ".ibd");
+    }
+    return n;
+}
+
+const struct backup_family backup_mysql = {
+    .log_kind = TAILER_MYSQL,
+    .log_name = "#innodb_redo",
+    .init = init,
+    .fini = fini,
+    .copy = copy,
+    .lock_window = lock_window,
+    .store_redo = store_redo,
+    .count_tables = count_tables,
+};

@@ -1,0 +1,71 @@
+/* engine/backup_run.h: the state of one backup, shared by backup.c and what differs between server families: how the copies
+ * are made while the server runs, what is locked at the end, how the redo is kept. One struct of functions each:
+ * backup_mariadb.c, backup_mysql.c. Internal to engine/. */
+#ifndef MBE_ENGINE_BACKUP_RUN_H
+#define MBE_ENGINE_BACKUP_RUN_H
+
+#include "archive/catalog.h"
+#include "engine/backup.h"
+#include "engine/lock_window.h"
+#include "engine/mysql_settle.h"
+#include "engine/plain_copy.h"
+#include "engine/preflight.h"
+#include "engine/redo_store.h"
+#include "engine/space_set.h"
+#include "engine/space_settle.h"
+#include "server/coords.h"
+
+struct backup {
+    const struct backup_options *options;
+    const struct backup_family *family;
+    char started[32];
+    struct conn *locks; /* B4 */
+    struct conn *queries;
+    struct server_info server;
+    struct datadir datadir;
+    struct data_size size;
+    struct catalog_draft *draft;
+    struct sink *sink;
+    struct archive_writer *writer;
+    char *spool_path;
+    struct tailer *tail;
+    struct copy_env env;
+    struct space_set spaces;
+    struct plain_set plain;
+    struct listing listing; /* the last one; after the lock: as it was under it */
+    struct coordinates coordinates;
+    struct lock_times times;
+    struct redo_span span;
+    struct ghosts ghosts;                /* MariaDB */
+    struct mysql_connections mysql_conn; /* MySQL */
+    struct mysql_settle settle;          /* MySQL */
+};
+
+struct backup_family {
+    enum tailer_log_kind log_kind;
+    const char *log_name;  /* in datadir.log_dir */
+    const char *sql_start; /* NULL, or what the connection that asks has to be told first */
+    void (*init)(
+        struct backup *b); /* when everything is known about the server and the redo tail runs */
+    void (*fini)(struct backup *b); /* NULL: nothing to do */
+    /* Copies everything, while the server does what it likes. */
+    struct err *(*copy)(struct backup *b);
+    /* Locks, settles what DDL and writes have changed, reads coordinates and b->span.to, lets go. B1 to B4. */
+    struct err *(*lock_window)(struct backup *b);
+    /* Puts the redo up to b->span.to into the archive; *map is the space map's text. */
+    struct err *(*store_redo)(struct backup *b, char **map);
+    size_t (*count_tables)(const struct backup *b); /* for the manifest */
+};
+extern const struct backup_family backup_mariadb, backup_mysql;
+
+/* Copies other engines' files in passes over new listings until little is left that changed; no lock is held. */
+struct err *backup_copy_others(struct backup *b) MUST_CHECK;
+/* b->listing is made anew. */
+struct err *backup_list_again(struct backup *b) MUST_CHECK;
+/* For polls of long waits: a signal, a dead redo tail. */
+struct err *backup_poll(void *ctx) MUST_CHECK;
+/* The locks are gone: closes their connection. */
+void backup_locks_are_gone(struct backup *b);
+enum { BACKUP_TAIL_WAIT_SECONDS = 60 };
+
+#endif
