@@ -163,13 +163,15 @@ static struct err *store_redo(struct backup *b, char **map)
                             b->options->progress);
 }
 
-/* Tables of InnoDB have a tablespace each, or one a partition; those of other engines a .sdi file. */
+/* Tables of InnoDB have a tablespace each, or one a partition; those of other engines a .sdi file, those of
+ * performance_schema too, which hold nothing. */
 static size_t count_tables(const struct backup *b)
 {
+    static const char server_own[] = "performance_schema/";
     size_t n = 0;
     for (size_t i = 0; i < b->listing.n_files; i++) {
-        const char *dot = strrchr(b->listing.files[i].name, '.');
-        n += dot && !strcmp(dot, ".sdi");
+        const char *name = b->listing.files[i].name, *dot = strrchr(name, '.');
+        n += dot && !strcmp(dot, ".sdi") && strncmp(name, server_own, strlen(server_own));
     }
     for (size_t i = 0; i < b->spaces.n; i++) {
         const struct copied_space *c = &b->spaces.items[i];
