@@ -1,5 +1,6 @@
 # make            build ./build/mbe
-# make demo       install what is missing, build, back up a busy throwaway server, restore it, compare every table
+# make demo       install what is missing, build, back up a busy throwaway server, restore it, compare every table;
+#                 on MySQL if that is installed, else on MariaDB; FLAVOUR=mysql-9.7 fetches one
 # make test       install what is missing, build, run every test (see docs/testing.md)
 # make help       the rest
 SHELL := /bin/bash
@@ -60,11 +61,12 @@ all: $(BUILD)/mbe
 
 help:
 	@echo 'make                    build $(BUILD)/mbe (CC=clang works; OPT="-O0 -g" to debug; V=1 shows commands)'
-	@echo 'make demo               back up a busy throwaway server, restore it, compare every table'
+	@echo 'make demo               back up a busy throwaway server, restore it, compare every table;'
+	@echo '                        MySQL if installed, else MariaDB; FLAVOUR=mysql-9.7 or another of tests/fetch-servers'
 	@echo 'make test               install what is missing, build, run every test'
 	@echo 'make check              the same without installing anything'
 	@echo 'make torture            the oracles with many more seeds (SEEDS=200)'
-	@echo 'make bench SIZE=2G      speed beside cp and mariadb-backup'
+	@echo 'make bench SIZE=2G      speed beside cp and mariadb-backup; on MySQL (FLAVOUR=mysql-9.7) beside CLONE'
 	@echo 'make unit               build and run the unit tests'
 	@echo 'make asan | tsan        unit tests under AddressSanitizer and UBSan, or ThreadSanitizer (pipelines)'
 	@echo 'make valgrind           unit tests under valgrind'
@@ -156,7 +158,7 @@ asan:
 # Only the modules that start threads; the rest has nothing to race.
 tsan:
 	+@$(call variant,tsan,$(TSAN_OPT))
-	@tests/run --build $(BUILD)-tsan --only unit $(patsubst %,--match %,workers writer reader progress log tailer redo_group)
+	@tests/run --build $(BUILD)-tsan --only unit $(patsubst %,--match %,workers writer reader progress log tailer tail_mysql redo_group)
 
 valgrind: $(UNIT)
 	@tests/run --build $(BUILD) --only valgrind
@@ -195,12 +197,12 @@ cover-report: $(UNIT)
 demo:
 	@packaging/deps.sh build demo
 	@$(MAKE) --no-print-directory -s $(PARALLEL) all
-	@tests/demo.py --mbe $(BUILD)/mbe
+	@tests/demo.py --mbe $(BUILD)/mbe $(if $(FLAVOUR),--flavour $(FLAVOUR))
 
 bench:
 	@packaging/deps.sh build bench
 	@$(MAKE) --no-print-directory -s $(PARALLEL) all
-	@bench/bench.py --mbe $(BUILD)/mbe --size $(SIZE) --json $(BUILD)/bench
+	@bench/bench.py --mbe $(BUILD)/mbe --size $(SIZE) --json $(BUILD)/bench $(if $(FLAVOUR),--flavour $(FLAVOUR))
 
 # --- lint -------------------------------------------------------------------------------------------------------------
 

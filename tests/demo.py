@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """`make demo`: one hot backup and its restore, before your eyes, with an exact comparison at the end.
 
-    1. starts a private throwaway MariaDB server: own folder, own socket; other servers are not touched
+    1. starts a private throwaway server: MySQL if that is installed, else MariaDB (see --flavour); own folder, own socket;
+       other servers are not touched
     2. fills it with about 200 MB in tables of several engines and row formats
     3. keeps several clients writing, and takes `mbe backup --full` meanwhile
     4. restores into a new datadir and starts a second server on it
@@ -29,31 +30,61 @@ import pymysql
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness.servers import Server, ServerFailed, Unavailable  # noqa: E402
+from harness.servers import FLAVOURS, INSTALLED, Server, ServerFailed, Unavailable, installed_flavour  # noqa: E402
 
-FLAVOUR = "mariadb-10.11"       # the distribution's own server, whatever its release
 NEEDS_BYTES = 2 << 30
 CATCH_UP_SECONDS = 300
 
+# What each family calls things, and has.
+CALLS = {
+    "mariadb": {
+        "name": "MariaDB",
+        "options": ["--innodb-log-file-size=96M", "--binlog-format=row"],
+        "wait": "--skip-slave-start",
+        "grants": ["grant reload, binlog monitor, slave monitor on *.* to backup@localhost"],
+        "page_zip": "page_compressed=1",
+        "log_aria": "engine=aria transactional=1",
+        "position": ("show master status",),
+        "follow": "change master to master_host='127.0.0.1', master_port=%d, master_user='follower', "
+                  "master_password='follow', master_use_gtid=no, master_log_file='%s', master_log_pos=%d",
+        "start": "start slave", "stop": "stop slave", "status": "show slave status", "reached": "master_pos_wait",
+    },
+    "mysql": {
+        "name": "MySQL",
+        # by position: GTIDs would let a copy pass over what it has already, and forbid MyISAM inside transactions
+        "options": ["--innodb-redo-log-capacity=192M", "--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"],
+        "wait": "--skip-replica-start",
+        "grants": ["grant backup_admin, process, flush_tables on *.* to backup@localhost",
+                   "grant select on performance_schema.log_status to backup@localhost"],
+        "page_zip": "compression='zlib'",
+        "log_aria": None,
+        "position": ("show binary log status", "show master status"),       # since 8.2, until 8.3
+        "follow": "change replication source to source_host='127.0.0.1', source_port=%d, source_user='follower', "
+                  "source_password='follow', get_source_public_key=1, source_log_file='%s', source_log_pos=%d",
+        "start": "start replica", "stop": "stop replica", "status": "show replica status", "reached": "source_pos_wait",
+    },
+}
+SYNTAX_ERROR = 1064
+
 # name, rows per size unit, columns and options. Each has an integer key, so that the writers below can treat all alike.
+# An option in braces is what the family calls so; a table whose option it does not have is left out.
 BODY = "id bigint primary key auto_increment, k int, name varchar(80), note varchar(255), payload %s"
 TABLES = [
     ("shop.orders_dynamic", 130000, BODY % "varbinary(400)" + ", key (k)", "engine=innodb row_format=dynamic"),
     ("shop.orders_compact", 80000, BODY % "varbinary(400)" + ", key (name)", "engine=innodb row_format=compact"),
     ("shop.orders_redundant", 60000, BODY % "varbinary(400)", "engine=innodb row_format=redundant"),
     ("shop.archive_zip", 60000, BODY % "varbinary(400)" + ", key (k)", "engine=innodb row_format=compressed"),
-    ("shop.page_zip", 60000, BODY % "varbinary(400)", "engine=innodb page_compressed=1"),
+    ("shop.page_zip", 60000, BODY % "varbinary(400)", "engine=innodb {page_zip}"),
     ("shop.documents", 3000, BODY % "longblob", "engine=innodb"),
     ("shop.by_year", 40000, BODY % "varbinary(400)", "engine=innodb partition by hash (id) partitions 8"),
     ("shop.articles", 20000, BODY % "varbinary(400)" + ", fulltext (note)", "engine=innodb"),
     ("legacy.log_myisam", 60000, BODY % "varbinary(400)" + ", key (k)", "engine=myisam"),
-    ("legacy.log_aria", 50000, BODY % "varbinary(400)", "engine=aria transactional=1"),
+    ("legacy.log_aria", 50000, BODY % "varbinary(400)", "{log_aria}"),
     ("legacy.`odd ñame`", 5000, BODY % "varbinary(400)", "engine=innodb"),
     ("legacy.empty", 0, BODY % "varbinary(400)", "engine=innodb"),
 ]
-WRITTEN = [t for t in TABLES if t[1]]
-BIG = "repeat(md5(s.seq), 500)"
-SMALL = "concat(md5(s.seq * 7), md5(s.seq * 11), repeat(char(65 + s.seq % 26), 40 + s.seq % 200))"
+BIG = "repeat(left(sha2(seq, 256), 32), 500)"
+SMALL = "concat(sha2(seq * 7, 256), repeat(char(65 + seq % 26), 40 + seq % 200))"
 
 
 class DemoFailed(Exception):
@@ -86,9 +117,22 @@ class Step:
 
 # --- the busy server --------------------------------------------------------------------------------------------------
 
-def server_options(server_id):
+def calls(server):
+    return CALLS[server.family]
+
+
+def server_options(family, server_id):
     return ["--server-id=%d" % server_id, "--innodb-buffer-pool-size=256M", "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-log-file-size=96M", "--max-allowed-packet=64M", "--log-bin=binlog", "--binlog-format=row"]
+            "--max-allowed-packet=64M", "--log-bin=binlog", *CALLS[family]["options"]]
+
+
+def tables_of(family):
+    """Those of TABLES that the family has: name, rows, columns, options."""
+    has = CALLS[family]
+    for name, rows, columns, options in TABLES:
+        word = options.partition("{")[2].partition("}")[0]
+        if not word or has[word]:
+            yield name, rows, columns, options.format(**has)
 
 
 def fill(server, scale):
@@ -97,16 +141,17 @@ def fill(server, scale):
         cursor.execute("create database legacy")
         cursor.execute("use shop")      # the tables seq_1_to_N are looked for in the current database
         cursor.execute("set sql_log_bin = 0")
-        for name, rows, columns, options in TABLES:
+        for name, rows, columns, options in tables_of(server.family):
             cursor.execute("create table %s (%s) charset=utf8mb4 %s" % (name, columns, options))
             rows = int(rows * scale)
             if rows:
-                cursor.execute("insert into %s (k, name, note, payload) select s.seq %% 1000, "
-                               "concat('customer ', s.seq), concat('note number ', s.seq, ' of many'), %s "
-                               "from seq_1_to_%d s" % (name, BIG if "longblob" in columns else SMALL, rows))
+                cursor.execute("insert into %s (k, name, note, payload) select seq %% 1000, "
+                               "concat('customer ', seq), concat('note number ', seq, ' of many'), %s from %s" %
+                               (name, BIG if "longblob" in columns else SMALL, server.numbers(rows)))
             Step.note("%-24s %8d rows  %s" % (name.replace("`", ""), rows, options))
         cursor.execute("create view shop.busy as select k, count(*) n from shop.orders_dynamic group by k")
-        cursor.execute("create sequence shop.numbers")
+        if server.family == "mariadb":
+            cursor.execute("create sequence shop.numbers")
 
 
 class Writers:
@@ -117,6 +162,8 @@ class Writers:
         self.stopping = threading.Event()
         self.commits = [0] * count
         self.errors = []
+        self.written = [t[0] for t in tables_of(server.family) if t[1]]
+        self.has_sequences = server.family == "mariadb"
         self.threads = [threading.Thread(target=self.guard, args=(server, i), daemon=True) for i in range(count)]
 
     def guard(self, server, number):
@@ -144,11 +191,10 @@ class Writers:
                         raise
                     connection.rollback()
 
-    @staticmethod
-    def change(cursor, rng):
-        table = rng.choice(WRITTEN)[0]
+    def change(self, cursor, rng):
+        table = rng.choice(self.written)
         what = rng.random()
-        if what < 0.05:
+        if what < 0.05 and self.has_sequences:
             cursor.execute("select next value for shop.numbers")
         elif what < 0.5:
             cursor.execute("insert into %s (k, name, note, payload) values (%%s, %%s, %%s, %%s)" % table,
@@ -161,7 +207,9 @@ class Writers:
 
     @staticmethod
     def come_and_go(cursor, number):
-        cursor.execute("create or replace table shop.visitor_%d (a int primary key, b text) engine=innodb" % number)
+        # a DDL that meets the backup's lock may end with a deadlock on MySQL: the one before may have come half way
+        cursor.execute("drop table if exists shop.visitor_%d, shop.guest_%d" % (number, number))
+        cursor.execute("create table shop.visitor_%d (a int primary key, b text) engine=innodb" % number)
         cursor.execute("insert into shop.visitor_%d values (1, 'here')" % number)
         cursor.execute("alter table shop.visitor_%d add column c int default 5" % number)
         cursor.execute("rename table shop.visitor_%d to shop.guest_%d" % (number, number))
@@ -201,29 +249,41 @@ def back_up(mbe, server, repo):
     return manifest
 
 
-def start_copy(datadir, folder):
+def start_copy(flavour, datadir, folder):
     options = os.path.join(datadir, "mbe-my.cnf")
     if not os.path.exists(options):
         raise DemoFailed("the restored datadir has no mbe-my.cnf")
-    copy = Server(FLAVOUR, folder, server_options(2) + ["--skip-slave-start"], datadir=datadir, defaults=options)
+    copy = Server(flavour, folder, datadir=datadir, defaults=options)
+    copy.options += [*server_options(copy.family, 2), calls(copy)["wait"]]
     return copy.start()
+
+
+def binlog_end(server):
+    """File and position of the end of the binary log, by the first of the statements for it that this release knows."""
+    statements = calls(server)["position"]
+    for statement in statements:
+        try:
+            return server.sql(statement)[0][:2]
+        except pymysql.err.ProgrammingError as e:
+            if e.args[0] != SYNTAX_ERROR or statement == statements[-1]:
+                raise
+    return None
 
 
 def catch_up(source, copy, binlog):
     """Replicates from the recorded position to the last event of the source."""
-    last = source.sql("show master status")[0]
-    copy.sql("change master to master_host='127.0.0.1', master_port=%d, master_user='follower', master_password='follow', "
-             "master_use_gtid=no, master_log_file='%s', master_log_pos=%d" %
-             (source.port, binlog["file"], binlog["position"]), "start slave")
-    reached = copy.value("select master_pos_wait('%s', %d, %d)" % (last[0], last[1], CATCH_UP_SECONDS))
+    say_it = calls(copy)
+    last = binlog_end(source)
+    copy.sql(say_it["follow"] % (source.port, binlog["file"], binlog["position"]), say_it["start"])
+    reached = copy.value("select %s('%s', %d, %d)" % (say_it["reached"], *last, CATCH_UP_SECONDS))
     with contextlib.closing(copy.connect()) as connection, \
             connection.cursor(pymysql.cursors.DictCursor) as cursor:
-        cursor.execute("show slave status")
+        cursor.execute(say_it["status"])
         status = cursor.fetchone()
     error = status["Last_SQL_Error"] or status["Last_IO_Error"]
     if error or reached is None or reached < 0:
         raise DemoFailed("the copy does not follow from the recorded position: %s" % (error or "timed out"))
-    copy.sql("stop slave")
+    copy.sql(say_it["stop"])
     return reached
 
 
@@ -258,16 +318,17 @@ def compare(source, copy):
 
 # --- the story --------------------------------------------------------------------------------------------------------
 
-def demo(mbe, folder, stack, scale):
-    source = Server(FLAVOUR, os.path.join(folder, "source"), server_options(1), port="loopback")
-    with Step(1, "a private MariaDB server below %s" % folder):
+def demo(mbe, flavour, folder, stack, scale):
+    source = Server(flavour, os.path.join(folder, "source"), port="loopback")
+    source.options += server_options(source.family, 1)
+    with Step(1, "a private %s server below %s" % (calls(source)["name"], folder)):
         source.init()
         stack.callback(source.kill)
         source.start()
-        source.sql("create user backup@localhost", "grant reload, binlog monitor, slave monitor on *.* to backup@localhost",
+        source.sql("create user backup@localhost", *calls(source)["grants"],
                    "create user follower@'127.0.0.1' identified by 'follow'",
                    "grant replication slave on *.* to follower@'127.0.0.1'")
-        Step.note("MariaDB " + source.value("select version()"))
+        Step.note("%s %s" % (calls(source)["name"], source.value("select version()")))
     with Step(2, "data"):
         fill(source, scale)
 
@@ -282,7 +343,7 @@ def demo(mbe, folder, stack, scale):
     with Step(4, "restore, and a server on the result; the clients go on"):
         run_mbe([mbe, "restore", "--repo=" + repo, "--backup=" + manifest["id"], "--datadir=" + target])
         os.makedirs(os.path.join(folder, "copy"))
-        copy = start_copy(target, os.path.join(folder, "copy"))
+        copy = start_copy(flavour, target, os.path.join(folder, "copy"))
         stack.callback(copy.kill)
     with Step(5, "the copy follows the first server from the recorded position"):
         commits = writers.stop()
@@ -305,6 +366,9 @@ def stop_on_signal(signum, _frame):
 def main():
     parser = argparse.ArgumentParser(description="Backs up a busy server, restores it and compares every table.")
     parser.add_argument("--mbe", default="build/mbe")
+    parser.add_argument("--flavour", choices=sorted(FLAVOURS),
+                        help="the server: an installed MySQL (mysql-installed) or MariaDB (mariadb-10.11, whatever its release), "
+                             "or one that is fetched; without it, MySQL if it is installed, else MariaDB")
     parser.add_argument("--scale", type=float, default=1.0, help="amount of data, 1.0 is about 200 MB")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, stop_on_signal)
@@ -316,10 +380,12 @@ def main():
         say("the demo needs 2 GB below %s, there are %.1f; set TMPDIR to another folder" % (base, free / 1e9))
         return 1
     folder = tempfile.mkdtemp(prefix="mbe-demo-", dir=base)
-    os.environ["MBE_TEST_CACHE"] = os.path.join(folder, "cache")
+    flavour = options.flavour or installed_flavour()
+    if flavour in INSTALLED:        # a fetched one stays where the next run finds it
+        os.environ["MBE_TEST_CACHE"] = os.path.join(folder, "cache")
     try:
         with contextlib.ExitStack() as stack:
-            demo(os.path.abspath(options.mbe), folder, stack, options.scale)
+            demo(os.path.abspath(options.mbe), flavour, folder, stack, options.scale)
         return 0
     except (DemoFailed, ServerFailed, Unavailable, pymysql.err.MySQLError) as e:
         say("\nThe demo failed: %s" % e)

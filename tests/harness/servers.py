@@ -48,6 +48,14 @@ def loopback_port():
         return s.getsockname()[1]
 
 
+def version_text(program):
+    """What a server's program says about itself; nothing if it is not there or does not run."""
+    try:
+        return subprocess.run([program, "--no-defaults", "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
 class Installation:
     """Where the programs of one flavour are, and how they are run. A subclass is a family of servers."""
 
@@ -141,9 +149,10 @@ class MariaDb(Installation):
         """The distribution's own server: 10.11 on Debian 12; any release since 10.8 will do."""
         if not os.path.exists(self._path("server")):
             raise Unavailable("no mariadbd is installed")
-        text = subprocess.run([self._path("server"), "--no-defaults", "--version"], capture_output=True,
-                              text=True, check=True).stdout
-        self.version = tuple(int(n) for n in re.search(r"Ver (\d+)\.(\d+)\.(\d+)", text).groups())
+        found = re.search(r"Ver (\d+)\.(\d+)\.(\d+)", version_text(self._path("server")))
+        if not found:
+            raise Unavailable("the installed mariadbd does not say its version")
+        self.version = tuple(int(n) for n in found.groups())
         if self.version < (10, 8):
             raise Unavailable("the installed MariaDB %d.%d.%d is older than 10.8" % self.version)
         self.share = self._share()
@@ -183,9 +192,25 @@ class MySql(Installation):
 
     def __init__(self, flavour):
         super().__init__(flavour)
-        self._fetched()
+        if flavour == "mysql-installed":
+            self._of_the_machine()
+        else:
+            self._fetched()
         # no files outside our folders and no second port; and a binary log only where one is asked for, as in MariaDB
         self.layout += ["--secure-file-priv=", "--mysqlx=OFF", "--skip-log-bin"]
+
+    def _of_the_machine(self):
+        text = version_text(self._path("server"))
+        found = re.search(r"Ver (\d+)\.(\d+)\.(\d+)", text)
+        if not found or "MariaDB" in text:
+            raise Unavailable("no MySQL is installed")
+        self.version = tuple(int(n) for n in found.groups())
+        if self.version < (8, 0, 30):
+            raise Unavailable("the installed MySQL %d.%d.%d is older than 8.0.30" % self.version)
+        # The packages' AppArmor profile keeps the program of that path to the folders of the machine's own server; one that is
+        # run by the loader, as the fetched ones are, is not meant by it.
+        if os.path.exists("/etc/apparmor.d/usr.sbin.mysqld"):
+            self.prefix = glob.glob("/lib*/ld-linux-*.so.*")[:1]
 
     def make_datadir(self, datadir, shaping):
         self._made(subprocess.run([*self.server(datadir), "--initialize-insecure", "--innodb-buffer-pool-size=64M", *shaping],
@@ -197,13 +222,21 @@ class MySql(Installation):
         return "json_table(concat('[0', repeat(',0', %d), ']'), '$[*]' columns (seq for ordinality)) as numbers" % (count - 1)
 
 
-FLAVOURS = {"mariadb-10.11": MariaDb, "mariadb-11.8": MariaDb, "mysql-9.7": MySql}
+FLAVOURS = {"mariadb-10.11": MariaDb, "mariadb-11.8": MariaDb, "mysql-9.7": MySql, "mysql-installed": MySql}
+INSTALLED = ("mariadb-10.11", "mysql-installed")    # of the machine itself, whatever their release; the others are fetched
 
 
 def installation_of(flavour):
     if flavour not in FLAVOURS:
         raise ValueError("unknown flavour " + flavour)
     return FLAVOURS[flavour](flavour)
+
+
+def installed_flavour():
+    """What this machine has: MySQL if there is one that mbe can back up, else MariaDB (which may be missing, too)."""
+    with contextlib.suppress(Unavailable):
+        return installation_of("mysql-installed").flavour
+    return "mariadb-10.11"
 
 
 @contextlib.contextmanager
