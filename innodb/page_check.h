@@ -21,7 +21,7 @@
  *    twice and has flags of the same layout.
  * MySQL's pages are legacy and COMPRESSED ones; types 14 to 17 do not occur on MariaDB.
  * Facts: MariaDB 10.11.19 and MySQL 9.7.4, by experiment; "innodb" folds and adler32: MySQL 5.6.24.
- * See docs/formats-mariadb.md. */
+ * See docs/formats-mariadb.md, docs/formats-mysql.md. */
 #ifndef MBE_INNODB_PAGE_CHECK_H
 #define MBE_INNODB_PAGE_CHECK_H
 
