@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""`make bench SIZE=2G`: mbe beside cp, zstd and mariadb-backup, in one run on one machine over one dataset.
+"""`make bench SIZE=2G [FLAVOUR=mysql-9.7]`: mbe beside cp, zstd and what the server's family has itself, mariadb-backup or
+MySQL's CLONE LOCAL DATA DIRECTORY, in one run on one machine over one dataset.
 
 Contestants take turns (A B C, A B C, ...), so that a slow minute of the machine hits all; the table shows medians, and every
 absolute number has its ratio beside it, because only the ratio means something on another machine.
 
     seconds   until the output is durable: after the command its filesystem is synced, for every contestant
-    CPU, RSS  of the tool's processes, not of the server
+    CPU, RSS  of the tool's processes, not of the server: CLONE has none
     stall     the longest wait of a client that updates one InnoDB (MyISAM) row over and over meanwhile
     page cache: the data files are read before each run (warm), or with --cold the caches are dropped (root only)
 
@@ -29,13 +30,16 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "bench")]
 import dataset      # noqa: E402
 import measure      # noqa: E402
-from harness.servers import Server, ServerFailed, Unavailable  # noqa: E402
+from harness.servers import FLAVOURS, INSTALLED, Server, ServerFailed, Unavailable, installed_flavour  # noqa: E402
 
-FLAVOUR = "mariadb-10.11"       # the distribution's own, whatever its release
 LEVELS = (1, 3)
 LOAD_THREADS = 4
 LOAD_BASELINE_SECONDS = 10
 PEER = "mariadb-backup"
+CLONE = "CLONE LOCAL"
+CLONE_RESTORE = "cp of the clone"
+FAMILY_NAMES = {"mariadb": "MariaDB", "mysql": "MySQL"}
+LOG_OPTION = {"mariadb": "--innodb-log-file-size=1G", "mysql": "--innodb-redo-log-capacity=1G"}
 
 
 def say(text):
@@ -52,10 +56,13 @@ class Bench:
         self.cold = options.cold
         self.folder = folder
         self.cpus = os.cpu_count() or 1
-        self.has_peer = shutil.which(PEER) is not None
-        self.server = Server(FLAVOUR, os.path.join(folder, "server"), [
-            "--innodb-buffer-pool-size=512M", "--innodb-log-file-size=1G", "--key-buffer-size=64M", "--server-id=1",
-            "--log-bin=binlog", "--max-connections=100"])
+        self.flavour = options.flavour or installed_flavour()
+        self.server = Server(self.flavour, os.path.join(folder, "server"), [
+            "--innodb-buffer-pool-size=512M", "--key-buffer-size=64M", "--server-id=1", "--log-bin=binlog",
+            "--max-connections=100"])
+        self.server.options.append(LOG_OPTION[self.server.family])
+        self.has_clone = self.server.family == "mysql" and self.server.installation.has_plugin("mysql_clone")
+        self.has_peer = self.server.family == "mariadb" and shutil.which(PEER) is not None
         self.log = os.path.join(folder, "tool.log")
         self.results = {"backup": {}, "load": {}, "restore": {}}
 
@@ -76,14 +83,17 @@ class Bench:
 class Contestant:
     """One way to copy the datadir into `target`. hot: it talks to the server and its result can be restored."""
 
-    def __init__(self, name, pipeline, output=None, hot=True):
+    def __init__(self, name, pipeline=None, output=None, hot=True, statement=None):
         self.name = name
         self.pipeline = pipeline    # function(bench, target) -> list of command lines
         self.output = output        # name of the file below target that takes stdout
         self.hot = hot
+        self.statement = statement  # instead of commands: function(target) -> SQL
 
     def run(self, bench, target):
         os.makedirs(target)
+        if self.statement:
+            return measure.run_statement(bench.server, self.statement(target), bench.folder)
         output = os.path.join(target, self.output) if self.output else None
         return measure.run(self.pipeline(bench, target), bench.log, output, sync=bench.folder)
 
@@ -115,6 +125,8 @@ def contestants(bench):
     found += [Contestant("zstd -%d, files only" % n, raw_zstd(n), "all.zst", hot=False) for n in LEVELS]
     found += [Contestant("mbe none", mbe_backup("none"))]
     found += [Contestant("mbe zstd:%d" % n, mbe_backup("zstd:%d" % n)) for n in LEVELS]
+    if bench.has_clone:
+        found += [Contestant(CLONE, statement=lambda t: "clone local data directory = '%s'" % os.path.join(t, "full"))]
     if bench.has_peer:
         found += [Contestant(PEER, lambda b, t: [peer_backup(b, "--target-dir=" + os.path.join(t, "full"))])]
         found += [Contestant("%s | zstd -%d" % (PEER, n), peer_stream(n), "full.zst") for n in LEVELS]
@@ -175,8 +187,8 @@ def start_on(bench, datadir, defaults):
     """Seconds until a server on the datadir answers."""
     folder = bench.path("restored-server")
     os.makedirs(folder)
-    server = Server(FLAVOUR, folder, ["--innodb-buffer-pool-size=512M", "--innodb-log-file-size=1G", "--server-id=2",
-                                      "--log-bin=" + os.path.join(folder, "binlog")],
+    server = Server(bench.flavour, folder, ["--innodb-buffer-pool-size=512M", LOG_OPTION[bench.server.family], "--server-id=2",
+                                            "--log-bin=" + os.path.join(folder, "binlog")],
                     datadir=datadir, defaults=defaults)
     started = time.monotonic()
     try:
@@ -193,6 +205,11 @@ def restore_mbe(bench, source, target):
     used = measure.run([[bench.mbe, "restore", "--repo=" + source, "--backup=latest", "--datadir=" + target,
                          "--memory=1G", "--parallel=%d" % bench.cpus, "--progress=none"]], bench.log, sync=bench.folder)
     return used, os.path.join(target, "mbe-my.cnf")
+
+
+def restore_clone(bench, source, target):
+    used = measure.run([["cp", "-r", os.path.join(source, "full"), target]], bench.log, sync=bench.folder)
+    return used, None
 
 
 def restore_peer_folder(bench, full, target):
@@ -213,6 +230,8 @@ def restore_peer_stream(bench, source, target):
 
 def restore_round(bench, number):
     ways = [("mbe none", "loaded-mbe-none", restore_mbe), ("mbe zstd:1", "loaded-mbe-zstd-1", restore_mbe)]
+    if bench.has_clone:
+        ways += [(CLONE_RESTORE, "loaded-CLONE-LOCAL", restore_clone)]
     if bench.has_peer:
         ways += [("%s: prepare + copy-back" % PEER, "loaded-mariadb-backup", restore_peer_folder),
                  ("%s: unpack zstd -1 in place + prepare" % PEER, "loaded-mariadb-backup-zstd-1", restore_peer_stream)]
@@ -241,6 +260,11 @@ def ratio(value, base):
     return "%.2f" % (value / base) if base else "-"
 
 
+def shown(form, value):
+    """A number, or a dash where there is none."""
+    return "-" if value is None else form % value
+
+
 def print_table(title, header, rows):
     widths = [max(len(str(r[i])) for r in [header, *rows]) for i in range(len(header))]
     lines = [title]
@@ -259,20 +283,22 @@ def tables(bench, data):
         "backup of %d MB, server without other load" % (data // mb),
         ["", "s", "x cp", "MB/s", "CPU s", "RSS MB", "stored MB", "x data", "InnoDB stall ms", "MyISAM stall ms", "lock ms"],
         [[k, "%.2f" % r["seconds"], ratio(r["seconds"], backup["cp"]["seconds"]), "%.0f" % (data / mb / r["seconds"]),
-          "%.1f" % r["cpu"], "%.0f" % (r["rss"] / mb), "%.0f" % (r["stored"] / mb), ratio(r["stored"], data),
+          shown("%.1f", r["cpu"]), shown("%.0f", r["rss"] and r["rss"] / mb), "%.0f" % (r["stored"] / mb),
+          ratio(r["stored"], data),
           "%.0f" % (r["stall_innodb"] * 1e3), "%.0f" % (r["stall_myisam"] * 1e3),
           "-" if r["lock"] is None else "%.0f" % (r["lock"] * 1e3)] for k, r in backup.items()])
-    base = load.get(PEER, {}).get("lost")
+    peer, peer_restore = (CLONE, CLONE_RESTORE) if bench.server.family == "mysql" else (PEER, PEER + ": prepare + copy-back")
+    base = load.get(peer, {}).get("lost")
     text += "\n" + print_table(
         "backup under load",
-        ["", "s", "tps alone", "tps during", "slower by", "transactions lost", "x %s" % PEER, "InnoDB stall ms", "MyISAM stall ms"],
+        ["", "s", "tps alone", "tps during", "slower by", "transactions lost", "x %s" % peer, "InnoDB stall ms", "MyISAM stall ms"],
         [[k, "%.2f" % r["seconds"], "%.0f" % r["tps_alone"], "%.0f" % r["tps_during"],
           "%.0f %%" % (100 * (1 - r["tps_during"] / r["tps_alone"])), "%.0f" % r["lost"], ratio(r["lost"], base),
           "%.0f" % (r["stall_innodb"] * 1e3), "%.0f" % (r["stall_myisam"] * 1e3)] for k, r in load.items()])
-    base = restore.get("%s: prepare + copy-back" % PEER, {}).get("seconds")
+    base = restore.get(peer_restore, {}).get("seconds")
     text += "\n" + print_table(
         "restore of a backup taken under load, until the server accepts connections",
-        ["", "s", "x prepare + copy-back", "of it start s", "CPU s", "RSS MB"],
+        ["", "s", "x " + peer_restore, "of it start s", "CPU s", "RSS MB"],
         [[k, "%.2f" % r["seconds"], ratio(r["seconds"], base), "%.2f" % r["start"], "%.1f" % r["cpu"],
           "%.0f" % (r["rss"] / mb)] for k, r in restore.items()])
     return text + "\n" + targets(backup, load, restore), {"backup": backup, "load": load, "restore": restore}
@@ -289,6 +315,10 @@ def targets(backup, load, restore):
 
     target("mbe none / cp", backup, "seconds", "mbe none", "cp", 1.10)
     target("mbe none / " + PEER, backup, "seconds", "mbe none", PEER, 1.00)
+    for mine in ("mbe none", "mbe zstd:1"):
+        target("%s / %s" % (mine, CLONE), backup, "seconds", mine, CLONE, 1.00)
+        target("under load: %s / %s" % (mine, CLONE), load, "seconds", mine, CLONE, 1.00)
+        target("restore: %s / %s" % (mine, CLONE_RESTORE), restore, "seconds", mine, CLONE_RESTORE, 1.20)
     for n in LEVELS:
         target("mbe zstd:%d / %s | zstd -%d" % (n, PEER, n), backup, "seconds", "mbe zstd:%d" % n,
                "%s | zstd -%d" % (PEER, n), 0.75)
@@ -311,10 +341,13 @@ def machine():
 
 
 def run_all(bench, stack):
-    say("building %d MB of InnoDB and a tenth of it of MyISAM below %s" % (bench.size >> 20, bench.folder))
+    say("building %d MB of InnoDB and %d %% of it of MyISAM below %s" %
+        (bench.size >> 20, dataset.MYISAM_PERCENT[bench.server.family], bench.folder))
     bench.server.init()
     stack.callback(bench.server.kill)
     bench.server.start()
+    if bench.has_clone:
+        bench.server.sql("install plugin clone soname 'mysql_clone.so'")
     dataset.build(bench.server, bench.size, say)
     data = dataset.data_bytes(bench.server.datadir)
 
@@ -337,8 +370,9 @@ def run_all(bench, stack):
 def report(bench, data, version, load, folder):
     text, summary = tables(bench, data)
     about = machine()
-    text = ("%s, %d CPUs, %d GB; MariaDB %s; medians of %d; page cache %s; load: %s\n\n" %
-            (about["cpu"], about["cpus"], about["memory"] >> 30, version, bench.runs, "cold" if bench.cold else "warm", load)) + text
+    text = ("%s, %d CPUs, %d GB; %s %s; medians of %d; page cache %s; load: %s\n\n" %
+            (about["cpu"], about["cpus"], about["memory"] >> 30, FAMILY_NAMES[bench.server.family], version, bench.runs,
+             "cold" if bench.cold else "warm", load)) + text
     print("\n" + text)
     os.makedirs(folder, exist_ok=True)
     name = os.path.join(folder, time.strftime("bench-%Y%m%dT%H%M%S"))
@@ -358,9 +392,12 @@ def size_of(text):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(description="mbe beside cp, zstd and mariadb-backup.")
+    parser = argparse.ArgumentParser(description="mbe beside cp, zstd, and mariadb-backup or CLONE.")
     parser.add_argument("--mbe", default="build/mbe")
-    parser.add_argument("--size", type=size_of, default="2G", help="bytes of InnoDB (default: 2G); MyISAM is a tenth more")
+    parser.add_argument("--flavour", choices=sorted(FLAVOURS),
+                        help="the server: without it, MySQL if it is installed, else the installed MariaDB")
+    parser.add_argument("--size", type=size_of, default="2G",
+                        help="bytes of InnoDB (default: 2G); on MariaDB MyISAM is a tenth more")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", default="build/bench", help="folder for the results")
     parser.add_argument("--cold", action="store_true", help="drop the page cache before each run (root only)")
@@ -383,12 +420,13 @@ def main():
         return 1
     signal.signal(signal.SIGTERM, stop_on_signal)
     folder = tempfile.mkdtemp(prefix="mbe-bench-", dir=base)
-    os.environ["MBE_TEST_CACHE"] = os.path.join(folder, "cache")
+    if (options.flavour or installed_flavour()) in INSTALLED:       # a fetched one stays where the next run finds it
+        os.environ["MBE_TEST_CACHE"] = os.path.join(folder, "cache")
     try:
         with contextlib.ExitStack() as stack:
             bench = Bench(options, folder)
-            if not bench.has_peer:
-                say("no %s here: its rows are left out" % PEER)
+            if not bench.has_peer and not bench.has_clone:
+                say("no %s here: its rows are left out" % (CLONE if bench.server.family == "mysql" else PEER))
             report(bench, *run_all(bench, stack), options.json)
         return 0
     except (measure.CommandFailed, ServerFailed, Unavailable) as e:
