@@ -48,8 +48,8 @@ struct server_info {
     uint32_t page_size;
     uint32_t undo_tablespaces;
     enum keyring_state keyring; /* O */
-    bool encrypt_log;     /* M: innodb_encrypt_log; O: innodb_redo_log_encrypt */
-    bool encrypt_undo;    /* O */
+    bool encrypt_log;           /* M: innodb_encrypt_log; O: innodb_redo_log_encrypt */
+    bool encrypt_undo;          /* O */
     bool log_bin;
     bool wsrep_on; /* a Galera node */
 };
