@@ -17,13 +17,14 @@ static inline __attribute__((unused)) struct err *analyzer_nonnull(struct err *e
 #undef err_make
 #undef err_os
 #undef TRY_AT
-#define err_make(kind, ...) analyzer_nonnull(err_new(ERR_##kind, __FILE__, __LINE__, __VA_ARGS__))
+#define err_make(kind, ...)                                                                        \
+    analyzer_nonnull(err_new(ERR_##kind, __FILE__, __LINE__, __VA_ARGS__))
 #define err_os(...) analyzer_nonnull(err_new_os(errno, __FILE__, __LINE__, __VA_ARGS__))
-#define TRY_AT(expr, ...)                                           \
-    do {                                                            \
-        struct err *try_e_ = (expr);                                \
-        if (try_e_)                                                 \
-            return analyzer_nonnull(err_wrap(try_e_, __VA_ARGS__)); \
+#define TRY_AT(expr, ...)                                                                          \
+    do {                                                                                           \
+        struct err *try_e_ = (expr);                                                               \
+        if (try_e_)                                                                                \
+            return analyzer_nonnull(err_wrap(try_e_, __VA_ARGS__));                                \
     } while (0)
 
 #endif
