@@ -7,6 +7,10 @@
 #   bench   what `make bench` needs: the tools mbe is compared with
 #   lint    what `make lint` needs
 #
+# Where there is no server yet, MariaDB's is installed. A MySQL that is there is as good: nothing of MariaDB's server, with which
+# it cannot be installed together, is asked for then, and what needs it is skipped. (MySQL for the tests is fetched, see
+# tests/fetch-servers.)
+#
 # Silent when everything is there. Uses apt-get as root or through sudo. A machine that already runs a database server is left
 # as it is: no installed package is removed, no installed server package is upgraded (that would restart it), and
 # no freshly installed server is started now or at the next boot.
@@ -16,18 +20,34 @@ BUILD="build-essential pkg-config libzstd-dev libxxhash-dev libssl-dev zlib1g-de
     libbz2-dev libjansson-dev default-libmysqlclient-dev|libmariadb-dev-compat|libmysqlclient-dev"
 # Loaded at run time if there: the licence or the C++ runtime of these keeps them out of the link.
 CODECS="libsnappy1v5|libsnappy1.2 liblzo2-2|liblzo2-2t64"
-PYTHON="python3 python3-pymysql"
+# cryptography: what pymysql logs in with to a MySQL account (caching_sha2_password)
+PYTHON="python3 python3-pymysql python3-cryptography"
 PROVIDERS="mariadb-plugin-provider-lz4 mariadb-plugin-provider-lzo mariadb-plugin-provider-lzma
     mariadb-plugin-provider-bzip2 mariadb-plugin-provider-snappy"
+
+# MySQL's server as Ubuntu calls it, Debian (unstable), and Oracle's own packages.
+MYSQL="mysql-server-core-8.0 mysql-server-core-8.4 mysql-server-core mysql-community-server-core"
+
+mysql_is_installed() {
+    for name in $MYSQL; do
+        is_installed "$name" && return 0
+    done
+    return 1
+}
+
+# The packages of MariaDB that a group needs, none where MySQL is installed.
+mariadb() {
+    mysql_is_installed || echo "$@"
+}
 
 # Names joined by "|" are alternatives; the first one that is installed or offered is taken.
 packages_of() {
     case $1 in
     build) echo "$BUILD" ;;
-    demo) echo "$PYTHON mariadb-server-core mariadb-client-core" ;;
-    test) echo "libcmocka-dev $CODECS $PYTHON clang llvm valgrind zstd mariadb-server mariadb-client
-                mariadb-backup $PROVIDERS" ;;
-    bench) echo "$PYTHON zstd mariadb-server-core mariadb-client-core mariadb-backup sysbench" ;;
+    demo) echo "$PYTHON $(mariadb mariadb-server-core mariadb-client-core)" ;;
+    test) echo "libcmocka-dev $CODECS $PYTHON clang llvm valgrind zstd
+                $(mariadb "mariadb-server mariadb-client mariadb-backup $PROVIDERS")" ;;
+    bench) echo "$PYTHON zstd sysbench $(mariadb mariadb-server-core mariadb-client-core mariadb-backup)" ;;
     lint) echo "libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck python3" ;;
     *)
         echo "usage: packaging/deps.sh build|demo|test|bench|lint ..." >&2
