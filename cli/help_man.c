@@ -72,7 +72,7 @@ static void put_exit_row(FILE *out, int status, const char *meaning)
 void help_print_man(FILE *out)
 {
     fputs(".TH MBE 1 \"\" \"mbe " MBE_VERSION "\"\n"
-          ".SH NAME\nmbe \\- hot physical backups of MariaDB, restored without its tools\n"
+          ".SH NAME\nmbe \\- hot backups of MariaDB and MySQL, and restores without their tools\n"
           ".SH SYNOPSIS\n\\fBmbe\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n.SH COMMANDS\n",
           out);
     for (int v = 0; v < VERB_COUNT; v++)
