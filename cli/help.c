@@ -83,7 +83,8 @@ void help_print(FILE *out, enum verb verb)
         print_verb(out, verb);
         return;
     }
-    fputs("mbe " MBE_VERSION ": hot backups of MariaDB and MySQL, and restores without their tools\n\n"
+    fputs("mbe " MBE_VERSION
+          ": hot backups of MariaDB and MySQL, and restores without their tools\n\n"
           "Usage: mbe COMMAND [OPTIONS]\n\nCommands:\n",
           out);
     for (int v = 0; v < VERB_COUNT; v++)
