@@ -348,7 +348,8 @@ def demo(mbe, flavour, folder, stack, scale):
     with Step(5, "the copy follows the first server from the recorded position"):
         commits = writers.stop()
         events = catch_up(source, copy, manifest["binlog"])
-        Step.note("%d commits in all; the copy applied %d events after the backup without a conflict" % (commits, events))
+        Step.note("%d commits in all; the copy came to the last of them without a conflict (the last %d events were waited for)" %
+                  (commits, events))
     with Step(6, "every table of both servers"):
         count = compare(source, copy)
         errors = [line for line in copy.log().splitlines() if "[ERROR]" in line]
