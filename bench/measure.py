@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 
+import pymysql
+
 PROBE_PAUSE_SECONDS = 0.004
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -92,7 +94,10 @@ def run_statement(server, statement, sync):
     """Runs one statement until it returns and its files are durable. The work is the server's: CPU and memory are not known."""
     with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
         started = time.monotonic()
-        cursor.execute(statement)
+        try:
+            cursor.execute(statement)
+        except pymysql.err.MySQLError as e:
+            raise CommandFailed("%s failed: %s" % (statement, e)) from e
         sync_filesystem(sync)
     return Usage(time.monotonic() - started, None, None)
 
