@@ -1,10 +1,12 @@
 /* engine/backup_mysql.c: what is MySQL's of a backup; see backup_run.h.
  *
- *  Y1 Tablespaces are settled by engine/mysql_settle.h, whose lock, LOCK INSTANCE FOR BACKUP, is held from there to the end:
- *     no DDL runs.
+ *  Y1 Tablespaces are settled by engine/mysql_settle.h. Its lock, LOCK INSTANCE FOR BACKUP, is held when the end is read: no DDL
+ *     runs.
  *  Y2 Commits are stopped (FLUSH TABLES WITH READ LOCK) when there are tables of other engines, or a binary log: between what
  *     a transaction writes to that log and its commit in InnoDB, only this lock stands. Never asked for behind a long
- *     statement, and in short tries: meanwhile writes queue behind it.
+ *     statement, and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
+ *     waits for that one has a part of the global lock, and the server would end it with a deadlock. So the instance lock is let
+ *     go for it and taken again under it, where it is free; what DDL has done in between is settled then.
  *  Y3 The end of the backup is the LSN of performance_schema.log_status, read with coordinates and GTIDs in one statement, after
  *     the last copied byte. It is the end of a mini-transaction. The log files reach it later: see mysql_flush_logs. */
 #include <inttypes.h>
@@ -22,6 +24,8 @@ enum {
     TRY_SECONDS = 2, /* for which writes may queue behind a try */
     GAP_FIRST_MS = 100,
     GAP_MAX_MS = 2000,
+    CONFIRM_TRIES = 5, /* after that, whatever there is to copy is copied with commits stopped */
+    CONFIRM_BYTES = 16 << 20, /* with commits stopped */
 };
 
 static void init(struct backup *b)
@@ -81,7 +85,7 @@ static struct err *stop_commits(struct backup *b)
         mysql_traffic_fini(&traffic);
         TRY(e);
         if (!timed_out) {
-            b->times.flush_wait = clock_seconds() - begun;
+            b->times.flush_wait += clock_seconds() - begun;
             return NULL;
         }
         TRY(backup_poll(b));
@@ -117,26 +121,54 @@ static void take_listing(struct backup *b)
     b->settle.listing = (struct listing){0};
 }
 
+static struct err *unlock_instance(struct backup *b)
+{
+    TRY(mysql_unlock_instance(b->locks));
+    b->times.block_ddl += clock_seconds() - b->settle.lock_granted;
+    return NULL;
+}
+
+static struct err *resume_commits(struct backup *b, double stopped)
+{
+    TRY(mysql_resume_commits(b->locks));
+    b->times.block_commit += clock_seconds() - stopped;
+    return NULL;
+}
+
+/* Y2. The instance lock is held before and after. */
+static struct err *stop_commits_too(struct backup *b, double *stopped)
+{
+    for (unsigned i = 1;; i++) {
+        bool settled;
+        TRY(unlock_instance(b));
+        TRY(stop_commits(b));
+        *stopped = clock_seconds();
+        TRY(mysql_settle_confirm(&b->settle, i < CONFIRM_TRIES ? CONFIRM_BYTES : UINT64_MAX,
+                                 &settled));
+        if (settled)
+            return NULL;
+        TRY(resume_commits(b, *stopped));
+        TRY(mysql_settle_final(&b->settle));
+    }
+}
+
 static struct err *lock_window(struct backup *b)
 {
     struct lock_times *t = &b->times;
+    double stopped = 0;
     TRY(mysql_settle_final(&b->settle));
     take_listing(b);
     const bool stop = b->server.log_bin || has_other_engines(&b->listing);
-    double stopped = 0;
     TRY(copy_changed_others(b, false));
     if (stop) {
-        TRY(stop_commits(b));
-        stopped = clock_seconds();
+        TRY(stop_commits_too(b, &stopped));
+        take_listing(b);
         TRY(copy_changed_others(b, true));
     }
     TRY(read_end(b));
-    if (stop) {
-        TRY(mysql_resume_commits(b->locks));
-        t->block_commit = clock_seconds() - stopped;
-    }
-    TRY(mysql_unlock_instance(b->locks));
-    t->block_ddl = clock_seconds() - b->settle.lock_granted;
+    if (stop)
+        TRY(resume_commits(b, stopped));
+    TRY(unlock_instance(b));
     backup_locks_are_gone(b);
     t->start_wait = b->settle.times.start_wait;
     t->block_ddl_wait = b->settle.times.lock_wait;

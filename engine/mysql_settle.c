@@ -85,10 +85,16 @@ void mysql_settle_init(struct mysql_settle *s, struct space_set *set, struct mys
     set->damage_may_wait = true;
 }
 
-void mysql_settle_fini(struct mysql_settle *s)
+static void forget_created(struct mysql_settle *s)
 {
     for (size_t i = 0; i < s->n_created; i++)
         free(s->created[i].name);
+    s->n_created = 0;
+}
+
+void mysql_settle_fini(struct mysql_settle *s)
+{
+    forget_created(s);
     free(s->created);
     listing_fini(&s->listing);
 }
@@ -303,14 +309,17 @@ static struct err *settle_copy_of(struct mysql_settle *s, const struct mysql_rul
 static struct err *carry_out(struct mysql_settle *s, const struct mysql_verdict *v)
 {
     struct log *log = s->set->env->log;
+    size_t n;
     for (size_t i = 0; i < v->n_drops; i++)
         space_set_drop_at(s->set, v->drops[i]);
-    TRY(copy_suspects(s, v, &s->times.final_copies));
-    s->times.final_bytes = v->copy_bytes;
+    TRY(copy_suspects(s, v, &n));
+    s->times.final_copies += n;
+    s->times.final_bytes += v->copy_bytes;
     for (size_t i = 0; i < v->n; i++) {
         const struct mysql_ruling *r = &v->rulings[i];
         if (r->fate == MYSQL_LEAVE_OUT)
-            log_warning(log, "copy", "%s: not in the backup: %s", r->file->listed->path, r->why);
+            log_write(log, s->times.finals == 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "copy",
+                      "%s: not in the backup: %s", r->file->listed->path, r->why);
         else if (r->fate == MYSQL_BUILD)
             TRY(add_created(s, r));
         else if (r->fate != MYSQL_PASS_OVER)
@@ -319,7 +328,9 @@ static struct err *carry_out(struct mysql_settle *s, const struct mysql_verdict 
     return NULL;
 }
 
-static struct err *judge_and_carry_out(struct mysql_settle *s, struct mysql_dict *dict)
+/* *settled false: more than `most` bytes would have to be copied, and nothing was. */
+static struct err *judge_and_carry_out(struct mysql_settle *s, struct mysql_dict *dict,
+                                       uint64_t most, bool *settled)
 {
     const struct datadir *datadir = s->set->env->datadir;
     struct mysql_survey survey;
@@ -334,7 +345,8 @@ static struct err *judge_and_carry_out(struct mysql_settle *s, struct mysql_dict
     struct err *e = judge(&v, s, &survey, dict);
     log_debug(s->set->env->log, "copy", "%zu of %zu tablespace files opened under the lock",
               survey.n_opened, survey.n);
-    if (!e)
+    *settled = !e && v.copy_bytes <= most;
+    if (*settled)
         e = carry_out(s, &v);
     mysql_verdict_fini(&v);
     mysql_survey_fini(&survey);
@@ -342,7 +354,8 @@ static struct err *judge_and_carry_out(struct mysql_settle *s, struct mysql_dict
 }
 
 /* M6 */
-static struct err *under_lock(struct mysql_settle *s, struct mysql_dict *dict)
+static struct err *under_lock(struct mysql_settle *s, struct mysql_dict *dict, uint64_t most,
+                              bool *settled)
 {
     lsn_t lsn;
     TRY(s->calls.end_lsn(s->calls.ctx, &lsn));
@@ -352,15 +365,29 @@ static struct err *under_lock(struct mysql_settle *s, struct mysql_dict *dict)
     TRY(s->calls.datafiles(s->calls.ctx, &dict->datafiles));
     note_barrier(s, &dict->spaces, lsn);
     s->set->damage_may_wait = false;
-    return judge_and_carry_out(s, dict);
+    return judge_and_carry_out(s, dict, most, settled);
+}
+
+static struct err *lock_and_settle(struct mysql_settle *s, uint64_t most, bool *settled)
+{
+    struct mysql_dict dict = {.n = 0};
+    TRY(lock(s, &s->times.lock_wait, &s->times.attempts));
+    s->times.finals++;
+    forget_created(s);
+    struct err *e = under_lock(s, &dict, most, settled);
+    s->times.settle += clock_seconds() - s->lock_granted;
+    mysql_dict_fini(&dict);
+    return e;
 }
 
 struct err *mysql_settle_final(struct mysql_settle *s)
 {
-    struct mysql_dict dict = {.n = 0};
-    TRY(lock(s, &s->times.lock_wait, &s->times.attempts));
-    struct err *e = under_lock(s, &dict);
-    s->times.settle = clock_seconds() - s->lock_granted;
-    mysql_dict_fini(&dict);
-    return e;
+    bool settled;
+    return lock_and_settle(s, UINT64_MAX, &settled);
+}
+
+struct err *mysql_settle_confirm(struct mysql_settle *s, uint64_t most, bool *settled)
+{
+    TRY(lock_and_settle(s, most, settled));
+    return *settled ? NULL : s->calls.unlock(s->calls.ctx);
 }

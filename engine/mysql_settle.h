@@ -57,8 +57,9 @@ struct mysql_calls mysql_settle_calls(struct mysql_connections *c);
 
 struct mysql_settle_times {
     double start_wait, round_wait, lock_wait; /* until the lock was granted, all tries */
-    double settle;     /* in mysql_settle_final, from granted to everything copied */
-    unsigned attempts; /* tries of the final lock */
+    double settle;     /* final and confirm together, from granted to everything copied */
+    unsigned attempts; /* tries of the last lock */
+    unsigned finals;   /* calls of final and confirm */
     unsigned rounds;
     size_t final_copies; /* files copied under the lock */
     uint64_t final_bytes;
@@ -95,5 +96,8 @@ struct err *mysql_settle_rounds(struct mysql_settle *s, unsigned max) MUST_CHECK
 /* M6 to M8; the lock is held afterwards. CORRUPT for a page or a tablespace that is damaged or missing (as space_copy.h,
  * mysql_judge.h), REFUSED where the dictionary does not tell which of two files is a space. */
 struct err *mysql_settle_final(struct mysql_settle *s) MUST_CHECK;
+/* The same once more, after the lock was let go for a moment, when there is little to do: if more than `most` bytes would have to
+ * be copied, *settled is false, nothing was copied and the lock is not held. */
+struct err *mysql_settle_confirm(struct mysql_settle *s, uint64_t most, bool *settled) MUST_CHECK;
 
 #endif

@@ -397,6 +397,29 @@ static void a_shared_index_build_the_lock_waited_for_is_in_the_backup(void **sta
     archive_reader_free(r);
 }
 
+/* What DDL does while the lock is let go is settled when it is taken again; much of it is left to another time. */
+static void confirming_copies_little_and_refuses_to_copy_much(void **state)
+{
+    struct fixture *f = *state;
+    bool settled = true;
+    start_and_copy(f);
+    ok(mysql_settle_final(&f->settle));
+    ok(f->settle.calls.unlock(f));
+    f->locked = false;
+    f->at_lock = build_shared;
+    ok(mysql_settle_confirm(&f->settle, PAGES * PAGE - 1, &settled));
+    assert_false(settled);
+    assert_false(f->locked);
+    assert_int_equal(f->settle.times.final_copies, 0);
+    ok(mysql_settle_confirm(&f->settle, PAGES * PAGE, &settled));
+    assert_true(settled);
+    assert_true(f->locked);
+    assert_int_equal(f->settle.times.final_copies, 1);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_has(r, "d/t.ibd", 5, 2);
+    archive_reader_free(r);
+}
+
 static void m5_a_round_leaves_nothing_to_be_copied_under_the_lock(void **state)
 {
     struct fixture *f = *state;
@@ -611,6 +634,7 @@ int main(void)
         TEST(m4_a_copy_is_noted_with_the_tail_and_the_barrier_before_it),
         TEST(m4_the_tail_is_asked_before_the_file_is_opened),
         TEST(a_shared_index_build_the_lock_waited_for_is_in_the_backup),
+        TEST(confirming_copies_little_and_refuses_to_copy_much),
         TEST(m5_a_round_leaves_nothing_to_be_copied_under_the_lock),
         TEST(m7_names_are_those_of_the_last_listing),
         TEST(m8_a_dropped_table_is_not_in_the_backup_and_its_successor_is),
