@@ -12,10 +12,24 @@ from harness.mbe import OPERATION_FAILED, REFUSED, USAGE
 from harness.scenario import run
 
 ACCOUNTS = {
-    # name: privileges, expected reason
-    "nothing": ("usage", "RELOAD"),
-    "noreload": ("binlog monitor", "RELOAD"),
-    "nomonitor": ("reload", "BINLOG MONITOR"),
+    # name: grants, expected reason
+    "mariadb": {
+        "nothing": ((), "RELOAD"),
+        "noreload": (("binlog monitor on *.*",), "RELOAD"),
+        "nomonitor": (("reload on *.*",), "BINLOG MONITOR"),
+    },
+    "mysql": {
+        "nothing": ((), "BACKUP_ADMIN, PROCESS, FLUSH_TABLES"),
+        "noadmin": (("process, reload on *.*", "select on performance_schema.log_status"), "BACKUP_ADMIN"),
+        "noprocess": (("backup_admin, flush_tables on *.*", "select on performance_schema.log_status"), "PROCESS"),
+        "noflush": (("backup_admin, process on *.*", "select on performance_schema.log_status"), "FLUSH_TABLES"),
+        "nostatus": (("backup_admin, process, reload on *.*",), "SELECT [oO][nN] performance_schema.log_status"),
+    },
+}
+# What makes a server say that it is another one: only one family lets itself be told its version.
+OTHER_VERSIONS = {
+    "10.6.22-MariaDB": r"MariaDB 10\.6\.22; supported is MariaDB 10\.8 and newer, MySQL 8\.0\.30 and newer",
+    "5.7.44-log": r"MySQL 5\.7\.44 \(.*\); supported is MariaDB 10\.8 and newer, MySQL 8\.0\.30 and newer",
 }
 
 
@@ -54,18 +68,29 @@ def server_cases(s, source, mbe):
     backup_case(s, mbe, "no option file", [*base, "--defaults-file=" + s.path("absent.cnf")], USAGE, r"absent\.cnf")
     backup_case(s, mbe, "no password file", [*base, "--defaults-file=" + ours, "--password-file=" + s.path("absent")],
                 USAGE, "absent")
-    for name, (privileges, word) in ACCOUNTS.items():
-        source.sql("create user %s@localhost identified by 'p'" % name, "grant %s on *.* to %s@localhost" % (privileges, name))
+    for name, (grants, word) in ACCOUNTS[source.family].items():
+        proof.create_account(source, name, "p", grants)
         limited = s.mbe(source, user=name, password="p")
-        backup_case(s, mbe, "account " + name, [*base, "--defaults-file=" + limited.option_file()], REFUSED, word,
-                    r"(?s)hint: .*GRANT .*%s.* ON \*\.\* TO .*%s" % (word, name))
+        done = backup_case(s, mbe, "account " + name, [*base, "--defaults-file=" + limited.option_file()], REFUSED, word,
+                           "(?s)hint: .*GRANT .*%s.* TO .*%s" % (word, name))
+        # what the hint says, word for word, is all it takes
+        source.sql(*re.findall("GRANT [^;]+;", done.err.partition("hint: ")[2]))
+        limited.backup()
 
 
 def least_privileges(s, source):
-    """The account of the GRANT that mbe names is enough; nothing else is needed."""
-    source.sql("create user enough@localhost identified by 'p@ss #word'", "grant reload, binlog monitor on *.* to enough@localhost")
+    """The account of the GRANT that mbe names is enough; nothing else is needed. Nothing of a backup is in the binary log."""
+    proof.create_account(source, "enough", "p@ss #word")
     mbe = s.mbe(source, repo="least", user="enough", password="'p@ss #word'")
-    mbe.backup()
+    before = position(source)
+    backup = mbe.backup()
+    s.check_equal(position(source), before, "binary log and GTIDs behind a backup of an idle server")
+    s.check(backup.manifest["binlog"]["position"] == before[0][1], "recorded position: %r", backup.manifest["binlog"])
+
+
+def position(source):
+    gtids = {"mysql": "select @@global.gtid_executed", "mariadb": "select @@global.gtid_binlog_pos"}[source.family]
+    return source.sql("show binary logs")[-1], source.value(gtids)
 
 
 def datadir_cases(s, source, mbe):
@@ -129,6 +154,23 @@ def usage_cases(s, mbe):
         s.check(done.out.strip() and not done.err, "%s: %s", args, done)
 
 
+def mariadb_cases(s, source, mbe):
+    base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
+    backup_case(s, mbe, "redo consumer", [*base, "--redo-consumer"], REFUSED, "--redo-consumer: MariaDB cannot")
+    for version, text in OTHER_VERSIONS.items():
+        source.stop()
+        source.start("--version=" + version)
+        backup_case(s, mbe, "version " + version, base, REFUSED, text)
+
+
+def mysql_cases(s, source, mbe):
+    base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
+    source.sql("alter instance disable innodb redo_log")
+    backup_case(s, mbe, "redo log disabled", base, REFUSED, "redo log is disabled", "hint: .*ALTER INSTANCE ENABLE INNODB REDO_LOG")
+    source.sql("alter instance enable innodb redo_log")
+    mbe.backup()
+
+
 def target_cases(s, mbe):
     full = s.path("full")
     os.mkdir(full)
@@ -143,8 +185,8 @@ def target_cases(s, mbe):
     mbe.restore(s.path("blank"))
 
 
-def main(s):
-    source = proof.start_source(s)
+def body(s, flavour):
+    source = proof.start_source(s, flavour=flavour)
     source.sql("create database b", "create table b.t (a int) engine=innodb", "create table b.m (a int) engine=myisam")
     mbe = s.mbe(source)
     mbe.backup()
@@ -155,6 +197,8 @@ def main(s):
     usage_cases(s, mbe)
     target_cases(s, mbe)
     s.check_equal(proof.locked_out(source), None, "locks")
+    {"mysql": mysql_cases, "mariadb": mariadb_cases}[source.family](s, source, mbe)
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))
