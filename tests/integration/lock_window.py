@@ -121,16 +121,16 @@ class Probe:
 
 def long_select(s, source, mbe):
     """Stopping commits would wait for a long SELECT, and every write behind it. It is not asked for; the backup gives up by name."""
-    reader = quietly(source, "select a, sleep(60) from probe limit 1")
+    reader = quietly(source, "select id, sleep(60) from inno limit 1")
     s.wait_until(lambda: source.sql("select 1 from information_schema.processlist where state='User sleep'"), 10, "the reader")
     with Probe(source) as probe:
         done = mbe.backup_fails(1, "--lock-wait=15")
-    s.check("FLUSH TABLES WITH READ LOCK was not granted within 15 s" in done.err and "select a, sleep(60)" in done.err,
+    s.check("FLUSH TABLES WITH READ LOCK was not granted within 15 s" in done.err and "select id, sleep(60)" in done.err,
             "reason: %s", done)
     # a try lasts two seconds; the machine itself may make a commit wait
     s.check(probe.count and probe.longest < 10, "a commit waited %.1f s", probe.longest)
     s.check_equal(proof.locked_out(source), None, "locks left by the failed backup")
-    (victim,) = [r[0] for r in source.sql("select id from information_schema.processlist where info like 'select a, sleep%'")]
+    (victim,) = [r[0] for r in source.sql("select id from information_schema.processlist where info like 'select id, sleep%'")]
     running = mbe.start_backup("--lock-wait=100")
     s.wait_until(lambda: source.sql("select 1 from performance_schema.metadata_locks where object_type='BACKUP LOCK' and"
                                     " lock_type='SHARED' and lock_status='GRANTED'") and lock_is_kept(s, source)
