@@ -52,7 +52,7 @@ def judge_restore(s, title, mbe, target, word, **kwargs):
 def body(s, flavour):
     source = proof.start_source(s, flavour=flavour)
     source.sql("create database f", "create table f.t (id int primary key, b longblob) engine=innodb", "use f",
-               "insert into t select seq, repeat(md5(seq), 2000) from " + source.numbers(500))
+               "insert into t select seq, repeat(sha2(seq, 256), 1000) from " + source.numbers(500))
 
     mbe = s.mbe(source, repo="limited")
     judge_backup(s, "file size limit on the repository", mbe, r"[Ff]ile too large|EFBIG", wrapper=limited(10))
