@@ -30,6 +30,8 @@ static struct err *take(char **id, const struct session *s, char *password)
         .lock_wait_seconds = (unsigned)o->lock_wait,
         .redo_consumer = o->redo_consumer,
         .allow_corrupt = o->allow_corrupt,
+        .keyring_file = o->keyring_file,
+        .keyring_pass_file = o->keyring_pass_file,
         .log = s->log,
         .progress = s->progress,
     };

@@ -16,6 +16,8 @@ struct err *command_restore(const struct session *s)
         .datadir = o->datadir,
         .user = o->user,
         .group = o->group,
+        .keyring_file = o->keyring_file,
+        .keyring_pass_file = o->keyring_pass_file,
         .memory = o->memory,
         .parallel = (int)o->parallel,
         .external_dir = o->external_dir,

@@ -64,6 +64,7 @@ struct options {
     bool full, no_defaults, redo_consumer, allow_corrupt, syslog, quiet, json, man, completion,
         debug, help, version;
     const char *repo, *backup, *datadir, *defaults_file, *defaults_extra_file;
+    const char *keyring_file, *keyring_pass_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     struct option_password password;
     struct option_compress compress;

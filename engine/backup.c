@@ -17,13 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/signals.h"
 #include "engine/backup_run.h"
 #include "engine/manifest.h"
+#include "innodb/redo_family.h"
 #include "innodb/space_map.h"
+#include "verify/key_file.h"
 
 enum {
     PASSES_MAX = 5,          /* over the other engines' files, without a lock */
@@ -63,6 +66,7 @@ static void backup_fini(struct backup *b)
         b->family->fini(b);
     listing_fini(&b->listing);
     coordinates_fini(&b->coordinates);
+    keyring_free(b->keys);
     datadir_fini(&b->datadir);
     server_info_fini(&b->server);
     free(b->ghosts.ids);
@@ -77,6 +81,19 @@ struct err *backup_list_again(struct backup *b)
 
 /* --- phase 1: everything is there and allowed; the redo tail runs --- */
 
+/* The key file that was named; else the one that the server names, if it is there for us. */
+static struct err *load_keys(struct backup *b)
+{
+    const struct backup_options *o = b->options;
+    const struct redo_family *family = redo_family_find(server_flavour_text(b->server.flavour));
+    const char *path = o->keyring_file;
+    if (!path && b->server.keyring_data_file && !access(b->server.keyring_data_file, R_OK))
+        path = b->server.keyring_data_file;
+    TRY(key_file_read(&b->keys, family, path, o->keyring_pass_file));
+    b->env.keys = b->keys;
+    return NULL;
+}
+
 static struct err *check(struct backup *b)
 {
     const struct backup_options *o = b->options;
@@ -87,6 +104,7 @@ static struct err *check(struct backup *b)
     if (o->redo_consumer && !b->family->keeps_log)
         return err_make(REFUSED, "--redo-consumer: %s cannot be told to keep its redo log",
                         server_flavour_name(b->server.flavour));
+    TRY(load_keys(b));
     if (b->family->sql_start)
         TRY(conn_exec(b->queries, "%s", b->family->sql_start));
     TRY(conn_open(&b->locks, &o->conn));

@@ -17,9 +17,10 @@ struct backup_options {
     int parallel; /* page readers, >= 1 */
     enum archive_codec codec;
     int level;
-    unsigned lock_wait_seconds; /* how long a stage may be tried for in all */
-    bool redo_consumer;         /* MySQL: have the server keep its log for us */
-    bool allow_corrupt;         /* list corrupt pages, go on, mark the backup as damaged */
+    unsigned lock_wait_seconds;                   /* how long a stage may be tried for in all */
+    bool redo_consumer;                           /* MySQL: have the server keep its log for us */
+    const char *keyring_file, *keyring_pass_file; /* or NULL: see verify/key_file.h */
+    bool allow_corrupt; /* list corrupt pages, go on, mark the backup as damaged */
     struct log *log;
     struct progress *progress;
 };

@@ -29,6 +29,7 @@ struct backup {
     struct archive_writer *writer;
     char *spool_path;
     struct tailer *tail;
+    struct keyring *keys;
     struct copy_env env;
     struct space_set spaces;
     struct plain_set plain;

@@ -21,7 +21,8 @@ struct copy_env {
     struct progress *progress;
     int parallel;
     bool allow_corrupt;
-    uint64_t n_files; /* copied outside the sets: Aria's control file and logs */
+    const struct keyring *keys; /* of encrypted tablespaces; NULL: none */
+    uint64_t n_files;           /* copied outside the sets: Aria's control file and logs */
     _Atomic uint64_t bytes_read;
     _Atomic uint64_t pages_reread;
     pthread_mutex_t lock; /* guards the list of corrupt pages */

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/workers.h"
-#include "innodb/page_check.h"
+#include "innodb/page_crypt.h"
 
 enum {
     RANGE_BYTES = 64 << 20, /* work item of a thread */
@@ -23,8 +23,6 @@ enum {
     FIL_LSN = 16,
     FIL_TYPE = 24,
     FIL_SPACE_ID = 34,
-    MYSQL_ENCRYPTED = 15, /* page types; 16: compressed as well */
-    MYSQL_ENCRYPTED_LAST = 17,
 };
 
 struct doublewrite {
@@ -45,7 +43,9 @@ struct job {
     struct space_format format;
     struct doublewrite dblwr;
     bool is_mysql;
-    bool crypt_data; /* MariaDB: page 0 names an encryption scheme: pages may be encrypted */
+    struct space_key key; /* once keyed is set */
+    _Atomic bool keyed;
+    bool told_of_key;
     space_id_t id;
     lsn_t lsn_at_start; /* noted before the file was opened */
     lsn_t page_lsn;
@@ -90,20 +90,21 @@ static bool in_doublewrite(const struct job *j, page_no_t no)
     return false;
 }
 
-/* Whether page 0 names an encryption scheme, behind the extent descriptors: 6 bytes magic, 1 byte scheme (0: none). */
-static bool has_crypt_data(const struct space_format *f, const uint8_t *page, size_t len)
+/* The key of an encrypted tablespace, if we have any keys. */
+static struct err *find_key(struct job *j, const struct copy_env *env, const uint8_t *page_0)
 {
-    static const uint8_t magic[] = {'s', 0x0e, 0x0c, 'R', 'E', 't'};
-    enum { DESCRIPTORS = 38 + 150 };
-    const uint32_t extent = space_extent_pages(f->page_size);
-    const size_t at = DESCRIPTORS + (size_t)(24 + (extent * 2 + 7) / 8) * (f->physical / extent);
-    return at + sizeof magic < len && !memcmp(page + at, magic, sizeof magic) &&
-           page[at + sizeof magic] != 0;
+    if (!env->keys || atomic_load(&j->keyed))
+        return NULL;
+    TRY_AT(space_key_find(&j->key, &j->format, page_0, env->keys), "%s", j->listed->path);
+    atomic_store(&j->keyed, j->key.kind != SPACE_KEY_NONE);
+    return NULL;
 }
 
 /* Waits for a whole page 0. *found false: all zero or shorter than a page: left to the redo. */
-static struct err *read_page_0(struct job *j, const char *path, uint32_t page_size, bool *found)
+static struct err *read_page_0(struct job *j, const struct copy_env *env, const char *path,
+                               bool *found)
 {
+    const uint32_t page_size = env->datadir->page_size;
     AUTO_FREE uint8_t *p = mem_alloc_aligned(page_size);
     char why[160] = "shorter than a page";
     for (int attempt = 0; attempt < PAGE_0_TRIES; attempt++) {
@@ -117,10 +118,8 @@ static struct err *read_page_0(struct job *j, const char *path, uint32_t page_si
         if (!e && got >= j->format.physical) {
             j->id = be32(p + FIL_SPACE_ID);
             j->page_lsn = be64(p + FIL_LSN);
-            if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK) {
-                j->crypt_data = has_crypt_data(&j->format, p, got);
-                return NULL;
-            }
+            if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK)
+                return find_key(j, env, p);
         } else if (e) {
             snprintf(why, sizeof why, "%s", e->message);
             err_free(e);
@@ -138,17 +137,18 @@ static struct err *read_page_0(struct job *j, const char *path, uint32_t page_si
 
 static struct err *read_system_format(struct job *j, const struct copy_env *env)
 {
-    struct job first = {.fd = -1};
+    struct job first = {.fd = -1, .listed = j->listed};
     const char *path = env->datadir->system_paths[0];
     bool found;
     TRY(file_open(&first.fd, path, O_RDONLY, 0));
-    struct err *e = read_page_0(&first, path, env->datadir->page_size, &found);
+    struct err *e = read_page_0(&first, env, path, &found);
     close(first.fd);
     TRY(e);
     if (!found)
         return err_make(CORRUPT, "%s: page 0 is all zero", path);
     j->format = first.format;
-    j->crypt_data = first.crypt_data;
+    j->key = first.key;
+    atomic_store(&j->keyed, atomic_load(&first.keyed));
     j->id = 0;
     return NULL;
 }
@@ -223,7 +223,7 @@ static struct err *job_open(struct space_set *s, struct job *j)
     if (j->listed->system)
         TRY(read_system_format(j, s->env));
     else
-        e = read_page_0(j, path, s->env->datadir->page_size, &found);
+        e = read_page_0(j, s->env, path, &found);
     if (e && e->kind == ERR_CORRUPT) {
         char *text = mem_strdup(e->message);
         err_free(e);
@@ -288,9 +288,16 @@ static struct err *give_up(struct copy_env *env, struct job *j, const uint8_t *p
     return NULL;
 }
 
+static enum page_state judge_page(struct job *j, page_no_t no, const uint8_t *page,
+                                  uint8_t *scratch, char *why)
+{
+    const struct space_key *key = atomic_load(&j->keyed) ? &j->key : NULL;
+    return page_crypt_check(key, &j->format, j->id, no, page, scratch, why);
+}
+
 /* The page at `offset` failed its check: it may be half written just now. *gone: the file was cut off before it. */
 static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *page, page_no_t no,
-                               uint64_t offset, char *why, bool *gone)
+                               uint64_t offset, uint8_t *scratch, char *why, bool *gone)
 {
     const char *path = j->listed->path;
     if (atomic_load(&j->is_suspect) && (j->damage_may_wait || is_of_other_space(j, page, no)))
@@ -305,7 +312,7 @@ static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *pag
             *gone = true;
             return NULL;
         }
-        if (page_check(&j->format, j->id, no, page, why) != PAGE_CORRUPT)
+        if (judge_page(j, no, page, scratch, why) != PAGE_CORRUPT)
             return NULL;
     }
     struct stat st;
@@ -314,42 +321,55 @@ static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *pag
     return give_up(env, j, page, no, offset, why);
 }
 
-static bool is_encrypted(const struct job *j, const uint8_t *page, page_no_t no)
+/* An encrypted page was met, and no key is known: the tablespace became encrypted since it was opened, or there are no keys.
+ * MariaDB's pages have a checksum over what is stored; MySQL's have none. */
+static struct err *meet_encrypted(struct copy_env *env, struct job *j, page_no_t no)
 {
-    const uint16_t type = be16(page + FIL_TYPE);
+    struct err *e = NULL;
+    bool found;
+    pthread_mutex_lock(&j->lock);
+    if (env->keys && !atomic_load(&j->keyed) && !j->listed->system)
+        e = read_page_0(j, env, j->listed->path, &found);
+    const bool keyed = atomic_load(&j->keyed), told = j->told_of_key;
+    j->told_of_key = true;
+    pthread_mutex_unlock(&j->lock);
+    TRY(e);
+    if (keyed)
+        return NULL;
     if (j->is_mysql)
-        return type >= MYSQL_ENCRYPTED && type <= MYSQL_ENCRYPTED_LAST;
-    return j->crypt_data && page_is_encrypted(&j->format, page, no);
-}
-
-static struct err *refuse_encrypted(const struct job *j, page_no_t no)
-{
-    return err_hint(err_make(REFUSED,
-                             "%s: page %" PRIu32 " is encrypted, which mbe cannot recover yet",
-                             j->listed->path, no),
-                    "Only instances without encrypted tablespaces can be backed up so far.");
+        return err_hint(
+            err_make(REFUSED,
+                     "%s: page %" PRIu32
+                     " is encrypted: without its key it cannot be told whether it is whole",
+                     j->listed->path, no),
+            "Name the server's key file (--keyring-file).");
+    if (!told)
+        log_info(env->log, "copy", "%s is encrypted: a restore needs the server's key file",
+                 j->listed->name);
+    return NULL;
 }
 
 /* Checks the pages of buf (file offset `at`), settles torn ones. *n: bytes of whole pages to keep. */
 static struct err *check_pages(struct copy_env *env, struct job *j, uint8_t *buf, size_t *n,
-                               uint64_t at)
+                               uint64_t at, uint8_t *scratch)
 {
     const uint32_t size = j->format.physical;
     char why[160];
     *n -= *n % size;
     for (size_t i = 0; i < *n; i += size) {
         const page_no_t no = j->listed->first_page + (page_no_t)((at + i) / size);
-        if (page_check(&j->format, j->id, no, buf + i, why) == PAGE_CORRUPT &&
-            !in_doublewrite(j, no)) {
+        if (in_doublewrite(j, no))
+            continue;
+        if (!atomic_load(&j->keyed) && page_is_encrypted(&j->format, buf + i, no))
+            TRY(meet_encrypted(env, j, no));
+        if (judge_page(j, no, buf + i, scratch, why) == PAGE_CORRUPT) {
             bool gone = false;
-            TRY(settle_page(env, j, buf + i, no, at + i, why, &gone));
+            TRY(settle_page(env, j, buf + i, no, at + i, scratch, why, &gone));
             if (gone) {
                 *n = i;
                 return NULL;
             }
         }
-        if (is_encrypted(j, buf + i, no) && !in_doublewrite(j, no))
-            return refuse_encrypted(j, no);
     }
     return NULL;
 }
@@ -384,6 +404,7 @@ static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from
                               uint64_t *end)
 {
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
+    AUTO_FREE uint8_t *scratch = mem_alloc_aligned(j->format.physical);
     note_redo(env);
     for (uint64_t at = from; at < to && !is_to_be_copied_again(j);) {
         TRY(signals_check());
@@ -392,7 +413,7 @@ static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from
         const size_t want = to - at < ARCHIVE_PIECE_MAX ? (size_t)(to - at) : ARCHIVE_PIECE_MAX;
         size_t n;
         TRY(file_pread(j->fd, buf, want, at, &n, j->listed->path));
-        TRY(check_pages(env, j, buf, &n, at));
+        TRY(check_pages(env, j, buf, &n, at, scratch));
         if (n)
             TRY(archive_write(env->writer, j->claim.entry, at, buf, n));
         atomic_fetch_add(&env->bytes_read, n);
@@ -459,6 +480,7 @@ static void job_fini(struct job *j)
 {
     if (j->fd >= 0)
         close(j->fd);
+    space_key_wipe(&j->key);
     free(j->suspect);
     pthread_mutex_destroy(&j->lock);
 }

@@ -10,6 +10,7 @@
 #include "innodb/page_check.h"
 #include "innodb/page_compress.h"
 #include "innodb/redo_apply.h"
+#include "innodb/keyring.h"
 #include "innodb/redo_family.h"
 
 enum { WINDOW_BYTES = 8 << 20 };
@@ -125,8 +126,6 @@ static struct err *load(struct redo_image *im, const uint8_t *slot)
         memset(s->image, 0, s->page.size);
         return NULL;
     }
-    if (page_is_encrypted(f, slot, im->no))
-        return err_make(REFUSED, "the page is encrypted, and mbe cannot apply redo to it yet");
     if (page_is_compressed(f, slot))
         return page_decompress(f, slot, s->image);
     memcpy(s->image, slot, s->page.size);
@@ -172,6 +171,7 @@ const struct redo_family redo_family_mariadb = {
     .first_log = "ib_logfile0",
     .make_first_log = make_first_log,
     .server_program = "mariadbd",
+    .parse_keys = keyring_parse_mariadb,
     .state_new = state_new,
     .state_free = state_free,
     .load = load,

@@ -12,6 +12,7 @@
 #include "innodb/page_check.h"
 #include "innodb/page_compress.h"
 #include "innodb/redo_counters.h"
+#include "innodb/keyring.h"
 #include "innodb/redo_family.h"
 #include "innodb/redo_mysql.h"
 
@@ -178,8 +179,6 @@ static struct err *load(struct redo_image *im, const uint8_t *slot)
         memset(image, 0, f->physical);
         return NULL;
     }
-    if (page_is_encrypted(f, slot, im->no))
-        return err_make(REFUSED, "the page is encrypted, and mbe cannot apply redo to it yet");
     if (page_is_compressed(f, slot))
         return page_decompress(f, slot, image);
     memcpy(image, slot, f->physical);
@@ -217,6 +216,15 @@ static struct err *make_first_log(uint8_t **out, size_t *len, lsn_t *start, lsn_
     return NULL;
 }
 
+static struct err *parse_keys(struct keyring **out, const void *file, size_t len, const void *pass,
+                              size_t pass_len)
+{
+    (void)pass_len;
+    if (pass)
+        return err_make(USAGE, "MySQL's keyring file has no pass phrase");
+    return keyring_parse_mysql(out, file, len);
+}
+
 const struct redo_family redo_family_mysql = {
     .flavour = "mysql",
     .lsn_min = LSN_MIN,
@@ -227,6 +235,7 @@ const struct redo_family redo_family_mysql = {
     .make_first_log = make_first_log,
     .flush_lsn = true,
     .server_program = "mysqld",
+    .parse_keys = parse_keys,
     .state_new = state_new,
     .state_free = state_free,
     .load = load,

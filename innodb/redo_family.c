@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "innodb/fil_page.h"
+#include "innodb/page_check.h"
 
 static const struct redo_family *const families[] = {&redo_family_mariadb, &redo_family_mysql};
 
@@ -23,6 +24,7 @@ struct redo_image *redo_image_new(const struct redo_family *family, uint32_t pag
     struct redo_image *im = mem_zalloc(sizeof *im);
     im->family = family;
     im->state = family->state_new(page_size);
+    im->clear = mem_alloc_aligned(page_size);
     return im;
 }
 
@@ -31,21 +33,41 @@ void redo_image_free(struct redo_image *im)
     if (!im)
         return;
     im->family->state_free(im->state);
+    free(im->clear);
     free(im);
 }
 
-struct err *redo_image_load(struct redo_image *im, const struct space_format *format, page_no_t no,
-                            const uint8_t *slot)
+/* Whether the server would encrypt this page when it writes it. */
+static bool is_to_be_encrypted(const struct redo_image *im, const uint8_t *clear)
+{
+    const uint16_t type = be16(clear + FIL_TYPE);
+    if (!im->key || im->no == 0)
+        return false;
+    if (im->key->kind == SPACE_KEY_MYSQL)
+        return true;
+    return type != FIL_TYPE_FSP_HDR && type != FIL_TYPE_XDES &&
+           (im->format->full_crc32 || type != FIL_TYPE_RTREE);
+}
+
+struct err *redo_image_load(struct redo_image *im, const struct space_format *format,
+                            const struct space_key *key, page_no_t no, const uint8_t *slot)
 {
     im->format = format;
+    im->key = key && key->kind != SPACE_KEY_NONE ? key : NULL;
     im->no = no;
     im->lsn = 0;
     im->mtr_started = false;
     if (slot && bytes_are_zero(slot, format->physical))
         slot = NULL;
-    if (slot)
-        im->lsn = be64(slot + FIL_LSN);
-    return im->family->load(im, slot);
+    if (!slot)
+        return im->family->load(im, NULL);
+    im->lsn = be64(slot + FIL_LSN);
+    if (!page_is_encrypted(format, slot, no))
+        return im->family->load(im, slot);
+    if (!im->key)
+        return err_make(REFUSED, "the page is encrypted, and there is no key to apply redo to it");
+    TRY(page_decrypt(im->key, format, slot, im->clear));
+    return im->family->load(im, im->clear);
 }
 
 void redo_image_begin_mtr(struct redo_image *im)
@@ -67,5 +89,9 @@ void redo_image_end_mtr(struct redo_image *im, lsn_t end)
 
 struct err *redo_image_store(struct redo_image *im, uint8_t *slot)
 {
-    return im->family->store(im, slot);
+    TRY(im->family->store(im, slot));
+    if (!is_to_be_encrypted(im, slot))
+        return NULL;
+    memcpy(im->clear, slot, im->format->physical);
+    return page_encrypt(im->key, im->format, im->clear, slot);
 }

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "innodb/page_crypt.h"
 #include "innodb/redo_record.h"
 #include "innodb/tablespace.h"
 
@@ -72,11 +73,16 @@ struct redo_family {
         flush_lsn; /* page 0 of the system tablespace must name *start as the LSN of the last clean shutdown */
     const char *server_program; /* "mariadbd" */
 
+    /* The keys of the server's key file; pass: NULL, or the pass phrase of an encrypted one. See keyring.h. */
+    struct err *(*parse_keys)(struct keyring **out, const void *file, size_t len, const void *pass,
+                              size_t pass_len);
+
     void *(*state_new)(uint32_t page_size); /* of redo_image.state; the image is somewhere in it */
     void (*state_free)(void *state);
-    struct err *(*load)(struct redo_image *im, const uint8_t *slot);
+    /* stored: in clear, or NULL: no image yet. */
+    struct err *(*load)(struct redo_image *im, const uint8_t *stored);
     const char *(*apply)(struct redo_image *im, const struct redo_record *rec);
-    struct err *(*store)(struct redo_image *im, uint8_t *slot);
+    struct err *(*store)(struct redo_image *im, uint8_t *to);
 };
 
 /* NULL for a flavour that is not known. */
@@ -87,9 +93,11 @@ struct redo_image {
     const struct redo_family *family;
     const struct space_format *format; /* of the page at hand; borrowed */
     page_no_t no;
-    lsn_t lsn;        /* of the page */
-    bool mtr_started; /* the next record is not the first of its mini-transaction */
-    void *state;      /* the family's */
+    const struct space_key *key; /* or NULL; borrowed */
+    uint8_t *clear;              /* room for a page in clear, packed where it is */
+    lsn_t lsn;                   /* of the page */
+    bool mtr_started;            /* the next record is not the first of its mini-transaction */
+    void *state;                 /* the family's */
 };
 
 /* page_size: innodb_page_size of the server. */
@@ -97,9 +105,11 @@ struct redo_image *redo_image_new(const struct redo_family *family, uint32_t pag
 void redo_image_free(struct redo_image *im);
 CLEANUP(redo_image, redo_image_free)
 
-/* Starts on a page. slot: format->physical bytes as they are stored; all zero, or NULL: no image yet. REFUSED for an encrypted
- * page, CORRUPT for one that cannot be unpacked. */
-struct err *redo_image_load(struct redo_image *im, const struct space_format *format, page_no_t no,
+/* Starts on a page. slot: format->physical bytes as they are stored; all zero, or NULL: no image yet. key: of the tablespace,
+ * NULL or of kind NONE: it is not encrypted. REFUSED for an encrypted page without a key, CORRUPT for one that cannot be
+ * unpacked. */
+struct err *redo_image_load(struct redo_image *im, const struct space_format *format,
+                            const struct space_key *key, page_no_t no,
                             const uint8_t *slot) MUST_CHECK;
 /* The next records are of another mini-transaction. */
 void redo_image_begin_mtr(struct redo_image *im);
@@ -108,7 +118,7 @@ void redo_image_begin_mtr(struct redo_image *im);
 const char *redo_image_apply(struct redo_image *im, const struct redo_record *rec);
 /* Ends a mini-transaction that changed the page. */
 void redo_image_end_mtr(struct redo_image *im, lsn_t end);
-/* Writes the page to slot (format->physical bytes) as it goes to the file: packed where it must be, LSN and checksum right. */
+/* Writes the page to slot (format->physical bytes) as it goes to the file: packed and encrypted where it must be, LSN and checksum right. */
 struct err *redo_image_store(struct redo_image *im, uint8_t *slot) MUST_CHECK;
 
 #endif

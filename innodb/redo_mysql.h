@@ -132,7 +132,6 @@ enum redo_mysql_parse redo_mysql_record_parse(struct redo_record *rec, size_t *u
 
 struct redo_mysql_mtr {
     lsn_t start, end;          /* data LSNs; end is exclusive */
-    bool creates_page;         /* an index page: only then can redo_mysql_births find something */
     const uint8_t *pos, *stop; /* internal */
 };
 /* Next record; false at the end. MULTI_REC_END and DUMMY are not shown. */
@@ -191,21 +190,5 @@ struct redo_mysql_meta {
         *index_ids; /* n_indexes * (4 space id, 8 index id), big-endian; inside the body */
 };
 struct err *redo_mysql_meta(struct redo_mysql_meta *out, const struct redo_record *rec) MUST_CHECK;
-
-/* An index came into being: its root page was created, its two segments were put into it, its id was written. Every bulk build
- * logs this; what it writes into the pages afterwards it may not log at all, without any INDEX_LOAD. */
-struct redo_mysql_birth {
-    space_id_t space;
-    page_no_t page; /* its root */
-    uint64_t index_id;
-    lsn_t lsn; /* end of the mini-transaction */
-};
-struct redo_mysql_births {
-    struct redo_mysql_birth *items;
-    size_t n, cap;
-};
-/* Appends the births in one mini-transaction (m is not moved). Zero-initialise to start. */
-void redo_mysql_births_find(struct redo_mysql_births *b, const struct redo_mysql_mtr *m);
-void redo_mysql_births_fini(struct redo_mysql_births *b);
 
 #endif

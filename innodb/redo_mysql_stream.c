@@ -46,7 +46,6 @@ struct redo_mysql_stream {
     unsigned taken;   /* of that block: offset behind the last byte taken; BLOCK_DATA: none */
     lsn_t checkpoint; /* mini-transactions below are passed over */
     lsn_t parsed;     /* LSN of bytes[mtr] */
-    bool creates_page;
     uint8_t *bytes;
     size_t n, cap;    /* bytes held, room for */
     size_t mtr, scan; /* I1, I2 */
@@ -135,12 +134,6 @@ static lsn_t lsn_at(const struct redo_mysql_stream *s, size_t at)
     return redo_mysql_advance(s->parsed, at - s->mtr);
 }
 
-static bool is_page_create(unsigned type)
-{
-    return type == MYSQL_REDO_PAGE_CREATE || type == MYSQL_REDO_COMP_PAGE_CREATE ||
-           type == MYSQL_REDO_PAGE_CREATE_RTREE || type == MYSQL_REDO_COMP_PAGE_CREATE_RTREE;
-}
-
 /* What is wrong with a record's place in the mini-transaction that begins with `first`, or NULL. */
 static const char *misplaced(const struct redo_record *rec, uint8_t first, uint8_t byte)
 {
@@ -171,7 +164,6 @@ static struct err *frame(struct redo_mysql_stream *s, bool *whole)
             return err_make(CORRUPT, "LSN %" PRIu64 ": redo record %u (%s): %s", lsn_at(s, s->scan),
                             rec.type, redo_mysql_type_name(rec.type), why);
         s->scan += used;
-        s->creates_page |= is_page_create(rec.type);
         *whole = byte & SINGLE_RECORD || rec.type == MYSQL_REDO_MULTI_REC_END ||
                  (alone && rec.type == MYSQL_REDO_DUMMY);
     }
@@ -191,12 +183,10 @@ struct err *redo_mysql_stream_next(struct redo_mysql_stream *s, struct redo_mysq
             return NULL;
         *m = (struct redo_mysql_mtr){.start = s->parsed,
                                      .end = lsn_at(s, s->scan),
-                                     .creates_page = s->creates_page,
                                      .pos = s->bytes + s->mtr,
                                      .stop = s->bytes + s->scan};
         s->parsed = m->end;
         s->mtr = s->scan;
-        s->creates_page = false;
         *more = m->start >= s->checkpoint;
     }
     return NULL;
@@ -216,87 +206,4 @@ bool redo_mysql_mtr_next(struct redo_mysql_mtr *m, struct redo_record *rec)
             return true;
     }
     return false;
-}
-
-/* --- births ----------------------------------------------------------------------------------- */
-
-enum {
-    PAGE_INDEX_ID = 66,
-    PAGE_SEGMENTS = 74, /* leaf segment, other segment: 10 bytes each */
-    PAGE_SEGMENTS_END = 94,
-};
-#define INDEX_ID_END \
-    (UINT64_C(1) << 60) /* above: the change buffer, whose root has a list in place of segments */
-
-struct root {
-    struct redo_mysql_birth birth;
-    bool has_id, has_segments;
-};
-struct roots {
-    struct root *items;
-    size_t n, cap;
-    struct map64 by_page; /* (space, page) -> index in items */
-};
-
-static uint64_t page_key(const struct redo_record *rec)
-{
-    return (uint64_t)rec->space << 32 | rec->page;
-}
-
-static void add_root(struct roots *r, const struct redo_record *rec, lsn_t lsn)
-{
-    uint64_t at;
-    if (map64_get(&r->by_page, page_key(rec), &at))
-        return;
-    mem_grow(&r->items, &r->cap, r->n, sizeof *r->items);
-    r->items[r->n] = (struct root){.birth = {.space = rec->space, .page = rec->page, .lsn = lsn}};
-    map64_put(&r->by_page, page_key(rec), r->n++);
-}
-
-static void note_write(struct root *root, const struct redo_record *rec)
-{
-    struct reader r = reader_of(rec->body, rec->body_len);
-    const unsigned offset = rd_be16(&r);
-    if (rec->type == MYSQL_REDO_8BYTES && offset == PAGE_INDEX_ID) {
-        root->birth.index_id = rd_compressed64(&r);
-        root->has_id = true;
-    }
-    const unsigned n = rec->type == MYSQL_REDO_2BYTES         ? 2
-                       : rec->type == MYSQL_REDO_4BYTES       ? 4
-                       : rec->type == MYSQL_REDO_WRITE_STRING ? rd_be16(&r)
-                                                              : 0;
-    if (n && offset < PAGE_SEGMENTS_END && offset + n > PAGE_SEGMENTS)
-        root->has_segments = true;
-}
-
-void redo_mysql_births_find(struct redo_mysql_births *b, const struct redo_mysql_mtr *m)
-{
-    struct roots roots = {0};
-    struct redo_record rec;
-    if (!m->creates_page)
-        return;
-    /* The segments are written before the page is created. */
-    for (struct redo_mysql_mtr pass = *m; redo_mysql_mtr_next(&pass, &rec);)
-        if (is_page_create(rec.type))
-            add_root(&roots, &rec, m->end);
-    for (struct redo_mysql_mtr pass = *m; redo_mysql_mtr_next(&pass, &rec);) {
-        uint64_t at;
-        if (map64_get(&roots.by_page, page_key(&rec), &at))
-            note_write(&roots.items[at], &rec);
-    }
-    for (size_t i = 0; i < roots.n; i++) {
-        const struct root *root = &roots.items[i];
-        if (!root->has_id || !root->has_segments || root->birth.index_id >= INDEX_ID_END)
-            continue;
-        mem_grow(&b->items, &b->cap, b->n, sizeof *b->items);
-        b->items[b->n++] = root->birth;
-    }
-    free(roots.items);
-    map64_fini(&roots.by_page);
-}
-
-void redo_mysql_births_fini(struct redo_mysql_births *b)
-{
-    free(b->items);
-    *b = (struct redo_mysql_births){0};
 }

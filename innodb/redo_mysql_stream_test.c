@@ -53,7 +53,6 @@ static bool next_string(struct redo_mysql_stream *s, lsn_t start, lsn_t end, uns
         return false;
     assert_int_equal(m.start, start);
     assert_int_equal(m.end, end);
-    assert_false(m.creates_page);
     assert_true(redo_mysql_mtr_next(&m, &rec));
     assert_int_equal(rec.type, MYSQL_REDO_WRITE_STRING);
     assert_int_equal(rec.space, 7);
@@ -436,7 +435,6 @@ static void log_of_a_real_server_is_read(void **state)
     assert_int_equal(ZSTD_decompress(log, SIZE, packed, packed_len), SIZE);
     free(packed);
     const lsn_t start = be64(log);
-    struct redo_mysql_births births = {0};
     AUTO(redo_mysql_stream) s = redo_mysql_stream_new(start, start);
     for (size_t i = 0; i < N_BLOCKS; i++) {
         const uint8_t *block = log + 8 + i * 512;
@@ -448,7 +446,6 @@ static void log_of_a_real_server_is_read(void **state)
         while (assert_null(redo_mysql_stream_next(s, &m, &more)), more) {
             if (n++ == 0)
                 assert_int_equal(m.start, 22991487);
-            redo_mysql_births_find(&births, &m);
             while (redo_mysql_mtr_next(&m, &rec))
                 found[rec.type]++;
         }
@@ -456,95 +453,6 @@ static void log_of_a_real_server_is_read(void **state)
     assert_int_equal(n, N_MTRS);
     assert_int_equal(redo_mysql_stream_parsed(s), 23039551);
     assert_memory_equal(found, expected, sizeof found);
-    /* CREATE TABLE with a SPATIAL index: the clustered one and the other. */
-    assert_int_equal(births.n, 2);
-    redo_mysql_births_fini(&births);
-}
-
-/* --- births ----------------------------------------------------------------------------------- */
-
-/* The births in one mini-transaction. */
-static void find_births(struct redo_mysql_births *out, const struct mysql_mtr *w)
-{
-    struct mysql_log l = {.start = START};
-    struct redo_mysql_mtr m;
-    bool more;
-    mysql_log_mtr(&l, w->bytes, w->n);
-    AUTO(redo_mysql_stream) s = redo_mysql_stream_new(START, START);
-    for (size_t i = 0; i < l.n_blocks; i++)
-        assert_null(redo_mysql_stream_push(s, mysql_log_block(&l, i)));
-    assert_null(redo_mysql_stream_next(s, &m, &more));
-    assert_true(more);
-    redo_mysql_births_find(out, &m);
-    for (size_t i = 0; i < out->n; i++)
-        assert_int_equal(out->items[i].lsn, mysql_log_end(&l));
-    mysql_log_free(&l);
-}
-
-static void births_are_found(void **state)
-{
-    (void)state;
-    struct mysql_mtr w = {0};
-    struct redo_mysql_births births = {0};
-    mysql_mtr_record(&w, MYSQL_REDO_INIT_FILE_PAGE2, 7, 4, NULL, 0);
-    mysql_mtr_record(&w, MYSQL_REDO_2BYTES, 7, 4, "\0\x5C\x80\xF2", 4); /* at 92 */
-    mysql_mtr_record(&w, MYSQL_REDO_COMP_PAGE_CREATE, 7, 4, NULL, 0);
-    mysql_mtr_record(&w, MYSQL_REDO_8BYTES, 7, 4, "\0\x42\1\0\0\0\x9C", 7);
-    /* A second one, in another tablespace. */
-    mysql_mtr_record(&w, MYSQL_REDO_PAGE_CREATE_RTREE, 8, 4, NULL, 0);
-    mysql_mtr_record(&w, MYSQL_REDO_8BYTES, 8, 4, "\0\x42\0\0\0\0\x9D", 7);
-    mysql_mtr_record(&w, MYSQL_REDO_WRITE_STRING, 8, 4, "\0\x4A\0\1x", 5); /* at 74 */
-    mysql_mtr_end(&w);
-    find_births(&births, &w);
-    assert_int_equal(births.n, 2);
-    assert_true(births.items[0].space == 7 && births.items[0].page == 4);
-    assert_true(births.items[0].index_id == 0x10000009C);
-    assert_true(births.items[1].space == 8 && births.items[1].index_id == 0x9D);
-    redo_mysql_births_fini(&births);
-    assert_int_equal(births.n, 0);
-}
-
-static void what_is_no_birth_is_not_reported(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name;
-        unsigned create;
-        page_no_t page;       /* of the writes; the page created is 4 */
-        const char *segment;  /* body of a 4BYTES record */
-        const char *index_id; /* body of an 8BYTES record */
-        size_t n_births;
-    } cases[] = {
-        {"a birth", MYSQL_REDO_COMP_PAGE_CREATE, 4, "\0\x4A\5", "\0\x42\0\0\0\0\x9C", 1},
-        {"last byte of the segments", MYSQL_REDO_PAGE_CREATE, 4, "\0\x5D\5", "\0\x42\0\0\0\0\1", 1},
-        {"first byte of them", MYSQL_REDO_PAGE_CREATE, 4, "\0\x47\5", "\0\x42\0\0\0\0\1", 1},
-        {"no page created", MYSQL_REDO_INIT_FILE_PAGE2, 4, "\0\x4A\5", "\0\x42\0\0\0\0\x9C", 0},
-        {"dictionary page", MYSQL_REDO_COMP_PAGE_CREATE_SDI, 4, "\0\x4A\5", "\0\x42\0\0\0\0\1", 0},
-        {"before the segments", MYSQL_REDO_PAGE_CREATE, 4, "\0\x46\5", "\0\x42\0\0\0\0\x9C", 0},
-        {"behind the segments", MYSQL_REDO_PAGE_CREATE, 4, "\0\x5E\5", "\0\x42\0\0\0\0\x9C", 0},
-        {"id at another place", MYSQL_REDO_PAGE_CREATE, 4, "\0\x4A\5", "\0\x43\0\0\0\0\x9C", 0},
-        {"another page", MYSQL_REDO_PAGE_CREATE, 5, "\0\x4A\5", "\0\x42\0\0\0\0\x9C", 0},
-        {"change buffer", MYSQL_REDO_PAGE_CREATE, 4, "\0\x4A\5",
-         "\0\x42\xF0\xFF\xFF\xFF\xFF\0\0\0\0", 0},
-        {"first id that is none", MYSQL_REDO_PAGE_CREATE, 4, "\0\x4A\5",
-         "\0\x42\xF0\x10\0\0\0\0\0\0\0", 0},
-        {"last id", MYSQL_REDO_PAGE_CREATE, 4, "\0\x4A\5", "\0\x42\xEF\xFF\xFF\xFF\0\0\0\0", 1},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct mysql_mtr w = {0};
-        struct redo_mysql_births births = {0};
-        const size_t id_len = cases[i].index_id[2] == '\xF0'   ? 11
-                              : cases[i].index_id[2] == '\xEF' ? 10
-                                                               : 7;
-        mysql_mtr_record(&w, MYSQL_REDO_4BYTES, 7, cases[i].page, cases[i].segment, 3);
-        mysql_mtr_record(&w, cases[i].create, 7, 4, NULL, 0);
-        mysql_mtr_record(&w, MYSQL_REDO_8BYTES, 7, cases[i].page, cases[i].index_id, id_len);
-        mysql_mtr_end(&w);
-        find_births(&births, &w);
-        if (births.n != cases[i].n_births)
-            fail_msg("%s: %zu", cases[i].name, births.n);
-        redo_mysql_births_fini(&births);
-    }
 }
 
 int main(void)
@@ -563,8 +471,6 @@ int main(void)
         cmocka_unit_test(blocks_that_do_not_continue_are_corrupt),
         cmocka_unit_test(mtr_without_an_end_is_not_held_for_ever),
         cmocka_unit_test(log_of_a_real_server_is_read),
-        cmocka_unit_test(births_are_found),
-        cmocka_unit_test(what_is_no_birth_is_not_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,11 +98,11 @@ static void apply_bundle(struct recovery *r, const struct redo_bundle *b)
 
 struct err *page_recover(const struct space_plan *space, const struct space_format *format,
                          page_no_t no, uint8_t *slot, struct redo_image *image,
-                         struct bundle_stream *stream, bool *changed)
+                         const struct space_key *key, struct bundle_stream *stream, bool *changed)
 {
     struct recovery r = {.space = space, .image = image, .no = no, .mtr_start = UINT64_MAX};
     const bool absent = bytes_are_zero(slot, format->physical) || page_is_trimmed(space, no, slot);
-    TRY_AT(redo_image_load(image, format, no, absent ? NULL : slot), "%s: page %" PRIu32,
+    TRY_AT(redo_image_load(image, format, key, no, absent ? NULL : slot), "%s: page %" PRIu32,
            space->name, no);
     r.state = absent ? ABSENT : LIVE;
     while (stream->more && stream->bundle.page == no) {

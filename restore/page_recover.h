@@ -30,10 +30,11 @@ struct err *bundle_stream_next(struct bundle_stream *s) MUST_CHECK;
 void bundle_stream_fini(struct bundle_stream *s);
 
 /* Consumes all bundles of page `no` from the stream. `slot`: format->physical bytes, the stored image or zeros; holds the
- * recovered image, stamped, when *changed. `image` is the calling thread's. */
+ * recovered image, stamped, when *changed. key: of the tablespace, or NULL. `image` is the calling thread's. */
 struct err *page_recover(const struct space_plan *space, const struct space_format *format,
                          page_no_t no, uint8_t *slot, struct redo_image *image,
-                         struct bundle_stream *stream, bool *changed) MUST_CHECK;
+                         const struct space_key *key, struct bundle_stream *stream,
+                         bool *changed) MUST_CHECK;
 /* Whether a truncation made the stored image void. */
 bool page_is_trimmed(const struct space_plan *space, page_no_t no, const uint8_t *slot);
 

@@ -82,7 +82,8 @@ static struct err *recover(struct bench *b)
     struct bundle_stream s;
     must(redo_group_seal(b->group));
     must(bundle_stream_open(&s, b->group, SPACE, 0, UINT32_MAX));
-    struct err *e = page_recover(&b->space, &b->format, PAGE, b->slot, b->image, &s, &b->changed);
+    struct err *e =
+        page_recover(&b->space, &b->format, PAGE, b->slot, b->image, NULL, &s, &b->changed);
     if (!e)
         assert_false(s.more);
     bundle_stream_fini(&s);
@@ -129,7 +130,7 @@ static void second_part_of_one_mtr_is_not_taken_for_old(void **state)
     struct bundle_stream s;
     must(redo_group_seal(b->group));
     must(bundle_stream_open(&s, b->group, SPACE, 0, UINT32_MAX));
-    must(page_recover(&b->space, &b->format, PAGE, b->slot, b->image, &s, &b->changed));
+    must(page_recover(&b->space, &b->format, PAGE, b->slot, b->image, NULL, &s, &b->changed));
     assert_true(s.more);
     assert_int_equal(s.bundle.page, PAGE + 1);
     bundle_stream_fini(&s);

@@ -34,7 +34,8 @@ struct range {
 /* What the first look at a file tells; made before any range of it is written. */
 struct file_facts {
     struct space_format format;
-    uint64_t size; /* of the recovered file */
+    struct space_key key; /* of an encrypted tablespace */
+    uint64_t size;        /* of the recovered file */
     bool exists;
 };
 
@@ -87,7 +88,7 @@ static struct err *recover_page_0(const struct stream *s, const struct space_pla
     struct err *e = bundle_stream_open(&bundles, s->options->group, p->id, 0, 1);
     bool changed;
     if (!e && bundles.more)
-        e = page_recover(p, &format, 0, slot, image, &bundles, &changed);
+        e = page_recover(p, &format, 0, slot, image, NULL, &bundles, &changed);
     bundle_stream_fini(&bundles);
     *zero = bytes_are_zero(slot, page_size);
     return e;
@@ -126,6 +127,7 @@ static struct err *learn_file(struct stream *s, size_t i)
     if (be32(page + FSP_SPACE_ID) != p->id)
         return err_make(CORRUPT, "%s: page 0 says space id %" PRIu32 ", not %" PRIu32, p->name,
                         be32(page + FSP_SPACE_ID), p->id);
+    TRY_AT(space_key_find(&f->key, &f->format, page, s->options->keys), "%s", p->name);
     if (p->external && access(p->target, F_OK) == 0)
         return err_make(REFUSED, "%s: exists already", p->target);
     f->size = recovered_size(p, &f->format, be32(page + FSP_SIZE));
@@ -222,7 +224,8 @@ static struct err *apply_redo(struct window *w, struct bundle_stream *bundles)
         const page_no_t no = bundles->bundle.page;
         uint8_t *slot = w->buf + (size_t)(no - first) * size;
         bool changed;
-        TRY(page_recover(w->space, &w->facts->format, no, slot, w->image, bundles, &changed));
+        TRY(page_recover(w->space, &w->facts->format, no, slot, w->image, &w->facts->key, bundles,
+                         &changed));
         if (!changed)
             continue;
         mark(w, (size_t)(slot - w->buf), (size_t)(slot - w->buf) + size, true);
@@ -374,6 +377,8 @@ struct err *page_stream_run(struct page_stream_stats *out, const struct layout *
                                       .bytes_written = s.bytes_written};
     for (size_t i = 0; i < layout->n; i++)
         out->files += s.facts[i].exists;
+    for (size_t i = 0; i < layout->n; i++)
+        space_key_wipe(&s.facts[i].key);
     free(s.facts);
     free(s.ranges);
     return e;

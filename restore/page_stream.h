@@ -16,7 +16,8 @@ struct page_stream_options {
     const struct redo_group *group;
     const struct target *target;
     const struct redo_family *family;
-    uint32_t page_size; /* innodb_page_size */
+    const struct keyring *keys; /* of encrypted tablespaces; NULL: none */
+    uint32_t page_size;         /* innodb_page_size */
     int parallel;
     struct progress *progress;
 };

@@ -21,12 +21,14 @@
 #include "restore/plain_files.h"
 #include "restore/redo_scan.h"
 #include "restore/target.h"
+#include "verify/key_file.h"
 
 struct restore {
     const struct restore_options *options;
     struct archive_reader *reader;
     struct backup_facts facts;
     struct target target;
+    struct keyring *keys;
     struct redo_scan redo;
     struct layout layout;
 };
@@ -52,6 +54,7 @@ static struct err *write_pages(struct restore *r)
                                           .group = r->redo.group,
                                           .target = &r->target,
                                           .family = r->facts.family,
+                                          .keys = r->keys,
                                           .page_size = r->facts.page_size,
                                           .parallel = r->options->parallel,
                                           .progress = r->options->progress};
@@ -85,6 +88,7 @@ static struct err *run(struct restore *r)
     const struct restore_options *o = r->options;
     TRY(archive_reader_open(&r->reader, o->archive_path));
     TRY_AT(backup_facts_load(&r->facts, r->reader), "%s", o->archive_path);
+    TRY(key_file_read(&r->keys, r->facts.family, o->keyring_file, o->keyring_pass_file));
     TRY(target_open(&r->target, o->datadir, o->external_dir, o->user, o->group));
     TRY(read_redo(r));
     TRY(write_pages(r));
@@ -105,6 +109,7 @@ struct err *restore_full(const struct restore_options *options)
     layout_fini(&r.layout);
     redo_scan_fini(&r.redo);
     target_fini(&r.target);
+    keyring_free(r.keys);
     backup_facts_fini(&r.facts);
     archive_reader_free(r.reader);
     return e;

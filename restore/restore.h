@@ -10,12 +10,13 @@
 #include "base/progress.h"
 
 struct restore_options {
-    const char *archive_path; /* of the backup, see catalog_find */
-    const char *backup_id;    /* for messages */
-    const char *datadir;      /* target: absent or empty */
-    const char *user, *group; /* owner of the files, or NULL */
-    uint64_t memory;          /* bytes of redo held in memory before it spills */
-    int parallel;             /* page writers, >= 1 */
+    const char *archive_path;                     /* of the backup, see catalog_find */
+    const char *backup_id;                        /* for messages */
+    const char *datadir;                          /* target: absent or empty */
+    const char *user, *group;                     /* owner of the files, or NULL */
+    const char *keyring_file, *keyring_pass_file; /* or NULL: see key_file.h */
+    uint64_t memory; /* bytes of redo held in memory before it spills */
+    int parallel;    /* page writers, >= 1 */
     /* Absolute: files that lived outside the datadir go below it ("/": back to where they were, where
      * nothing may be by now). NULL: a backup that has such files is refused. */
     const char *external_dir;

@@ -9,7 +9,7 @@
 #include "server/version.h"
 
 /* Whether MySQL has a component or plugin that keeps keys. */
-enum keyring {
+enum keyring_state {
     KEYRING_UNKNOWN, /* the account may not ask, and no plugin tells */
     KEYRING_NONE,
     KEYRING_PRESENT,
@@ -47,9 +47,9 @@ struct server_info {
     uint64_t redo_capacity;             /* O: bytes, as resized last */
     uint32_t page_size;
     uint32_t undo_tablespaces;
-    enum keyring keyring; /* O */
-    bool encrypt_log;     /* M: innodb_encrypt_log; O: innodb_redo_log_encrypt */
-    bool encrypt_undo;    /* O */
+    enum keyring_state keyring; /* O */
+    bool encrypt_log;           /* M: innodb_encrypt_log; O: innodb_redo_log_encrypt */
+    bool encrypt_undo;          /* O */
     bool log_bin;
     bool wsrep_on; /* a Galera node */
 };

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "innodb/ddl_events.h"
 #include "innodb/redo_mysql.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -81,7 +82,7 @@ static void take_record(const struct redo_record *rec)
 }
 
 /* False: the stream is of no use any more. */
-static bool take_all(struct redo_mysql_stream *s, struct redo_mysql_births *births)
+static bool take_all(struct redo_mysql_stream *s, struct ddl_events *events)
 {
     struct redo_mysql_mtr m;
     struct redo_record rec;
@@ -93,24 +94,24 @@ static bool take_all(struct redo_mysql_stream *s, struct redo_mysql_births *birt
             break;
         if (m.end <= m.start || !redo_mysql_is_data_lsn(m.end))
             abort();
-        redo_mysql_births_find(births, &m);
-        while (redo_mysql_mtr_next(&m, &rec))
+        while (redo_mysql_mtr_next(&m, &rec)) {
             take_record(&rec);
+            err_free(ddl_events_record(events, &rec, m.end));
+        }
+        ddl_events_end(events, m.end);
     }
     return true;
 }
 
-static bool push(struct redo_mysql_stream *s, struct redo_mysql_births *births,
-                 const uint8_t *block)
+static bool push(struct redo_mysql_stream *s, struct ddl_events *events, const uint8_t *block)
 {
     unsigned len;
     if (redo_mysql_block_check(block, redo_mysql_stream_wants(s), &len) != MYSQL_BLOCK_WHOLE)
         return false;
-    return taken(redo_mysql_stream_push(s, block)) && take_all(s, births);
+    return taken(redo_mysql_stream_push(s, block)) && take_all(s, events);
 }
 
-static bool push_twice(struct redo_mysql_stream *s, struct redo_mysql_births *births,
-                       const uint8_t *block)
+static bool push_twice(struct redo_mysql_stream *s, struct ddl_events *events, const uint8_t *block)
 {
     uint8_t cut[BLOCK];
     unsigned len;
@@ -119,7 +120,7 @@ static bool push_twice(struct redo_mysql_stream *s, struct redo_mysql_births *bi
         return false;
     memcpy(cut, block, BLOCK);
     redo_mysql_block_cut(cut, lsn + 12 + (len - 12) / 2);
-    return push(s, births, cut) && push(s, births, block);
+    return push(s, events, cut) && push(s, events, block);
 }
 
 static void make_good(uint8_t *block, lsn_t lsn)
@@ -151,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const size_t unit = option & OPTION_BLOCKS ? BLOCK : ROOM;
     AUTO(redo_mysql_stream)
     s = redo_mysql_stream_new(START, option & OPTION_CHECKPOINT ? START + size / 2 : 0);
-    struct redo_mysql_births births = {0};
+    struct ddl_events events = {0};
     for (size_t at = 0; at < size; at += unit) {
         uint8_t block[BLOCK] = {0};
         const size_t n = size - at < unit ? size - at : unit;
@@ -161,9 +162,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             wrap(block, data + at, n, at == 0);
         if (option & OPTION_CRC || !(option & OPTION_BLOCKS))
             make_good(block, redo_mysql_stream_wants(s));
-        if (!(option & OPTION_TWICE ? push_twice : push)(s, &births, block))
+        if (!(option & OPTION_TWICE ? push_twice : push)(s, &events, block))
             break;
     }
-    redo_mysql_births_fini(&births);
+    ddl_events_fini(&events);
     return 0;
 }

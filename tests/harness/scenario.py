@@ -65,11 +65,14 @@ class Scenario:
     def mbe(self, server, repo="repo", **kwargs):
         return mbe_module.Mbe(server, self.path(repo), self.path("logs"), **kwargs)
 
-    def restored(self, source, backup, name="restored", options=(), extra=(), start=True, **restore):
+    def restored(self, source, backup, name="restored", options=(), extra=(), start=True, before_start=None,
+                 **restore):
         """Restores with `extra` arguments into a new folder and starts a server of the source's flavour on the result."""
         target = self.path(name, "data")
         os.makedirs(self.path(name), exist_ok=True)
         backup.mbe.restore(target, *extra, backup=backup.id, **restore)
+        if before_start:
+            before_start(target)
         server = self.server(name, flavour=source.flavour, datadir=target, options=options,
                              defaults=os.path.join(target, "mbe-my.cnf"), port="loopback" if source.port else None)
         return server.start() if start else server

@@ -193,6 +193,15 @@ class MySql(Installation):
         # it names the server, and copies of the datadir must have names of their own
         os.unlink(os.path.join(datadir, "auto.cnf"))
 
+    def allow_local_components(self):
+        """From now on a datadir may have a mysqld.my and a component_keyring_file.cnf of its own; one without them is as before."""
+        for path, text in ((os.path.join(self.usr, "sbin", "mysqld.my"), '{"read_local_manifest": true}'),
+                           (os.path.join(self.usr, "lib/mysql/plugin", "component_keyring_file.cnf"), '{"read_local_config": true}')):
+            if not os.path.exists(path):
+                with open(path + ".new", "w", encoding="ascii") as f:
+                    f.write(text)
+                os.rename(path + ".new", path)
+
     def numbers(self, count):
         return "json_table(concat('[0', repeat(',0', %d), ']'), '$[*]' columns (seq for ordinality)) as numbers" % (count - 1)
 

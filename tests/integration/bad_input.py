@@ -7,6 +7,7 @@ import re
 import shutil
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
+from encryption import MySqlKeys
 from harness import proof
 from harness.mbe import OPERATION_FAILED, REFUSED, USAGE
 from harness.scenario import run
@@ -169,6 +170,30 @@ def mysql_cases(s, source, mbe):
     backup_case(s, mbe, "redo log disabled", base, REFUSED, "redo log is disabled", "hint: .*ALTER INSTANCE ENABLE INNODB REDO_LOG")
     source.sql("alter instance enable innodb redo_log")
     mbe.backup()
+    encrypted_cases(s)
+
+
+def encrypted_cases(s):
+    """Tables whose keys mbe was not given, and a redo log that it cannot read whatever it is given."""
+    server = s.server("encrypted", flavour="mysql-9.7")
+    keys = MySqlKeys(s, server.installation)
+    server.options += proof.source_options(server.installation)
+    server.init()
+    keys.place(server.datadir)
+    server.start()
+    server.sql("create database e", "create table e.secret (a int) encryption='Y'", "insert into e.secret values (1)")
+    mbe = s.mbe(server, repo="encrypted-repo")
+    base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
+    backup_case(s, mbe, "encrypted table", base, REFUSED, r"e/secret\.ibd", "encrypted", "keyring-file")
+    mbe.backup("--keyring-file=" + keys.file)
+    server.sql("set global innodb_redo_log_encrypt=1")
+    backup_case(s, mbe, "encrypted redo log", [*base, "--keyring-file=" + keys.file], REFUSED, "redo log is encrypted",
+                "innodb_redo_log_encrypt")
+    # what was written while it was on is encrypted still
+    server.sql("set global innodb_redo_log_encrypt=0")
+    done = mbe.run(*mbe.backup_args("--keyring-file=" + keys.file), expect=None)
+    s.check(done.status == 0 or (done.status == REFUSED and "redo log is encrypted" in done.err), "encryption turned off: %s", done)
+    server.stop()
 
 
 def target_cases(s, mbe):
