@@ -138,7 +138,8 @@ class HeldDdl:
         self.ready = threading.Event()
 
     def __enter__(self):
-        self.server.sql("create database if not exists " + self.table.split(".")[0])
+        # MySQL finishes a statement whose only sleep is interrupted
+        self.server.sql("create database if not exists " + self.table.split(".")[0], "drop table if exists " + self.table)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
         self.ready.wait(10)

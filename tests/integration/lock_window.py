@@ -119,23 +119,32 @@ class Probe:
         self.thread.join()
 
 
+def long_reader(s, source):
+    """Thread and connection of a SELECT of a minute."""
+    reader = quietly(source, "select id, sleep(60) from inno limit 1")
+    (row,) = s.wait_until(lambda: source.sql("select id from information_schema.processlist where state='User sleep'"), 10,
+                          "the reader")
+    return reader, row[0]
+
+
 def long_select(s, source, mbe):
     """Stopping commits would wait for a long SELECT, and every write behind it. It is not asked for; the backup gives up by name."""
-    reader = quietly(source, "select id, sleep(60) from inno limit 1")
-    s.wait_until(lambda: source.sql("select 1 from information_schema.processlist where state='User sleep'"), 10, "the reader")
+    reader, reader_id = long_reader(s, source)
     with Probe(source) as probe:
         done = mbe.backup_fails(1, "--lock-wait=15")
     s.check("FLUSH TABLES WITH READ LOCK was not granted within 15 s" in done.err and "select id, sleep(60)" in done.err,
             "reason: %s", done)
     # a try lasts two seconds; the machine itself may make a commit wait
     s.check(probe.count and probe.longest < 10, "a commit waited %.1f s", probe.longest)
+    source.sql("kill %d" % reader_id)
+    reader.join()
     s.check_equal(proof.locked_out(source), None, "locks left by the failed backup")
-    (victim,) = [r[0] for r in source.sql("select id from information_schema.processlist where info like 'select id, sleep%'")]
+    reader, reader_id = long_reader(s, source)
     running = mbe.start_backup("--lock-wait=100")
     s.wait_until(lambda: source.sql("select 1 from performance_schema.metadata_locks where object_type='BACKUP LOCK' and"
                                     " lock_type='SHARED' and lock_status='GRANTED'") and lock_is_kept(s, source)
                  or not running.running(), 60, "the backup holds its lock")
-    source.sql("kill %d" % victim)
+    source.sql("kill %d" % reader_id)
     reader.join()
     lock = mbe.finished_backup(running.wait()).manifest["lock"]
     s.check(lock["flush_wait"] > 0, "the backup does not tell that it waited: %r", lock)
