@@ -2,7 +2,7 @@
 """--redo-consumer: a small redo log that is written fast is kept until mbe has read it, though mbe is stopped again and again; when it
 stays behind it lets go, and then fails clearly or is right. The registration is gone after every exit, SIGKILL included.
 """
-# timeout: 300
+# timeout: 600
 
 import contextlib
 import signal
