@@ -174,7 +174,7 @@ def mysql_cases(s, source, mbe):
 
 
 def encrypted_cases(s):
-    """Tables whose keys mbe was not given, and a redo log that it cannot read whatever it is given."""
+    """Tables whose keys mbe cannot find, and a redo log that it cannot read whatever it is given."""
     server = s.server("encrypted", flavour="mysql-9.7")
     keys = MySqlKeys(s, server.installation)
     server.options += proof.source_options(server.installation)
@@ -182,9 +182,13 @@ def encrypted_cases(s):
     keys.place(server.datadir)
     server.start()
     server.sql("create database e", "create table e.secret (a int) encryption='Y'", "insert into e.secret values (1)")
+    server.stop()       # all of it goes to the disk
+    server.start()
     mbe = s.mbe(server, repo="encrypted-repo")
     base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
+    os.rename(keys.file, keys.file + ".away")
     backup_case(s, mbe, "encrypted table", base, REFUSED, r"e/secret\.ibd", "encrypted", "keyring-file")
+    os.rename(keys.file + ".away", keys.file)
     mbe.backup("--keyring-file=" + keys.file)
     server.sql("set global innodb_redo_log_encrypt=1")
     backup_case(s, mbe, "encrypted redo log", [*base, "--keyring-file=" + keys.file], REFUSED, "redo log is encrypted",
