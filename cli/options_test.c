@@ -189,9 +189,10 @@ static void every_option_of_a_command_arrives(void **state)
     assert_int_equal(o.progress, PROGRESS_CHOICE_JSON);
     assert_true(o.debug);
     free(l.text);
-    o = parsed(&l, "mbe backup --full --repo=/r --compress=none --no-defaults --allow-corrupt");
+    o = parsed(&l, "mbe backup --full --repo=/r --compress=none --no-defaults --allow-corrupt "
+                   "--redo-consumer");
     assert_int_equal(o.compress.codec, ARCHIVE_CODEC_NONE);
-    assert_true(o.no_defaults && o.allow_corrupt);
+    assert_true(o.no_defaults && o.allow_corrupt && o.redo_consumer);
     free(l.text);
 }
 

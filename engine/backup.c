@@ -101,6 +101,9 @@ static struct err *check(struct backup *b)
     TRY(conn_open(&b->queries, &o->conn));
     TRY(preflight_server(&b->server, &b->datadir, b->queries, o->datadir));
     b->family = b->server.flavour == FLAVOUR_MYSQL ? &backup_mysql : &backup_mariadb;
+    if (o->redo_consumer && !b->family->keeps_log)
+        return err_make(REFUSED, "--redo-consumer: %s cannot be told to keep its redo log",
+                        server_flavour_name(b->server.flavour));
     TRY(load_keys(b));
     if (b->family->sql_start)
         TRY(conn_exec(b->queries, "%s", b->family->sql_start));

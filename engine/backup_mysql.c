@@ -216,6 +216,7 @@ static size_t count_tables(const struct backup *b)
 const struct backup_family backup_mysql = {
     .log_kind = TAILER_MYSQL,
     .log_name = "#innodb_redo",
+    .keeps_log = true,
     .init = init,
     .fini = fini,
     .copy = copy,

@@ -45,6 +45,7 @@ struct backup {
 struct backup_family {
     enum tailer_log_kind log_kind;
     const char *log_name;  /* in datadir.log_dir */
+    bool keeps_log;        /* its server can be told to keep its log until we have read it */
     const char *sql_start; /* NULL, or what the connection that asks has to be told first */
     void (*init)(
         struct backup *b); /* when everything is known about the server and the redo tail runs */

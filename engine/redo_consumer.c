@@ -8,6 +8,8 @@
 
 enum {
     LET_GO_PERCENT = 70,
+    LET_GO_MS = 500,
+    STEP_MS = 50,         /* between two calls: what is more was no running */
     TELL_BYTES = 4 << 20, /* advance at least so often ... */
     TELL_PART = 16,       /* ... or each 1/16 of the capacity ... */
     TELL_SECONDS = 1,     /* ... or after so much time */
@@ -32,6 +34,7 @@ struct err *redo_consumer_register(struct redo_consumer *c, struct conn *conn, s
 {
     struct err *why;
     *c = (struct redo_consumer){.conn = conn, .log = log, .told_at = clock_seconds()};
+    c->tended_at = c->told_at;
     TRY(call(c, "register()", &c->registered, &why));
     if (!c->registered)
         log_warning(log, "redo", "not registered as consumer of the redo log: %s",
@@ -57,6 +60,19 @@ static struct err *tell(struct redo_consumer *c, lsn_t lsn)
     return NULL;
 }
 
+/* Whether it is too far behind, and has been for too long. */
+static bool must_let_go(struct redo_consumer *c, lsn_t server_lsn, uint64_t capacity)
+{
+    const double now = clock_seconds(), passed = (now - c->tended_at) * 1000;
+    c->tended_at = now;
+    if (server_lsn <= c->told || server_lsn - c->told <= capacity / 100 * LET_GO_PERCENT) {
+        c->behind_ms = 0;
+        return false;
+    }
+    c->behind_ms += passed < STEP_MS ? (unsigned)passed + 1 : STEP_MS;
+    return c->behind_ms > LET_GO_MS;
+}
+
 struct err *redo_consumer_tend(struct redo_consumer *c, lsn_t lsn, lsn_t server_lsn,
                                uint64_t capacity)
 {
@@ -65,8 +81,7 @@ struct err *redo_consumer_tend(struct redo_consumer *c, lsn_t lsn, lsn_t server_
     const uint64_t part = capacity / TELL_PART, step = part < TELL_BYTES ? part : TELL_BYTES;
     if (lsn - c->told >= step || clock_seconds() - c->told_at >= TELL_SECONDS)
         TRY(tell(c, lsn));
-    if (!c->registered || server_lsn <= c->told ||
-        server_lsn - c->told <= capacity / 100 * LET_GO_PERCENT)
+    if (!c->registered || !must_let_go(c, server_lsn, capacity))
         return NULL;
     log_warning(c->log, "redo",
                 "%" PRIu64 " MiB behind, and the log holds %" PRIu64

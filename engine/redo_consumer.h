@@ -3,8 +3,9 @@
  *
  * There is one consumer for each server, and it is its session: it ends with the connection. What the consumer has not read
  * counts against the capacity of the log: at about 80 % of it the server stops *every writer*, without error or time limit,
- * until the consumer has advanced or is gone. So it is let go here when the tail is further behind than LET_GO_PERCENT. The
- * thread that reads is the one that lets go: while it cannot write its spool, it cannot do that either.
+ * until the consumer has advanced or is gone. So it is let go here when the tail stays further behind than LET_GO_PERCENT for
+ * LET_GO_MS of its own running: one that was only stopped for a while has what it missed within moments, and would lose it if
+ * it let go first. The thread that reads is the one that lets go: while it cannot write its spool, it cannot do that either.
  *
  *   SELECT innodb_redo_log_consumer_register()       0; 1: there is one already
  *   SELECT innodb_redo_log_consumer_advance(lsn)     0; 1: this session is not the consumer (any more)
@@ -25,7 +26,8 @@ struct redo_consumer {
     struct log *log;
     bool registered;
     lsn_t told; /* how far the server knows us to be */
-    double told_at;
+    double told_at, tended_at;
+    unsigned behind_ms; /* for how long it has been too far behind */
 };
 
 /* To be called before the checkpoint is read: what is read afterwards is protected. Not being registered is a warning; only a

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "engine/engine_test_util.h"
+#include "engine/redo_consumer.h"
 #include "engine/tailer.h"
 #include "innodb/redo_mysql.h"
 #include "innodb/redo_mysql_test_util.h"
@@ -794,6 +795,25 @@ static void consumer_lets_go_before_the_server_has_to_wait(void **state)
     ok(tailer_check(f->tail)); /* it goes on without */
 }
 
+static void consumer_that_was_stopped_may_catch_up(void **state)
+{
+    struct fixture *f = *state;
+    struct redo_consumer c;
+    const lsn_t server = 1 + CAPACITY / 100 * 79;
+    ok(redo_consumer_register(&c, &fake_server, f->out));
+    ok(redo_consumer_tend(&c, 1, server, CAPACITY));
+    c.tended_at = clock_seconds() - 3600;
+    ok(redo_consumer_tend(&c, 1, server, CAPACITY));
+    assert_true(c.registered);
+    ok(redo_consumer_tend(&c, server, server, CAPACITY)); /* it had only been stopped */
+    assert_int_equal(fake_server.told, server);
+    for (const double end = clock_seconds() + 10; c.registered && clock_seconds() < end;) {
+        ok(redo_consumer_tend(&c, server, 2 * server, CAPACITY)); /* it stays behind */
+        clock_sleep_ms(1);
+    }
+    assert_false(fake_server.registered);
+}
+
 static void consumer_that_was_dropped_is_a_warning(void **state)
 {
     struct fixture *f = *state;
@@ -855,6 +875,7 @@ int main(void)
         TEST(headroom_is_what_the_log_still_takes),
         TEST(consumer_advances_and_leaves_at_the_end),
         TEST(consumer_lets_go_before_the_server_has_to_wait),
+        TEST(consumer_that_was_stopped_may_catch_up),
         TEST(consumer_that_was_dropped_is_a_warning),
         TEST(consumer_is_not_had_by_everybody),
     };

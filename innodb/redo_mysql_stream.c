@@ -4,6 +4,8 @@
  *   a type byte with 0x80    and is that record alone
  *   32 (DUMMY)               and is that byte alone
  *   a type byte without 0x80 and goes on, with records without 0x80, up to and including a byte 31 (MULTI_REC_END)
+ * A server whose log is made smaller fills the rest of a file with thousands of bytes 32 and one 31. It writes them as one, but
+ * by these rules, which are also those of its own recovery, each is a mini-transaction, and the last one is empty.
  * The sequence is entered at the first block that says where one begins. A checkpoint need not be a boundary: what began below
  * it is passed over whole.
  *
@@ -133,15 +135,13 @@ static lsn_t lsn_at(const struct redo_mysql_stream *s, size_t at)
 }
 
 /* What is wrong with a record's place in the mini-transaction that begins with `first`, or NULL. */
-static const char *misplaced(const struct redo_record *rec, uint8_t first, uint8_t byte, bool alone)
+static const char *misplaced(const struct redo_record *rec, uint8_t first, uint8_t byte)
 {
     const bool flagged = byte & SINGLE_RECORD;
     if (flagged && redo_mysql_kind(rec->type) == MYSQL_KIND_NONE)
         return "marked as the only record";
     if (flagged && !(first & SINGLE_RECORD))
         return "marked as the only record, but not alone";
-    if (alone && rec->type == MYSQL_REDO_MULTI_REC_END)
-        return "the end of a mini-transaction without records";
     return NULL;
 }
 
@@ -159,7 +159,7 @@ static struct err *frame(struct redo_mysql_stream *s, bool *whole)
         const uint8_t first = s->bytes[s->mtr], byte = s->bytes[s->scan];
         const bool alone = s->scan == s->mtr;
         if (!why)
-            why = misplaced(&rec, first, byte, alone);
+            why = misplaced(&rec, first, byte);
         if (why)
             return err_make(CORRUPT, "LSN %" PRIu64 ": redo record %u (%s): %s", lsn_at(s, s->scan),
                             rec.type, redo_mysql_type_name(rec.type), why);

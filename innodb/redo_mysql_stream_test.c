@@ -294,8 +294,6 @@ static void impossible_bytes_are_named_with_their_lsn(void **state)
 #define CASE(bytes, message) {bytes, sizeof(bytes) - 1, message}
         CASE("\0", "LSN 19046412: redo record 0 (unknown record): a type that is not known"),
         CASE("\xC2\1\1", "LSN 19046412: redo record 66 (unknown record): a type that is not known"),
-        CASE("\x1F", "LSN 19046412: redo record 31 (MULTI_REC_END): the end of a "
-                     "mini-transaction without records"),
         CASE("\x9F", "LSN 19046412: redo record 31 (MULTI_REC_END): marked as the only record"),
         CASE("\xA0", "LSN 19046412: redo record 32 (DUMMY): marked as the only record"),
         CASE("\x3B\1\1\xBB\1\1\x1F", "LSN 19046415: redo record 59 (INIT_FILE_PAGE2): marked as "
@@ -319,6 +317,40 @@ static void impossible_bytes_are_named_with_their_lsn(void **state)
         assert_false(more);
         mysql_log_free(&l);
     }
+}
+
+/* What the server writes to be done with a file when its log is made smaller. */
+static void filler_is_passed_over(void **state)
+{
+    (void)state;
+    enum { FILL = 5000 };
+    uint8_t mtr[FILL + 100];
+    struct mysql_log l = {.start = START};
+    struct redo_mysql_mtr m;
+    struct redo_record rec;
+    size_t n = string_mtr(mtr, 20, 1, false);
+    memset(mtr + n, MYSQL_REDO_DUMMY, FILL);
+    n += FILL;
+    mtr[n++] = MYSQL_REDO_MULTI_REC_END;
+    n += string_mtr(mtr + n, 30, 2, true);
+    mysql_log_mtr(&l, mtr, n);
+    AUTO(redo_mysql_stream) s = redo_mysql_stream_new(START, START);
+    size_t n_mtrs = 0, n_records = 0;
+    for (size_t block = 0; block < l.n_blocks; block++) {
+        assert_null(redo_mysql_stream_push(s, l.blocks + block * MYSQL_REDO_BLOCK_SIZE));
+        for (bool more;; n_mtrs++) {
+            assert_null(redo_mysql_stream_next(s, &m, &more));
+            if (!more)
+                break;
+            while (redo_mysql_mtr_next(&m, &rec))
+                n_records++;
+        }
+    }
+    assert_int_equal(n_records, 2);
+    assert_int_equal(n_mtrs, FILL + 3);
+    assert_int_equal(redo_mysql_stream_parsed(s), mysql_log_end(&l));
+    assert_false(redo_mysql_stream_pending(s));
+    mysql_log_free(&l);
 }
 
 static void blocks_that_do_not_continue_are_corrupt(void **state)
@@ -435,6 +467,7 @@ int main(void)
         cmocka_unit_test(mtrs_that_begin_below_the_checkpoint_are_not_shown),
         cmocka_unit_test(records_of_an_mtr_come_in_order_without_framing),
         cmocka_unit_test(impossible_bytes_are_named_with_their_lsn),
+        cmocka_unit_test(filler_is_passed_over),
         cmocka_unit_test(blocks_that_do_not_continue_are_corrupt),
         cmocka_unit_test(mtr_without_an_end_is_not_held_for_ever),
         cmocka_unit_test(log_of_a_real_server_is_read),

@@ -52,7 +52,8 @@ struct err *mysql_stop_commits_if_quiet(struct conn *c, unsigned wait_seconds, b
 struct err *mysql_resume_commits(struct conn *c) MUST_CHECK;
 
 /* Makes the redo log readable in its files up to the LSN that log_status gave before. Takes
- * RELOAD; without it the server brings it there by itself within about a second. */
+ * RELOAD; without it nothing is done, and the server brings it there by itself within about a
+ * second. */
 struct err *mysql_flush_logs(struct conn *c) MUST_CHECK;
 
 /* REFUSED when the redo log is turned off now. ALTER INSTANCE DISABLE INNODB REDO_LOG is possible

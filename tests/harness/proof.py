@@ -23,6 +23,12 @@ SOURCE_OPTIONS = {
 # A replay must run every transaction: told its GTID, MySQL would silently leave out what it thinks it has.
 BINLOG_OPTIONS = {"mariadb": [], "mysql": ["--skip-gtids"]}
 
+# What an account needs for a backup of a server that is no replica.
+GRANTS = {
+    "mariadb": ("reload, binlog monitor on *.*",),
+    "mysql": ("backup_admin, process, flush_tables on *.*", "select on performance_schema.log_status"),
+}
+
 # How a backup's wait for its lock begins, in the list of statements.
 LOCK_STATEMENT = {"mariadb": "BACKUP STAGE", "mysql": "LOCK INSTANCE"}
 # One of each kind of statement that a backup's locks can block, and the locks themselves.
@@ -46,6 +52,12 @@ def start_source(s, name="source", flavour="mariadb-10.11", options=(), port=Non
     source = s.server(name, flavour=flavour, port=port)
     source.options += source_options(source.installation, *options)
     return source.init().start()
+
+
+def create_account(server, name, password, grants=None):
+    """An account of this machine with these grants; without them, with those that a backup needs."""
+    server.sql("create user %s@localhost identified by '%s'" % (name, password),
+               *("grant %s to %s@localhost" % (g, name) for g in (GRANTS[server.family] if grants is None else grants)))
 
 
 def binlogs_from(server, name):
@@ -126,7 +138,8 @@ class HeldDdl:
         self.ready = threading.Event()
 
     def __enter__(self):
-        self.server.sql("create database if not exists " + self.table.split(".")[0])
+        # MySQL finishes a statement whose only sleep is interrupted
+        self.server.sql("create database if not exists " + self.table.split(".")[0], "drop table if exists " + self.table)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
         self.ready.wait(10)

@@ -7,15 +7,30 @@ import re
 import shutil
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
+from encryption import MySqlKeys
 from harness import proof
 from harness.mbe import OPERATION_FAILED, REFUSED, USAGE
 from harness.scenario import run
 
 ACCOUNTS = {
-    # name: privileges, expected reason
-    "nothing": ("usage", "RELOAD"),
-    "noreload": ("binlog monitor", "RELOAD"),
-    "nomonitor": ("reload", "BINLOG MONITOR"),
+    # name: grants, expected reason
+    "mariadb": {
+        "nothing": ((), "RELOAD"),
+        "noreload": (("binlog monitor on *.*",), "RELOAD"),
+        "nomonitor": (("reload on *.*",), "BINLOG MONITOR"),
+    },
+    "mysql": {
+        "nothing": ((), "BACKUP_ADMIN, PROCESS, FLUSH_TABLES"),
+        "noadmin": (("process, reload on *.*", "select on performance_schema.log_status"), "BACKUP_ADMIN"),
+        "noprocess": (("backup_admin, flush_tables on *.*", "select on performance_schema.log_status"), "PROCESS"),
+        "noflush": (("backup_admin, process on *.*", "select on performance_schema.log_status"), "FLUSH_TABLES"),
+        "nostatus": (("backup_admin, process, reload on *.*",), "SELECT [oO][nN] performance_schema.log_status"),
+    },
+}
+# What makes a server say that it is another one: only one family lets itself be told its version.
+OTHER_VERSIONS = {
+    "10.6.22-MariaDB": r"MariaDB 10\.6\.22; supported is MariaDB 10\.8 and newer, MySQL 8\.0\.30 and newer",
+    "5.7.44-log": r"MySQL 5\.7\.44 \(.*\); supported is MariaDB 10\.8 and newer, MySQL 8\.0\.30 and newer",
 }
 
 
@@ -54,18 +69,29 @@ def server_cases(s, source, mbe):
     backup_case(s, mbe, "no option file", [*base, "--defaults-file=" + s.path("absent.cnf")], USAGE, r"absent\.cnf")
     backup_case(s, mbe, "no password file", [*base, "--defaults-file=" + ours, "--password-file=" + s.path("absent")],
                 USAGE, "absent")
-    for name, (privileges, word) in ACCOUNTS.items():
-        source.sql("create user %s@localhost identified by 'p'" % name, "grant %s on *.* to %s@localhost" % (privileges, name))
+    for name, (grants, word) in ACCOUNTS[source.family].items():
+        proof.create_account(source, name, "p", grants)
         limited = s.mbe(source, user=name, password="p")
-        backup_case(s, mbe, "account " + name, [*base, "--defaults-file=" + limited.option_file()], REFUSED, word,
-                    r"(?s)hint: .*GRANT .*%s.* ON \*\.\* TO .*%s" % (word, name))
+        done = backup_case(s, mbe, "account " + name, [*base, "--defaults-file=" + limited.option_file()], REFUSED, word,
+                           "(?s)hint: .*GRANT .*%s.* TO .*%s" % (word, name))
+        # what the hint says, word for word, is all it takes
+        source.sql(*re.findall("GRANT [^;]+;", done.err.partition("hint: ")[2]))
+        limited.backup()
 
 
 def least_privileges(s, source):
-    """The account of the GRANT that mbe names is enough; nothing else is needed."""
-    source.sql("create user enough@localhost identified by 'p@ss #word'", "grant reload, binlog monitor on *.* to enough@localhost")
+    """The account of the GRANT that mbe names is enough; nothing else is needed. Nothing of a backup is in the binary log."""
+    proof.create_account(source, "enough", "p@ss #word")
     mbe = s.mbe(source, repo="least", user="enough", password="'p@ss #word'")
-    mbe.backup()
+    before = position(source)
+    backup = mbe.backup()
+    s.check_equal(position(source), before, "binary log and GTIDs behind a backup of an idle server")
+    s.check(backup.manifest["binlog"]["position"] == before[0][1], "recorded position: %r", backup.manifest["binlog"])
+
+
+def position(source):
+    gtids = {"mysql": "select @@global.gtid_executed", "mariadb": "select @@global.gtid_binlog_pos"}[source.family]
+    return source.sql("show binary logs")[-1], source.value(gtids)
 
 
 def datadir_cases(s, source, mbe):
@@ -129,6 +155,51 @@ def usage_cases(s, mbe):
         s.check(done.out.strip() and not done.err, "%s: %s", args, done)
 
 
+def mariadb_cases(s, source, mbe):
+    base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
+    backup_case(s, mbe, "redo consumer", [*base, "--redo-consumer"], REFUSED, "--redo-consumer: MariaDB cannot")
+    for version, text in OTHER_VERSIONS.items():
+        source.stop()
+        source.start("--version=" + version)
+        backup_case(s, mbe, "version " + version, base, REFUSED, text)
+
+
+def mysql_cases(s, source, mbe):
+    base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
+    source.sql("alter instance disable innodb redo_log")
+    backup_case(s, mbe, "redo log disabled", base, REFUSED, "redo log is disabled", "hint: .*ALTER INSTANCE ENABLE INNODB REDO_LOG")
+    source.sql("alter instance enable innodb redo_log")
+    mbe.backup()
+    encrypted_cases(s)
+
+
+def encrypted_cases(s):
+    """Tables whose keys mbe cannot find, and a redo log that it cannot read whatever it is given."""
+    server = s.server("encrypted", flavour="mysql-9.7")
+    keys = MySqlKeys(s, server.installation)
+    server.options += proof.source_options(server.installation)
+    server.init()
+    keys.place(server.datadir)
+    server.start()
+    server.sql("create database e", "create table e.secret (a int) encryption='Y'", "insert into e.secret values (1)")
+    server.stop()       # all of it goes to the disk
+    server.start()
+    mbe = s.mbe(server, repo="encrypted-repo")
+    base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
+    os.rename(keys.file, keys.file + ".away")
+    backup_case(s, mbe, "encrypted table", base, REFUSED, r"e/secret\.ibd", "encrypted", "keyring-file")
+    os.rename(keys.file + ".away", keys.file)
+    mbe.backup("--keyring-file=" + keys.file)
+    server.sql("set global innodb_redo_log_encrypt=1")
+    backup_case(s, mbe, "encrypted redo log", [*base, "--keyring-file=" + keys.file], REFUSED, "redo log is encrypted",
+                "innodb_redo_log_encrypt")
+    # what was written while it was on is encrypted still
+    server.sql("set global innodb_redo_log_encrypt=0")
+    done = mbe.run(*mbe.backup_args("--keyring-file=" + keys.file), expect=None)
+    s.check(done.status == 0 or (done.status == REFUSED and "redo log is encrypted" in done.err), "encryption turned off: %s", done)
+    server.stop()
+
+
 def target_cases(s, mbe):
     full = s.path("full")
     os.mkdir(full)
@@ -143,8 +214,8 @@ def target_cases(s, mbe):
     mbe.restore(s.path("blank"))
 
 
-def main(s):
-    source = proof.start_source(s)
+def body(s, flavour):
+    source = proof.start_source(s, flavour=flavour)
     source.sql("create database b", "create table b.t (a int) engine=innodb", "create table b.m (a int) engine=myisam")
     mbe = s.mbe(source)
     mbe.backup()
@@ -155,6 +226,8 @@ def main(s):
     usage_cases(s, mbe)
     target_cases(s, mbe)
     s.check_equal(proof.locked_out(source), None, "locks")
+    {"mysql": mysql_cases, "mariadb": mariadb_cases}[source.family](s, source, mbe)
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))

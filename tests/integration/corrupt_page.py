@@ -4,6 +4,7 @@
 """
 # timeout: 240
 
+import glob
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from harness.scenario import run
 
 PAGE = 16384
 NOBODY = 65534
+UNREADABLE = {"mariadb": ("two.ibd", "two.frm", "mine.MYD"), "mysql": ("two.ibd", "mine_*.sdi", "mine.MYD")}
 
 # name: how a page of bytes is damaged
 DAMAGES = {
@@ -59,12 +61,12 @@ def unreadable(s, source, mbe):
     prefix = []
     if os.getuid() == 0:
         mbe, prefix = as_nobody(s, source)
-        source.sql("create user nobody@localhost identified by 'n'", "grant reload, binlog monitor on *.* to nobody@localhost")
+        proof.create_account(source, "nobody", "n")
         mbe.user, mbe.password = "nobody", "n"
         os.chown(mbe.option_file(), NOBODY, NOBODY)
     mbe.backup(wrapper=prefix)
-    for name in ("c/two.ibd", "c/two.frm"):
-        path = os.path.join(source.datadir, name)
+    for path in (glob.glob(os.path.join(source.datadir, "c", pattern))[0] for pattern in UNREADABLE[source.family]):
+        name = os.path.relpath(path, source.datadir)
         os.chmod(path, 0)
         done = mbe.backup_fails(OPERATION_FAILED, wrapper=prefix)
         os.chmod(path, 0o664)
@@ -72,12 +74,12 @@ def unreadable(s, source, mbe):
         s.say("unreadable: %s", re.search(r"(?m)^mbe: (.*)", done.err)[1])
 
 
-def main(s):
-    source = proof.start_source(s)
-    source.sql("create database c", "use c")
+def body(s, flavour):
+    source = proof.start_source(s, flavour=flavour)
+    source.sql("create database c", "create table c.mine (id int) engine=myisam", "insert into c.mine values (1)")
     for table in ("one", "two"):
         source.sql("create table c.%s (id int primary key, b varchar(200)) engine=innodb" % table, "use c",
-                   "insert into %s select seq, repeat('b', 200) from seq_1_to_5000" % table)
+                   "insert into %s select seq, repeat('b', 200) from %s" % (table, source.numbers(5000)))
     # a clean restart: everything is on disk and nobody writes those pages again
     source.stop()
     source.start()
@@ -111,4 +113,5 @@ def main(s):
     mbe.backup()
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))

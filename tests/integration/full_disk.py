@@ -49,10 +49,10 @@ def judge_restore(s, title, mbe, target, word, **kwargs):
     s.say("%s: %s", title, re.search(r"(?m)^mbe: (.*)", done.err)[1])
 
 
-def main(s):
-    source = proof.start_source(s)
+def body(s, flavour):
+    source = proof.start_source(s, flavour=flavour)
     source.sql("create database f", "create table f.t (id int primary key, b longblob) engine=innodb", "use f",
-               "insert into t select seq, repeat(md5(seq), 2000) from seq_1_to_500")
+               "insert into t select seq, repeat(sha2(seq, 256), 1000) from " + source.numbers(500))
 
     mbe = s.mbe(source, repo="limited")
     judge_backup(s, "file size limit on the repository", mbe, r"[Ff]ile too large|EFBIG", wrapper=limited(10))
@@ -69,4 +69,5 @@ def main(s):
     s.check(not os.path.exists(os.path.join(s.path("target"), MARKER)), "the marker is still there")
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))

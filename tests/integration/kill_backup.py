@@ -41,8 +41,8 @@ def kill_once(s, source, mbe, number, delay):
     return True
 
 
-def main(s):
-    source = proof.start_source(s)
+def body(s, flavour):
+    source = proof.start_source(s, flavour=flavour)
     load = Load(source, s.seed).prepare(rows=2000).start()
     mbe = s.mbe(source)
     whole = mbe.backup().done.seconds
@@ -59,4 +59,5 @@ def main(s):
     proof.prove_by_replay(s, source, backup)
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))

@@ -51,8 +51,8 @@ def kill_once(s, mbe, number, delay):
     return True
 
 
-def main(s):
-    source = proof.start_source(s)
+def body(s, flavour):
+    source = proof.start_source(s, flavour=flavour)
     load = Load(source, s.seed).prepare(rows=3000).start()
     load.wait_for_steps(300)
     mbe = s.mbe(source)
@@ -67,4 +67,5 @@ def main(s):
     proof.prove_by_replay(s, source, backup)
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))

@@ -10,8 +10,8 @@ from harness.load import Load
 from harness.scenario import run
 
 
-def main(s):
-    source = proof.start_source(s, options=["--log-output=TABLE", "--general-log=1", "--slow-query-log=1", "--long-query-time=0"])
+def body(s, flavour):
+    source = proof.start_source(s, flavour=flavour, options=["--log-output=TABLE", "--general-log=1", "--slow-query-log=1", "--long-query-time=0"])
     source.sql("select 'a line\nand another, with \"quotes\" and \\\\'")
     load = Load(source, s.seed, pause_seconds=0).prepare().start()
     for number in range(s.rounds(3)):
@@ -34,4 +34,5 @@ def main(s):
     load.stop()
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))

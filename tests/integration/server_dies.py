@@ -12,8 +12,8 @@ from harness.load import Load
 from harness.scenario import run
 
 
-def main(s):
-    source = proof.start_source(s, options=["--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1"])
+def body(s, flavour):
+    source = proof.start_source(s, flavour=flavour, options=["--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1"])
     load = Load(source, s.seed, writers=("bank", "rows", "long")).prepare(rows=2000).start()
     load.wait_for_steps(50)
     mbe = s.mbe(source)
@@ -46,4 +46,5 @@ def main(s):
     proof.prove_by_replay(s, source, backup)
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))
