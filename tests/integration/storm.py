@@ -28,9 +28,22 @@ def names_are_usable(s, server):
     s.check_none(problems, "names that cannot be used again")
 
 
+# Rounds are of one shape after the other: options of the source beside the usual ones, and arguments of the storm.
+SHAPES = {
+    "mariadb": [([], {})],
+    "mysql": [([], {})],
+}
+
+
+def directories(flavour, external):
+    """MySQL has tablespaces outside the datadir only in directories that it was told of."""
+    return ["--innodb-directories=" + external] if flavour.startswith("mysql") else []
+
+
 def one_round(s, flavour, seed):
     external = s.sub("external")
-    source = proof.start_source(s, "source-%d" % seed, flavour=flavour)
+    more = directories(flavour, external)
+    source = proof.start_source(s, "source-%d" % seed, flavour=flavour, options=more)
     load = Load(source, seed, writers=("bank", "rows", "plain", "special")).prepare().start()
     storm = storms.Storm(source, seed, external=external).prepare().start()
     storm.wait_for(40)
@@ -48,7 +61,7 @@ def one_round(s, flavour, seed):
         os.chmod(external, 0o777)
     # a table that was discarded at the backup is discarded in the restore: CHECK TABLE says so of both
     imports = [("imp", "t%d" % n) for n in range(2)]
-    restored = proof.prove_by_replay(s, source, backup, name="restored-%d" % seed, skip=storms.skip_imports,
+    restored = proof.prove_by_replay(s, source, backup, name="restored-%d" % seed, skip=storms.skip_imports, options=more,
                                      before_restore=away, extra=["--external-dir=/"], accept=imports)
     s.check_none(storms.import_problems(restored), "imported tables")
     names_are_usable(s, restored)
