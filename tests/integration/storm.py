@@ -28,10 +28,11 @@ def names_are_usable(s, server):
     s.check_none(problems, "names that cannot be used again")
 
 
-# Rounds are of one shape after the other: options of the source beside the usual ones, and arguments of the storm.
+# Options of the source beside the usual ones, and arguments of the storm; a round has the shape that its seed says.
 SHAPES = {
     "mariadb": [([], {})],
-    "mysql": [([], {})],
+    "mysql": [([], {}), (["--innodb-redo-log-capacity=8M"], {"without": ("resize_log",)}),
+              (["--innodb-redo-log-capacity=16M"], {"ddl": 3, "dml": 1, "without": ("resize_log",)})],
 }
 
 
@@ -43,9 +44,11 @@ def directories(flavour, external):
 def one_round(s, flavour, seed):
     external = s.sub("external")
     more = directories(flavour, external)
-    source = proof.start_source(s, "source-%d" % seed, flavour=flavour, options=more)
+    shapes = SHAPES[flavour.split("-", maxsplit=1)[0]]
+    options, arguments = shapes[seed % len(shapes)]
+    source = proof.start_source(s, "source-%d" % seed, flavour=flavour, options=[*more, *options])
     load = Load(source, seed, writers=("bank", "rows", "plain", "special")).prepare().start()
-    storm = storms.Storm(source, seed, external=external).prepare().start()
+    storm = storms.Storm(source, seed, external=external, **arguments).prepare().start()
     storm.wait_for(40)
     backup = s.mbe(source, repo="repo-%d" % seed).backup("--parallel=2", "--lock-wait=100")
     storm.wait_for(15)
