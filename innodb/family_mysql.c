@@ -227,6 +227,7 @@ const struct redo_family redo_family_mysql = {
     .make_first_log = make_first_log,
     .flush_lsn = true,
     .server_program = "mysqld",
+    .told_directories = true,
     .state_new = state_new,
     .state_free = state_free,
     .load = load,

@@ -71,6 +71,8 @@ struct redo_family {
     bool
         flush_lsn; /* page 0 of the system tablespace must name *start as the LSN of the last clean shutdown */
     const char *server_program; /* "mariadbd" */
+    bool
+        told_directories; /* tablespaces outside the datadir are only found below innodb_directories */
 
     void *(*state_new)(uint32_t page_size); /* of redo_image.state; the image is somewhere in it */
     void (*state_free)(void *state);
