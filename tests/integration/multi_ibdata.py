@@ -44,9 +44,7 @@ def one_shape(s, flavour, name, shape, extra):
                "set global innodb_file_per_table=1")
     load = Load(source, s.seed, writers=("bank", "rows", "long")).prepare().start()
     mbe = s.mbe(source, repo=name + "-repo")
-    with proof.HeldDdl(source):
-        running = mbe.start_backup("--lock-wait=100")
-        s.wait_until(lambda: proof.waits_for_lock(source) or not running.running(), 60, "the backup asks for the lock")
+    with proof.held_after_copy(s, source, mbe, "--lock-wait=100") as running:
         source.sql("use i", "insert into t(b) select repeat('j', 1000) from " + source.numbers(12000), "delete from t where id % 5 = 0")
         load.wait_for_steps(100)
     backup = mbe.finished_backup(running.wait())

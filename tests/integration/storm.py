@@ -11,6 +11,7 @@ import _path                                    # noqa: F401  pylint: disable=un
 from harness import check, proof, storm as storms
 from harness.load import Load
 from harness.scenario import run
+from basic_backup import directories
 
 
 def names_are_usable(s, server):
@@ -34,11 +35,6 @@ SHAPES = {
     "mysql": [([], {}), (["--innodb-redo-log-capacity=8M"], {"without": ("resize_log",)}),
               (["--innodb-redo-log-capacity=16M"], {"ddl": 3, "dml": 1, "without": ("resize_log",)})],
 }
-
-
-def directories(flavour, external):
-    """MySQL has tablespaces outside the datadir only in directories that it was told of."""
-    return ["--innodb-directories=" + external] if flavour.startswith("mysql") else []
 
 
 def one_round(s, flavour, seed):
