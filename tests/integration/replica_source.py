@@ -34,7 +34,7 @@ def body(s, flavour):
     for by_gtid in (True, False):
         again = s.restored(replica, backup, name="again-%s" % by_gtid, options=replica_options(source, 3))
         if source.family == "mysql":
-            check_gtids(s, again, gtid)
+            check_gtids(s, again, replica, gtid)
         elif by_gtid:
             again.sql("set global gtid_slave_pos='%s'" % gtid["slave_pos"])
         follow(again, source, None if by_gtid else (recorded["relay_master_log_file"], recorded["exec_master_log_pos"]))
