@@ -84,7 +84,7 @@ def body(s, flavour):
     source.sql("create database la")
     for n in range(len(KINDS)):
         source.sql("use la", "create table t%d (id int auto_increment primary key, a int, b varchar(300)) engine=innodb" % n,
-                   "insert into t%d(a,b) select seq, repeat(md5(seq), 6) from %s" % (n, source.numbers(6000)))
+                   "insert into t%d(a,b) select seq, repeat(sha2(seq, 256), 3) from %s" % (n, source.numbers(6000)))
     load = Load(source, s.seed, writers=("bank",)).prepare().start()
     for number in range(s.rounds(2)):
         sessions = Sessions(s, source)
