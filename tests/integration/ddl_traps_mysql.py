@@ -21,7 +21,8 @@ BODY = "(id int primary key, a int, b varchar(200), key(a))"
 
 # Tables that a case finds, all of ROWS rows but where it says otherwise: what follows their name.
 TABLES = {
-    "ix_none": BODY, "ix_shared": BODY, "ix_exclusive": BODY, "ix_duplicate": BODY, "ix_killed": BODY, "ix_prefix": BODY, "ix_dropped": BODY,
+    "ix_none": BODY, "ix_shared": BODY, "ix_exclusive": BODY, "ix_duplicate": BODY, "ix_killed": BODY, "ix_prefix": BODY,
+    "ix_dropped": BODY,
     "ix_then_gone": BODY, "ix_then_renamed": BODY, "ix_then_again": BODY,
     "ix_redundant": BODY + " row_format=redundant",
     "ix_zip4": BODY + " row_format=compressed key_block_size=4", "ix_zip8": BODY + " row_format=compressed key_block_size=8",
@@ -115,7 +116,8 @@ CASES = {
     "swapped": statements("rename table swap1 to s, swap2 to swap1, s to swap2", "update swap1 set b='after' where id < 9"),
     "dropped": statements("drop table dropped"),
     "anew": statements("drop table anew", "create table anew " + BODY, "insert into anew values (7,7,'anew')"),
-    "born": statements("create table born " + BODY, "insert into born select * from ix_none", "alter table born add index i (b), lock=shared"),
+    "born": statements("create table born " + BODY, "insert into born select * from ix_none",
+                       "alter table born add index i (b), lock=shared"),
     "selected": statements("create table selected as select * from ix_none"),
     "moved_in": statements("alter table moved_in tablespace g"),
     "moved_out": statements("alter table moved_out tablespace innodb_file_per_table"),
@@ -184,9 +186,11 @@ def prepare(s, source, external):
                "insert into exported select seq, seq, concat('exported ', seq) from " + numbers)
     for table, definition in TABLES.items():
         source.sql("use traps", "create table %s %s" % (table, definition.format(external=external)),
-                   "insert into %s(id,a,b) select seq, seq div 2, concat('word', seq, repeat(' of trap', seq %% 20)) from %s" % (table, numbers))
+                   "insert into %s(id,a,b) select seq, seq div 2, concat('word', seq, repeat(' of trap', seq %% 20)) from %s" %
+                   (table, numbers))
     # one row takes a millisecond or so to index: a build that lasts, wherever it runs
-    source.sql("use traps", "create table slow (id int primary key, b varchar(200), v varchar(200) as (sha2(repeat(b, 30000), 512)) virtual)",
+    source.sql("use traps", "create table slow (id int primary key, b varchar(200),"
+               " v varchar(200) as (sha2(repeat(b, 30000), 512)) virtual)",
                "insert into slow(id,b) select seq, repeat('slow', 20) from " + source.numbers(800),
                "create table filler (id int primary key, b varchar(250))", "insert into filler select seq, '' from " + numbers)
     with contextlib.closing(source.connect(database="traps")) as connection, connection.cursor() as cursor:
@@ -279,7 +283,8 @@ def main(s):
     s.check_equal(text_found(restored), found, "full-text search")
     s.check_none(check.health(restored, s, accept), "restored server")
     for table in ("ix_then_gone", "ft_gone", "dropped", "im_dropped", *discarded):
-        restored.sql("use traps", "drop table if exists " + table, "create table %s %s" % (table, BODY), "insert into %s values (1,1,'x')" % table)
+        restored.sql("use traps", "drop table if exists " + table, "create table %s %s" % (table, BODY),
+                     "insert into %s values (1,1,'x')" % table)
     restored.sql("create tablespace g_empty add datafile 'g_empty.ibd'", "create undo tablespace u_gone add datafile 'u_gone.ibu'")
     proof.prove_restart(s, restored)
 

@@ -40,7 +40,8 @@ def body(s, flavour):
         follow(again, source, None if by_gtid else (recorded["relay_master_log_file"], recorded["exec_master_log_pos"]))
         catch_up(s, again, source)
         again.sql(words(again)["stop"])
-        s.check_none(check.differences(check.read_state(source, replicas_own), check.read_state(again, replicas_own)), "restored and caught up")
+        s.check_none(check.differences(check.read_state(source, replicas_own), check.read_state(again, replicas_own)),
+                     "restored and caught up")
         s.check_none(check.health(again, s), "restored replica")
         again.stop()
 

@@ -93,7 +93,8 @@ def check_gtids(s, restored, source, gtid):
     """
     executed = gtid["executed"].replace("\n", "")
     have = restored.value("select @@gtid_executed").replace("\n", "")
-    s.check(restored.value("select gtid_subset(%s, %s)", (have, executed)), "GTIDs %s are more than those of the manifest, %s", have, executed)
+    s.check(restored.value("select gtid_subset(%s, %s)", (have, executed)),
+            "GTIDs %s are more than those of the manifest, %s", have, executed)
     missing = restored.value("select gtid_subtract(%s, %s)", (executed, have)).replace("\n", "")
     numbers = {n for low, high in re.findall(r":(\d+)(?:-(\d+))?", missing) for n in range(int(low), int(high or low) + 1)}
     s.check_none(sorted(numbers & engine_gtids(source)), "GTIDs of InnoDB's transactions that the restored server does not have")
