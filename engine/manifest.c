@@ -84,6 +84,7 @@ static json_t *server_json(const struct server_info *s)
         {"innodb_undo_directory", text(s->innodb_undo_directory)},
         {"innodb_undo_tablespaces",
          s->flavour == FLAVOUR_MARIADB ? number(s->undo_tablespaces) : json_null()},
+        {"innodb_directories", text(s->innodb_directories)},
         {"innodb_log_group_home_dir", text(s->innodb_log_group_home_dir)},
         {"innodb_compression_algorithm", text(s->innodb_compression_algorithm)},
         {"lower_case_table_names", text(s->lower_case_table_names)},

@@ -236,6 +236,7 @@ const struct redo_family redo_family_mysql = {
     .flush_lsn = true,
     .server_program = "mysqld",
     .parse_keys = parse_keys,
+    .told_directories = true,
     .state_new = state_new,
     .state_free = state_free,
     .load = load,

@@ -72,6 +72,8 @@ struct redo_family {
     bool
         flush_lsn; /* page 0 of the system tablespace must name *start as the LSN of the last clean shutdown */
     const char *server_program; /* "mariadbd" */
+    bool
+        told_directories; /* tablespaces outside the datadir are only found below innodb_directories */
 
     /* The keys of the server's key file; pass: NULL, or the pass phrase of an encrypted one. See keyring.h. */
     struct err *(*parse_keys)(struct keyring **out, const void *file, size_t len, const void *pass,

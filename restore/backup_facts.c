@@ -77,6 +77,7 @@ static struct err *load_server(struct backup_facts *f, const json_t *manifest)
     f->data_file_path = optional_text(server, "innodb_data_file_path");
     f->lower_case_table_names = optional_text(server, "lower_case_table_names");
     f->undo_tablespaces = optional_text(server, "innodb_undo_tablespaces");
+    f->directories = optional_text(server, "innodb_directories");
     return NULL;
 }
 
@@ -151,6 +152,7 @@ void backup_facts_fini(struct backup_facts *f)
     free(f->data_file_path);
     free(f->lower_case_table_names);
     free(f->undo_tablespaces);
+    free(f->directories);
     map64_fini(&f->ghosts);
     map64_fini(&f->imports);
     for (size_t i = 0; i < f->n_created; i++)

@@ -19,6 +19,7 @@ struct backup_facts {
     char *data_file_path; /* innodb_data_file_path as the server had it; NULL if unknown */
     char *lower_case_table_names; /* NULL if unknown */
     char *undo_tablespaces;       /* NULL if unknown */
+    char *directories;            /* innodb_directories, ';' between them; NULL if there are none */
     struct map64 ghosts;          /* space id -> 1: created by a CREATE that failed; not restored */
     struct map64 imports;         /* space id -> LSN below which its redo is void */
     struct created_space {

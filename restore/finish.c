@@ -38,8 +38,79 @@ static char *data_file_path(const struct backup_facts *facts, const struct layou
     return path;
 }
 
-static char *config_text(const struct backup_facts *facts, const struct layout *layout)
+static bool is_below(const char *path, const char *dir)
 {
+    const size_t n = strlen(dir);
+    return !strncmp(path, dir, n) && path[n] == '/';
+}
+
+/* Whether a restored tablespace from outside the datadir was, on the server, somewhere below `dir`. */
+static bool has_external_below(const struct layout *layout, const char *dir)
+{
+    for (size_t i = 0; i < layout->n; i++)
+        if (layout->spaces[i].external && is_below(layout->spaces[i].name, dir))
+            return true;
+    return false;
+}
+
+/* An entry of innodb_directories without slashes at its end; false for one that no option file can name. */
+static bool tidy_directory(char *dir)
+{
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/')
+        dir[--n] = '\0';
+    return dir[0] == '/' && n > 1 && !strpbrk(dir, "\n\r\"");
+}
+
+static void append_directory(char **list, const char *dir)
+{
+    char *longer = mem_printf("%s%s%s", *list ? *list : "", *list ? ";" : "", dir);
+    free(*list);
+    *list = longer;
+}
+
+static bool list_covers(const char *list, const char *path)
+{
+    AUTO_FREE char *copy = mem_strdup(list ? list : "");
+    char *save = NULL;
+    for (char *dir = strtok_r(copy, ";", &save); dir; dir = strtok_r(NULL, ";", &save))
+        if (is_below(path, dir))
+            return true;
+    return false;
+}
+
+char *finish_directories(const struct backup_facts *facts, const struct layout *layout,
+                         const char *external_dir)
+{
+    AUTO_FREE char *setting = mem_strdup(facts->directories ? facts->directories : "");
+    char *list = NULL, *save = NULL;
+    if (!facts->family->told_directories || !external_dir)
+        return NULL;
+    const bool in_place = !strcmp(external_dir, "/");
+    for (char *dir = strtok_r(setting, ";", &save); dir; dir = strtok_r(NULL, ";", &save)) {
+        if (!tidy_directory(dir) || !(in_place || has_external_below(layout, dir)))
+            continue;
+        AUTO_FREE char *moved = layout_external_path(external_dir, dir);
+        append_directory(&list, moved);
+    }
+    for (size_t i = 0; i < layout->n; i++) {
+        const struct space_plan *p = &layout->spaces[i];
+        if (!p->external || p->id == 0 || list_covers(list, p->target))
+            continue;
+        AUTO_FREE char *dir = mem_strdup(p->target);
+        *strrchr(dir, '/') = '\0';
+        if (tidy_directory(dir))
+            append_directory(&list, dir);
+    }
+    return list;
+}
+
+static char *config_text(const struct backup_facts *facts, const struct layout *layout,
+                         const char *external_dir)
+{
+    AUTO_FREE char *directories = finish_directories(facts, layout, external_dir);
+    AUTO_FREE char *outside =
+        directories ? mem_printf("innodb_directories=\"%s\"\n", directories) : mem_strdup("");
     AUTO_FREE char *files = data_file_path(facts, layout);
     AUTO_FREE char *text =
         mem_printf("# Options that a server needs on this restored datadir. Written by mbe.\n"
@@ -55,7 +126,7 @@ static char *config_text(const struct backup_facts *facts, const struct layout *
         facts->lower_case_table_names
             ? mem_printf("lower_case_table_names=%s\n", facts->lower_case_table_names)
             : mem_strdup("");
-    return mem_printf("%s%s%s", text, undo, names);
+    return mem_printf("%s%s%s%s", text, undo, names, outside);
 }
 
 /* The LSN of the last clean shutdown, in page 0 of the first system file, outside what its checksum covers. */
@@ -73,7 +144,7 @@ struct err *finish_datadir(const struct target *target, const struct backup_fact
                            const struct layout *layout, const struct redo_scan *redo)
 {
     const struct redo_family *family = facts->family;
-    AUTO_FREE char *config = config_text(facts, layout);
+    AUTO_FREE char *config = config_text(facts, layout, target->external_dir);
     AUTO_FREE uint8_t *log = NULL;
     size_t len;
     lsn_t start;

@@ -28,10 +28,13 @@ struct err *mysql_unlock_instance(struct conn *c) MUST_CHECK;
 
 /* What mysql_stop_commits would wait for. */
 struct mysql_traffic {
-    bool knows_locks;      /* may read metadata_locks */
-    uint64_t writers;      /* statements that write, also those that sleep on a row lock */
-    uint64_t waiters;      /* who waits for the global lock already */
-    uint64_t slow;         /* statements that run for a second or longer */
+    bool knows_locks; /* may read metadata_locks */
+    uint64_t writers; /* statements that write, also those that sleep on a row lock */
+    uint64_t waiters; /* who waits for the global lock already */
+    /* Statements that run for a second or longer. Not those that wait for the instance lock. They hold a part of the global
+     * lock and may wait until we let the instance go, so they are no reason to put the end off: when the session of the
+     * instance lock asks for the global lock, the server sees a deadlock and fails them (error 1213; 9.7.4, by experiment). */
+    uint64_t slow;
     char *example;         /* of a slow one: "process 17 for 12 s: SELECT ...", or NULL */
     uint64_t slow_seconds; /* age of that one */
 };

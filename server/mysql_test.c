@@ -286,6 +286,38 @@ static void a_slow_statement_is_seen_and_not_queued_behind(void **state)
     ok(conn_exec(dba, "INSERT INTO mbe_test.t VALUES (30)"));
 }
 
+static void ddl_that_waits_for_our_instance_lock_does_not_put_commits_off(void **state)
+{
+    NEEDS_SERVER;
+    enum { DEADLOCK = 1213 };
+    AUTO(conn) c = root_conn();
+    AUTO(conn) queries = root_conn();
+    AUTO_FREE char *old = NULL;
+    struct background ddl;
+    struct mysql_traffic t = {0};
+    bool timed_out = true;
+    ok(mysql_lock_instance(c, 2, &timed_out));
+    background_start(&ddl, "CREATE TABLE mbe_test.waits (a INT)");
+    await_state("Waiting for backup lock");
+    for (int i = 0; i < 100 && !old; i++) {
+        clock_sleep_ms(50);
+        ok(conn_query_text(queries, &old,
+                           "SELECT 1 FROM performance_schema.processlist"
+                           " WHERE STATE = 'Waiting for backup lock' AND TIME >= 1"));
+    }
+    assert_non_null(old);
+    ok(mysql_stop_commits_if_quiet(c, 5, &timed_out, &t));
+    assert_false(timed_out);
+    assert_int_equal(t.slow, 0);
+    mysql_traffic_fini(&t);
+    ok(mysql_resume_commits(c));
+    ok(mysql_unlock_instance(c));
+    assert_int_equal(pthread_join(ddl.thread, NULL), 0);
+    assert_int_equal(conn_errno(ddl.conn), DEADLOCK);
+    err_free(ddl.e);
+    conn_close(ddl.conn);
+}
+
 static void writers_and_waiters_are_counted(void **state)
 {
     NEEDS_SERVER;
@@ -731,6 +763,7 @@ int main(void)
         cmocka_unit_test(the_instance_lock_is_waited_for_as_long_as_asked),
         cmocka_unit_test(commits_stop_and_resume),
         cmocka_unit_test(a_slow_statement_is_seen_and_not_queued_behind),
+        cmocka_unit_test(ddl_that_waits_for_our_instance_lock_does_not_put_commits_off),
         cmocka_unit_test(writers_and_waiters_are_counted),
         cmocka_unit_test(locks_die_with_their_holder),
         cmocka_unit_test(there_is_one_consumer_and_it_goes_forward),

@@ -4,8 +4,10 @@ is what the source came to. One lost or doubled change anywhere, in any engine, 
 
 import contextlib
 import os
+import signal
 import subprocess
 import threading
+import time
 
 import pymysql
 
@@ -160,6 +162,44 @@ class HeldDdl:
         with contextlib.suppress(pymysql.err.MySQLError):
             self.server.sql("kill query %d" % self.connection_id)
         self.thread.join(30)
+
+    def works(self):
+        """Whether it is at work, and not waiting for a lock itself."""
+        return bool(self.server.sql("select 1 from information_schema.processlist where id=%d and state='User sleep'" %
+                                    self.connection_id))
+
+
+@contextlib.contextmanager
+def held_after_copy(s, source, mbe, *args):
+    """A backup that has copied all files and waits for a lock, all through the block. Its value is mbe running.
+
+    A MySQL backup asks for the lock before it copies, too: there, the DDL that holds it up begins after that.
+    """
+    if source.family == "mariadb":
+        with HeldDdl(source):
+            running = mbe.start_backup(*args)
+            s.wait_until(lambda: waits_for_lock(source) or not running.running(), 60, "the backup asks for the lock")
+            yield running
+        return
+    begun = int(source.status("Com_unlock_instance"))
+    running = mbe.start_backup(*args)
+    s.wait_until(lambda: int(source.status("Com_unlock_instance")) > begun or not running.running(), 60,
+                 "the backup lets its first lock go", every=0.005)
+    running.signal(signal.SIGSTOP)
+    with HeldDdl(source) as held:
+        # it may have been stopped with a lock in its hands
+        s.wait_until(lambda: held.works() or not running.running() or _let_run(running), 60, "the DDL that holds the backup up")
+        running.signal(signal.SIGCONT)
+        s.wait_until(lambda: waits_for_lock(source) or not running.running(), 60, "the backup asks for the lock")
+        s.check(running.running(), "the backup ended before it was held: %s", running.progress()[-2000:])
+        yield running
+
+
+def _let_run(running):
+    """For a moment."""
+    running.signal(signal.SIGCONT)
+    time.sleep(0.01)
+    running.signal(signal.SIGSTOP)
 
 
 def waits_for_lock(server):

@@ -433,18 +433,18 @@ def skip_imports(schema, _name):
 
 
 class Storm:
-    """external: a directory for DATA DIRECTORY tables, or None. kinds: only these kinds of DDL.
+    """external: a directory for DATA DIRECTORY tables, or None. kinds: only these kinds of DDL; without: not these.
 
     online: whether ALTER TABLE may copy a table while others write to it, where the server can. MariaDB 11.8.9 then loses and
     doubles rows (with no backup near it: its tables are not what its binary log says), so nothing can be replayed.
     """
 
-    def __init__(self, server, seed, ddl=2, dml=2, imports=True, external=None, kinds=None, pause_seconds=0.02,
-                 online=False):
+    def __init__(self, server, seed, ddl=2, dml=2, imports=True, external=None, kinds=None, without=(),
+                 pause_seconds=0.02, online=False):
         self.server = server
         self.seed = seed
         self.external = external
-        self.kinds = list(kinds or Ddl.weights(server.family))
+        self.kinds = [k for k in kinds or Ddl.weights(server.family) if k not in without]
         self.pause_seconds = pause_seconds
         self.online = online
         self.has_archive = False

@@ -8,10 +8,10 @@ from harness.load import Load
 from harness.scenario import run
 
 
-def main(s):
+def body(s, flavour):
     for size in (4, 8, 16, 32, 64):
         name = "%dk" % size
-        source = proof.start_source(s, name, options=["--innodb-page-size=%dk" % size])
+        source = proof.start_source(s, name, flavour=flavour, options=["--innodb-page-size=%dk" % size])
         load = Load(source, s.seed).prepare().start()
         load.wait_for_steps(150)
         backup = s.mbe(source, repo=name + "-repo").backup("--parallel=2")
@@ -27,4 +27,5 @@ def main(s):
         s.say("%s: equal", name)
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))

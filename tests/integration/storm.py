@@ -11,6 +11,7 @@ import _path                                    # noqa: F401  pylint: disable=un
 from harness import check, proof, storm as storms
 from harness.load import Load
 from harness.scenario import run
+from basic_backup import directories
 
 
 def names_are_usable(s, server):
@@ -28,11 +29,22 @@ def names_are_usable(s, server):
     s.check_none(problems, "names that cannot be used again")
 
 
+# Options of the source beside the usual ones, and arguments of the storm; a round has the shape that its seed says.
+SHAPES = {
+    "mariadb": [([], {})],
+    "mysql": [([], {}), (["--innodb-redo-log-capacity=8M"], {"without": ("resize_log",)}),
+              (["--innodb-redo-log-capacity=16M"], {"ddl": 3, "dml": 1, "without": ("resize_log",)})],
+}
+
+
 def one_round(s, flavour, seed):
     external = s.sub("external")
-    source = proof.start_source(s, "source-%d" % seed, flavour=flavour)
+    more = directories(flavour, external)
+    shapes = SHAPES[flavour.split("-", maxsplit=1)[0]]
+    options, arguments = shapes[seed % len(shapes)]
+    source = proof.start_source(s, "source-%d" % seed, flavour=flavour, options=[*more, *options])
     load = Load(source, seed, writers=("bank", "rows", "plain", "special")).prepare().start()
-    storm = storms.Storm(source, seed, external=external).prepare().start()
+    storm = storms.Storm(source, seed, external=external, **arguments).prepare().start()
     storm.wait_for(40)
     backup = s.mbe(source, repo="repo-%d" % seed).backup("--parallel=2", "--lock-wait=100")
     storm.wait_for(15)
@@ -48,7 +60,7 @@ def one_round(s, flavour, seed):
         os.chmod(external, 0o777)
     # a table that was discarded at the backup is discarded in the restore: CHECK TABLE says so of both
     imports = [("imp", "t%d" % n) for n in range(2)]
-    restored = proof.prove_by_replay(s, source, backup, name="restored-%d" % seed, skip=storms.skip_imports,
+    restored = proof.prove_by_replay(s, source, backup, name="restored-%d" % seed, skip=storms.skip_imports, options=more,
                                      before_restore=away, extra=["--external-dir=/"], accept=imports)
     s.check_none(storms.import_problems(restored), "imported tables")
     names_are_usable(s, restored)
