@@ -16,9 +16,11 @@ from harness import storm as storms
 from harness.load import Load, archive_options
 from harness.scenario import Failed, run
 
-# Recovery and nothing else: no purge, no rollback (force recovery 3 still rolls back what the dictionary was changed by;
-# 5 does not look for transactions at all), no half-made DDL taken back, no statistics, no buffer pool file.
-RECOVER_ONLY = ["--innodb-force-recovery=5", "--innodb-buffer-pool-dump-at-shutdown=0", "--innodb-buffer-pool-load-at-startup=0",
+# Recovery and nothing else: no purge, no rollback, no half-made DDL taken back, no statistics, no buffer pool file.
+# With 3 MariaDB would still roll back what its dictionary was changed by; with 5 it does not look for transactions at all. MySQL
+# rolls nothing back with 3, and with 5 it may not start, because what is uncommitted in its dictionary then counts.
+FORCE = {"mariadb": "--innodb-force-recovery=5", "mysql": "--innodb-force-recovery=3"}
+RECOVER_ONLY = ["--innodb-buffer-pool-dump-at-shutdown=0", "--innodb-buffer-pool-load-at-startup=0",
                 "--innodb-stats-auto-recalc=0", "--innodb-stats-persistent=0", "--skip-log-bin", "--event-scheduler=0"]
 LOG_SIZE = {"mariadb": "--innodb-log-file-size=32M", "mysql": "--innodb-redo-log-capacity=32M"}
 # Kinds of DDL that do not touch a tablespace, or change the log itself.
@@ -30,8 +32,8 @@ LATER_MAX = {"mariadb": 0, "mysql": 6}
 PAGE_SIZES = (16, 16, 16, 16, 4, 8, 32, 64)
 
 
-def crash(s, flavour, folder, seed):
-    """A datadir whose server was killed under load."""
+def crash(s, flavour, folder, seed, prepare=lambda server: None, left_out=LEFT_OUT):
+    """A datadir whose server was killed under load. prepare: called with the server before its load starts."""
     size = s.random.choice(PAGE_SIZES)
     server = s.server(os.path.join(folder, "crashed"), flavour=flavour, options=["--innodb-page-size=%dk" % size])
     # small buffer pools write pages early, large ones leave all to the log
@@ -39,10 +41,11 @@ def crash(s, flavour, folder, seed):
                        "--innodb-buffer-pool-size=%dM" % s.random.choice((24 if size < 64 else 32, 64, 128)),
                        "--innodb-flush-log-at-trx-commit=%d" % s.random.choice((0, 1, 2))]
     server.init().start()
+    prepare(server)
     load = Load(server, seed, pause_seconds=s.random.choice((0, 0.003)), writers=("bank", "rows", "rows", "long", "special"))
     load.prepare(rows=s.random.choice((20, 300))).start()
     storm = storms.Storm(server, seed, ddl=1, dml=1, imports=False, kinds=[
-        k for k in storms.Ddl.weights(server.family) if k not in LEFT_OUT])
+        k for k in storms.Ddl.weights(server.family) if k not in left_out])
     storm.prepare().start()
     load.wait_for_steps(s.random.randrange(30, 900), seconds=90)
     server.kill()
@@ -57,7 +60,7 @@ def recover_by_server(s, flavour, folder, crashed):
     ddl_log = os.path.join(target, "ddl_recovery.log")
     if os.path.exists(ddl_log):  # the server would undo a half-made DDL, files included
         os.unlink(ddl_log)
-    server = s.server(os.path.join(folder, "recovered"), flavour=flavour, datadir=target, options=[*crashed.options, *RECOVER_ONLY])
+    server = s.server(os.path.join(folder, "recovered"), flavour=flavour, datadir=target, options=[*crashed.options, FORCE[crashed.family], *RECOVER_ONLY])
     server.start()
     s.check(server.stop(), "the recovered server did not stop cleanly")
     return target

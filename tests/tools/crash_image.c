@@ -8,12 +8,13 @@
  * would. A page that is not whole is taken from the doublewrite buffer; if that has no whole copy
  * either, it is left out (zeros), which the restore accepts only if the log makes the page anew. A
  * tablespace whose page 0 was never written is in the log as a whole and is not stored. Nor is one of MySQL's that its log
- * deletes and whose file is still there. */
+ * deletes and whose file is still there, or an undo tablespace that was being emptied. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "archive/catalog.h"
 #include "engine/aria_copy.h"
@@ -185,6 +186,20 @@ static void leave_to_log(struct image *im, const struct listed_space *l)
     }
 }
 
+/* An undo tablespace that was being emptied: MySQL makes it anew when it starts, or not at all. */
+static bool is_being_truncated(const struct image *im, space_id_t id)
+{
+    enum {
+        FIRST_UNDO_ID = -17,
+        IDS_PER_NUMBER = 127,
+        IDS_MAX = 127 * 512
+    }; /* ids count down; the same number comes back */
+    const uint32_t below = (uint32_t)FIRST_UNDO_ID - id;
+    AUTO_FREE char *log = mem_printf("%s/undo_%" PRIu32 "_trunc.log", im->datadir.undo_dir,
+                                     below % IDS_PER_NUMBER + 1);
+    return below < IDS_MAX && !access(log, F_OK);
+}
+
 static struct err *store_space_file(struct image *im, const struct listed_space *l)
 {
     uint64_t unused;
@@ -192,7 +207,8 @@ static struct err *store_space_file(struct image *im, const struct listed_space 
     struct err *e = space_file_open(&f, l, &im->datadir);
     if (!e && f.blank)
         leave_to_log(im, l);
-    else if (!e && map64_get(&im->log.deleted, f.id, &unused))
+    else if (!e && (map64_get(&im->log.deleted, f.id, &unused) ||
+                    (im->flavour == FLAVOUR_MYSQL && is_being_truncated(im, f.id))))
         im->spaces_deleted++;
     else if (!e)
         e = store_space(im, &f);
@@ -311,7 +327,7 @@ static struct err *make_image(struct image *im, const char *root, const char *re
     TRY(catalog_publish(draft));
     fprintf(stderr,
             "crash_image: redo %" PRIu64 " ... %" PRIu64
-            ", %zu tablespaces (%u left to the redo, %u deleted by it), "
+            ", %zu tablespaces (%u left to the redo, %u deleted), "
             "%u pages from the doublewrite buffer, %u left out\n",
             im->log.span.from, im->log.span.to, im->list.n_spaces, im->spaces_left_out,
             im->spaces_deleted, im->pages_from_doublewrite, im->pages_left_out);

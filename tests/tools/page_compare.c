@@ -119,12 +119,21 @@ static bool is_rtree_direction(const uint8_t *page, uint32_t at)
            at < INDEX_N_DIRECTION + 2;
 }
 
+/* What MySQL leaves of the header of a packed page when it has unpacked it, and writes when the page is not packed again. */
+static bool is_pack_leftover(const uint8_t *page, uint32_t at)
+{
+    return at >= FIL_AFTER_TYPE && at < FIL_SPACE && be16(page + FIL_TYPE) != FIL_TYPE_RTREE &&
+           be16(page + FIL_PACK_TYPE) == be16(page + FIL_TYPE) && page[FIL_PACK_VERSION] &&
+           page[FIL_PACK_ALGORITHM];
+}
+
 /* First differing offset that matters, or no_difference. */
 static uint32_t first_difference(const struct space_format *format, space_id_t id, page_no_t no,
                                  const uint8_t *a, const uint8_t *b)
 {
     for (uint32_t at = 0; at < format->physical; at++)
-        if (a[at] != b[at] && is_compared(format, id, no, at) && !is_rtree_direction(b, at))
+        if (a[at] != b[at] && is_compared(format, id, no, at) && !is_rtree_direction(b, at) &&
+            !is_pack_leftover(b, at))
             return at;
     return no_difference;
 }
