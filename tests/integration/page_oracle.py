@@ -67,10 +67,12 @@ def recover_by_server(s, flavour, folder, crashed):
 
 
 def recover_by_mbe(s, folder, crashed):
+    """(repository, id of the backup, restored datadir). What crash_image says of the files becomes crashed.image_report."""
     repo = s.path(folder, "repo")
     image = subprocess.run([s.tool("crash_image"), crashed.datadir, repo], capture_output=True, text=True, check=False)
     if image.returncode:
         raise Failed("crash_image: %s%s" % (image.stdout, image.stderr))
+    crashed.image_report = image.stderr
     mbe = s.mbe(crashed, repo=os.path.join(folder, "repo"))
     (backup_id,) = mbe.ids()
     mbe.verify(backup_id)

@@ -16,6 +16,7 @@ enum { CRASH_READ_BYTES = 8 << 20 };
 struct crash_log {
     struct redo_span span;
     char creator[33];
+    unsigned n_counters;  /* MySQL: records about AUTO_INCREMENT counters and corrupted indexes */
     uint32_t uuid;        /* MySQL */
     struct map64 deleted; /* MySQL: space id -> 1: the log has its FILE_DELETE */
     struct map64
@@ -116,8 +117,10 @@ static inline struct err *crash_log_take(struct crash_log *log, struct redo_mysq
             return NULL;
         if (m.end <= scanned)
             log->span.to = m.end;
-        while (redo_mysql_mtr_next(&m, &rec))
+        while (redo_mysql_mtr_next(&m, &rec)) {
+            log->n_counters += redo_mysql_kind(rec.type) == MYSQL_KIND_META;
             TRY(crash_log_note_file(log, &rec));
+        }
     }
 }
 

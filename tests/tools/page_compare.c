@@ -25,8 +25,8 @@
 #include "archive/reader.h"
 #include "base/map64.h"
 #include "innodb/fil_page.h"
-#include "innodb/page_compress.h"
 #include "innodb/index_page.h"
+#include "innodb/page_compress.h"
 #include "innodb/page_zip_parts.h"
 #include "innodb/redo_mysql.h"
 #include "restore/backup_facts.h"
@@ -56,9 +56,8 @@ struct side {
 struct tally {
     uint64_t equal, other_lsn, touched, freed, doublewrite, later, different;
     uint64_t packed_otherwise;
-    bool verbose;
-    bool unpacks; /* COMPRESSED pages */
-    lsn_t end;    /* of the log */
+    bool mysql;
+    lsn_t end; /* of the log */
 };
 
 /* --- the log ---------------------------------------------------------------------------------- */
@@ -111,8 +110,8 @@ static bool is_compared(const struct space_format *format, space_id_t id, page_n
     return id != 0 || no != 0 || at < FIL_AFTER_TYPE || at >= FIL_SPACE;
 }
 
-/* The direction of the last inserts is a hint that no log record carries; of an R-tree MySQL keeps one on its way to a page
- * split, which recovery does not go. */
+/* Where the last inserts went: a hint for page splits, which is in no log record. Of R-tree pages MySQL does not always have in it
+ * what follows from the inserts that it logged. */
 static bool is_rtree_direction(const uint8_t *page, uint32_t at)
 {
     return be16(page + FIL_TYPE) == FIL_TYPE_RTREE && at >= INDEX_DIRECTION &&
@@ -129,11 +128,11 @@ static bool is_pack_leftover(const uint8_t *page, uint32_t at)
 
 /* First differing offset that matters, or no_difference. */
 static uint32_t first_difference(const struct space_format *format, space_id_t id, page_no_t no,
-                                 const uint8_t *a, const uint8_t *b)
+                                 const uint8_t *a, const uint8_t *b, bool mysql)
 {
     for (uint32_t at = 0; at < format->physical; at++)
-        if (a[at] != b[at] && is_compared(format, id, no, at) && !is_rtree_direction(b, at) &&
-            !is_pack_leftover(b, at))
+        if (a[at] != b[at] && is_compared(format, id, no, at) &&
+            !(mysql && (is_rtree_direction(b, at) || is_pack_leftover(b, at))))
             return at;
     return no_difference;
 }
@@ -214,14 +213,13 @@ static struct err *compare_page(struct tally *t, const struct pair *p, page_no_t
     TRY(logical(&p->server, p->stored[1], p->scratch[1], &b));
     if (be64(b + FIL_LSN) > t->end) {
         t->later++;
-        if (t->verbose)
-            printf("%s: page %" PRIu32 " (type %u): changed later\n", p->server.listed->name, no,
-                   be16(b + FIL_TYPE));
+        printf("%s: page %" PRIu32 " (type %u): changed later\n", p->server.listed->name, no,
+               be16(b + FIL_TYPE));
         return NULL;
     }
     t->touched += fate == TOUCHED;
-    uint32_t at = first_difference(format, p->server.id, no, a, b);
-    if (at != no_difference && t->unpacks && format->zip && page_zip_is_btree(a) &&
+    uint32_t at = first_difference(format, p->server.id, no, a, b, t->mysql);
+    if (at != no_difference && t->mysql && format->zip && page_zip_is_btree(a) &&
         page_zip_is_btree(b)) {
         TRY_AT(first_difference_unpacked(&at, format, a, b), "%s: page %" PRIu32,
                p->server.listed->name, no);
@@ -368,8 +366,7 @@ static struct err *compare(char **argv, bool *same)
     if (!e)
         e = redo_entry_walk(reader, facts.family, facts.from, facts.to, &visitor, &n_mtrs, NULL);
     t.end = facts.to;
-    t.verbose = getenv("V");
-    t.unpacks = !e && !strcmp(facts.family->flavour, "mysql");
+    t.mysql = !e && !strcmp(facts.family->flavour, "mysql");
     if (!e)
         e = side_open(&mbe, argv[3], &facts);
     if (!e)
