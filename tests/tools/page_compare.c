@@ -110,8 +110,8 @@ static bool is_compared(const struct space_format *format, space_id_t id, page_n
     return id != 0 || no != 0 || at < FIL_AFTER_TYPE || at >= FIL_SPACE;
 }
 
-/* Where the last inserts went: a hint for page splits, which is in no log record. Of R-tree pages MySQL does not always have in it
- * what follows from the inserts that it logged. */
+/* Where the last inserts went: a hint for page splits that is in no log record. We leave it alone in R-tree pages; MySQL's recovery
+ * has been seen to end with another one. */
 static bool is_rtree_direction(const uint8_t *page, uint32_t at)
 {
     return be16(page + FIL_TYPE) == FIL_TYPE_RTREE && at >= INDEX_DIRECTION &&
