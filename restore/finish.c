@@ -12,6 +12,14 @@
 #include "base/file.h"
 #include "innodb/fil_page.h"
 
+/* Any size up to that of the file will do for the last one, unless it is below the least a server takes: 5 MiB, and more with large
+ * pages, unless the file is smaller than that. */
+static unsigned least_mib(const struct backup_facts *facts, const struct space_plan *p)
+{
+    const unsigned least = facts->page_size > 32768 ? 12 : facts->page_size > 16384 ? 6 : 5;
+    return p->base_size >> 20 < least ? 5 : least;
+}
+
 /* "ibdata1:12M;ibdata2:64M:autoextend" for the restored files, which all lie in the datadir. The size of every file but
  * the last must be exact; the last one keeps what the server's own setting said of growing. */
 static char *data_file_path(const struct backup_facts *facts, const struct layout *layout)
@@ -26,9 +34,9 @@ static char *data_file_path(const struct backup_facts *facts, const struct layou
         if (!p->last_of_space)
             longer = mem_printf("%s%s%s:%" PRIu64 "K", path ? path : "", path ? ";" : "", p->name,
                                 p->base_size / 1024);
-        else if (
-            extend) /* any size up to that of the file will do that is not below the least a server takes */
-            longer = mem_printf("%s%s%s:5M%s", path ? path : "", path ? ";" : "", p->name, extend);
+        else if (extend)
+            longer = mem_printf("%s%s%s:%uM%s", path ? path : "", path ? ";" : "", p->name,
+                                least_mib(facts, p), extend);
         else
             longer = mem_printf("%s%s%s:%" PRIu64 "K", path ? path : "", path ? ";" : "", p->name,
                                 p->base_size / 1024);

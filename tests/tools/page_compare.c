@@ -5,8 +5,11 @@
  *
  * Tablespaces are matched by space id. Pages are compared as logical images (page_compressed pages
  * decompressed), every byte but these: checksum words and trailer, the page LSN (pages that differ
- * in nothing else are counted apart), and on page 0 of the system tablespace the flush LSN. A page
- * behind the end of a file counts as zeros. Not compared:
+ * in nothing else are counted apart), and on page 0 of the system tablespace the flush LSN. Of
+ * MySQL's COMPRESSED B-tree pages what they hold is compared, not the bytes they are packed in: the
+ * server packs a page anew when its modification log is full, we pack it once, at the end, and with
+ * another zlib. What free records hold, beside their place in the list, depends on when that was: not
+ * compared either. A page behind the end of a file counts as zeros. Not compared:
  *  - pages that the log leaves freed: their content has no meaning, server and restore leave
  *    different leftovers;
  *  - the doublewrite buffer: the server's scratch area;
@@ -22,7 +25,10 @@
 #include "archive/reader.h"
 #include "base/map64.h"
 #include "innodb/fil_page.h"
+#include "innodb/index_page.h"
 #include "innodb/page_compress.h"
+#include "innodb/page_zip_parts.h"
+#include "innodb/redo_mysql.h"
 #include "restore/backup_facts.h"
 #include "tests/tools/space_file.h"
 #include "verify/redo_entry.h"
@@ -30,10 +36,14 @@
 /* What the log says about pages. */
 struct page_states {
     const struct redo_family *family;
-    struct map64 pages; /* space << 32 | page -> position in the log << 1 | freed */
-    struct map64 trims; /* space -> position of its last truncation */
-    uint64_t position;  /* record number */
+    struct map64 pages;   /* space << 32 | page -> position in the log << 1 | freed */
+    struct map64 trims;   /* space -> position of its last truncation */
+    struct map64 deleted; /* MySQL: space -> 1: the server leaves what is left of its file alone */
+    uint64_t position;    /* record number */
 };
+
+static const uint32_t no_difference = UINT32_MAX;
+#define NO_SPACE UINT32_MAX /* an id that is none */
 
 enum page_fate { UNTOUCHED, TOUCHED, FREED };
 
@@ -45,6 +55,8 @@ struct side {
 
 struct tally {
     uint64_t equal, other_lsn, touched, freed, doublewrite, later, different;
+    uint64_t packed_otherwise;
+    bool mysql;
     lsn_t end; /* of the log */
 };
 
@@ -56,7 +68,9 @@ static struct err *note_record(void *ctx, const struct redo_record *rec, lsn_t s
     const enum redo_kind kind = s->family->kind(rec);
     (void)start;
     (void)end;
-    if (kind == REDO_KIND_TRIM)
+    if (!s->family->names_in_redo && rec->type == MYSQL_REDO_FILE_DELETE)
+        map64_put(&s->deleted, rec->space, 1);
+    else if (kind == REDO_KIND_TRIM)
         map64_put(&s->trims, rec->space, ++s->position);
     else if (kind == REDO_KIND_PAGE)
         map64_put(&s->pages, (uint64_t)rec->space << 32 | rec->page,
@@ -96,14 +110,90 @@ static bool is_compared(const struct space_format *format, space_id_t id, page_n
     return id != 0 || no != 0 || at < FIL_AFTER_TYPE || at >= FIL_SPACE;
 }
 
-/* First differing offset that matters, or the page size. */
+/* Where the last inserts went: a hint for page splits that is in no log record. We leave it alone in R-tree pages; MySQL's recovery
+ * has been seen to end with another one. */
+static bool is_rtree_direction(const uint8_t *page, uint32_t at)
+{
+    return be16(page + FIL_TYPE) == FIL_TYPE_RTREE && at >= INDEX_DIRECTION &&
+           at < INDEX_N_DIRECTION + 2;
+}
+
+/* What MySQL leaves of the header of a packed page when it has unpacked it, and writes when the page is not packed again. */
+static bool is_pack_leftover(const uint8_t *page, uint32_t at)
+{
+    return at >= FIL_AFTER_TYPE && at < FIL_SPACE && be16(page + FIL_TYPE) != FIL_TYPE_RTREE &&
+           be16(page + FIL_PACK_TYPE) == be16(page + FIL_TYPE) && page[FIL_PACK_VERSION] &&
+           page[FIL_PACK_ALGORITHM];
+}
+
+/* First differing offset that matters, or no_difference. */
 static uint32_t first_difference(const struct space_format *format, space_id_t id, page_no_t no,
-                                 const uint8_t *a, const uint8_t *b)
+                                 const uint8_t *a, const uint8_t *b, bool mysql)
 {
     for (uint32_t at = 0; at < format->physical; at++)
-        if (a[at] != b[at] && is_compared(format, id, no, at))
+        if (a[at] != b[at] && is_compared(format, id, no, at) &&
+            !(mysql && (is_rtree_direction(b, at) || is_pack_leftover(b, at))))
             return at;
-    return format->physical;
+    return no_difference;
+}
+
+/* --- packed pages ----------------------------------------------------------------------------- */
+
+/* Marks what counts of an unpacked page: headers, directory, and records; of a free record only its own header. */
+static const char *mark_counting(bool *counts, const struct page_zip_layout *layout,
+                                 const uint8_t *frame, uint32_t size)
+{
+    enum { INFIMUM = 99, SUPREMUM = 112, RECORDS = 120, HEADER = 5 };
+    AUTO_FREE struct zip_records *records = mem_zalloc(sizeof *records);
+    AUTO_FREE struct zip_shape *shape = mem_zalloc(sizeof *shape);
+    const uint32_t directory = size - FIL_TRAILER - 2 * be16(frame + INDEX_N_SLOTS);
+    uint32_t r = INFIMUM;
+    memset(counts, true, RECORDS);
+    memset(counts + directory, true, size - FIL_TRAILER - directory);
+    while ((r = (r + be16(frame + r - 2)) & 0xFFFF) != SUPREMUM)
+        if (r >= directory || !zip_records_mark(records, r, ZIP_KIND_LIVE))
+            return "its record list is broken";
+    r = be16(frame + INDEX_FREE);
+    for (uint32_t next; r; r = next ? (r + next) & 0xFFFF : 0) {
+        if (r >= directory || !zip_records_mark(records, r, ZIP_KIND_FREE))
+            return "its free list is broken";
+        next = be16(frame + r - 2);
+    }
+    zip_records_sort(records);
+    for (uint32_t k = 0; k < records->n; k++) {
+        r = records->origins[k];
+        memset(counts + r - HEADER, true, HEADER);
+        if (records->kinds[r] == ZIP_KIND_FREE)
+            continue;
+        if (!zip_shape_in_frame(shape, layout, frame, r, zip_records_floor(records, k),
+                                zip_records_ceiling(records, k, be16(frame + INDEX_HEAP_TOP))))
+            return "a record of it makes no sense";
+        memset(counts + r - HEADER - shape->extra, true, HEADER + shape->extra + shape->data);
+    }
+    return NULL;
+}
+
+/* first_difference of what two packed pages hold; an offset in the page unpacked. */
+static struct err *first_difference_unpacked(uint32_t *at, const struct space_format *format,
+                                             const uint8_t *a, const uint8_t *b)
+{
+    const uint32_t size = format->page_size;
+    AUTO_FREE uint8_t *frames = mem_zalloc((size_t)2 * size);
+    AUTO_FREE bool *counts = mem_zalloc(size);
+    AUTO_FREE struct page_zip_layout *layout = mem_zalloc(sizeof *layout);
+    const uint8_t *const packed[] = {a, b};
+    const char *why = NULL;
+    for (int i = 0; i < 2 && !why; i++)
+        why = page_zip_decode(layout, frames + (size_t)i * size, size, packed[i], format->physical);
+    if (!why)
+        why = mark_counting(counts, layout, frames + size, size);
+    if (why)
+        return err_make(CORRUPT, "cannot be unpacked: %s", why);
+    *at = no_difference;
+    for (uint32_t i = size; i-- > 0;)
+        if (counts[i] && frames[i] != frames[size + i] && is_compared(format, NO_SPACE, 0, i))
+            *at = i;
+    return NULL;
 }
 
 struct pair {
@@ -123,21 +213,28 @@ static struct err *compare_page(struct tally *t, const struct pair *p, page_no_t
     TRY(logical(&p->server, p->stored[1], p->scratch[1], &b));
     if (be64(b + FIL_LSN) > t->end) {
         t->later++;
+        printf("%s: page %" PRIu32 " (type %u): changed later\n", p->server.listed->name, no,
+               be16(b + FIL_TYPE));
         return NULL;
     }
     t->touched += fate == TOUCHED;
-    const uint32_t at = first_difference(format, p->server.id, no, a, b);
-    if (at == format->physical) {
+    uint32_t at = first_difference(format, p->server.id, no, a, b, t->mysql);
+    if (at != no_difference && t->mysql && format->zip && page_zip_is_btree(a) &&
+        page_zip_is_btree(b)) {
+        TRY_AT(first_difference_unpacked(&at, format, a, b), "%s: page %" PRIu32,
+               p->server.listed->name, no);
+        t->packed_otherwise += at == no_difference;
+    }
+    if (at == no_difference) {
         t->equal++;
         t->other_lsn += memcmp(a + FIL_LSN, b + FIL_LSN, 8) != 0;
         return NULL;
     }
     t->different++;
     printf("%s: page %" PRIu32 " (%s, type %u, server's type %u, LSN %" PRIu64 ", server's %" PRIu64
-           "): byte %" PRIu32 " is 0x%02x, server's 0x%02x\n",
+           "): byte %" PRIu32 " differs\n",
            p->server.listed->name, no, fate == TOUCHED ? "touched" : "untouched",
-           be16(a + FIL_TYPE), be16(b + FIL_TYPE), be64(a + FIL_LSN), be64(b + FIL_LSN), at, a[at],
-           b[at]);
+           be16(a + FIL_TYPE), be16(b + FIL_TYPE), be64(a + FIL_LSN), be64(b + FIL_LSN), at);
     return NULL;
 }
 
@@ -187,12 +284,16 @@ static struct err *compare_files(struct tally *t, const struct side *mbe,
 
 /* space id << 32 | first page of each listed file -> its position. A blank file is named and gets
  * no key. */
-static struct err *index_side(struct map64 *out, const struct side *s)
+static struct err *index_side(struct map64 *out, const struct side *s,
+                              const struct page_states *states)
 {
+    uint64_t unused;
     for (size_t i = 0; i < s->list.n_spaces; i++) {
         struct space_file f;
         struct err *e = space_file_open(&f, &s->list.spaces[i], &s->datadir);
-        if (!e && !f.blank)
+        if (!e && !f.blank && map64_get(&states->deleted, f.id, &unused))
+            ; /* dropped */
+        else if (!e && !f.blank)
             map64_put(out, (uint64_t)f.id << 32 | s->list.spaces[i].first_page, i);
         else if (!e)
             printf("%s: page 0 is all zero\n", s->list.spaces[i].path);
@@ -222,9 +323,9 @@ static struct err *compare_sides(struct tally *t, uint64_t *missing, const struc
                                  const struct side *server, const struct page_states *states)
 {
     struct map64 mbe_index = {0}, server_index = {0};
-    struct err *e = index_side(&mbe_index, mbe);
+    struct err *e = index_side(&mbe_index, mbe, states);
     if (!e)
-        e = index_side(&server_index, server);
+        e = index_side(&server_index, server, states);
     *missing = 0;
     if (!e)
         *missing = report_missing(mbe, &mbe_index, &server_index, server->root) +
@@ -265,6 +366,7 @@ static struct err *compare(char **argv, bool *same)
     if (!e)
         e = redo_entry_walk(reader, facts.family, facts.from, facts.to, &visitor, &n_mtrs, NULL);
     t.end = facts.to;
+    t.mysql = !e && !strcmp(facts.family->flavour, "mysql");
     if (!e)
         e = side_open(&mbe, argv[3], &facts);
     if (!e)
@@ -272,11 +374,12 @@ static struct err *compare(char **argv, bool *same)
     if (!e)
         e = compare_sides(&t, &missing, &mbe, &server, &states);
     if (!e)
-        printf("%" PRIu64 " pages equal (%" PRIu64 " with another LSN), %" PRIu64
-               " touched, %" PRIu64 " freed skipped, %" PRIu64 " doublewrite skipped, %" PRIu64
-               " changed later, %" PRIu64 " different, %" PRIu64 " tablespaces on one side only\n",
-               t.equal, t.other_lsn, t.touched, t.freed, t.doublewrite, t.later, t.different,
-               missing);
+        printf("%" PRIu64 " pages equal (%" PRIu64 " with another LSN, %" PRIu64
+               " packed otherwise), %" PRIu64 " touched, %" PRIu64 " freed skipped, %" PRIu64
+               " doublewrite skipped, %" PRIu64 " changed later, %" PRIu64 " different, %" PRIu64
+               " tablespaces on one side only\n",
+               t.equal, t.other_lsn, t.packed_otherwise, t.touched, t.freed, t.doublewrite, t.later,
+               t.different, missing);
     *same = !t.different && !missing;
     listing_fini(&mbe.list);
     listing_fini(&server.list);
@@ -284,6 +387,7 @@ static struct err *compare(char **argv, bool *same)
     datadir_fini(&server.datadir);
     map64_fini(&states.pages);
     map64_fini(&states.trims);
+    map64_fini(&states.deleted);
     backup_facts_fini(&facts);
     return e;
 }

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -34,6 +35,13 @@ static inline void space_file_close(struct space_file *f)
     f->fd = -1;
 }
 
+/* Which family's datadir `root` is. */
+static inline enum server_flavour space_file_flavour(const char *root)
+{
+    AUTO_FREE char *dir = mem_printf("%s/#innodb_redo", root);
+    return access(dir, F_OK) ? FLAVOUR_MARIADB : FLAVOUR_MYSQL;
+}
+
 /* Resolves `root` as a datadir with that innodb_data_file_path (NULL: one file) and finds the page
  * size out. */
 static inline struct err *space_file_datadir(struct datadir *out, const char *root,
@@ -41,8 +49,10 @@ static inline struct err *space_file_datadir(struct datadir *out, const char *ro
 {
     AUTO_FREE char *spec = data_file_path ? mem_strdup(data_file_path) : NULL;
     AUTO_FREE char *dir = mem_strdup(root);
-    const struct server_info server = {
-        .datadir = dir, .innodb_data_file_path = spec, .page_size = INNODB_PAGE_SIZE_MIN};
+    const struct server_info server = {.flavour = space_file_flavour(root),
+                                       .datadir = dir,
+                                       .innodb_data_file_path = spec,
+                                       .page_size = INNODB_PAGE_SIZE_MIN};
     uint8_t head[64];
     size_t got;
     AUTO_FD int fd = -1;
