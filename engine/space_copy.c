@@ -118,8 +118,14 @@ static struct err *read_page_0(struct job *j, const struct copy_env *env, const 
         if (!e && got >= j->format.physical) {
             j->id = be32(p + FIL_SPACE_ID);
             j->page_lsn = be64(p + FIL_LSN);
-            if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK)
-                return find_key(j, env, p);
+            if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK) {
+                e = find_key(j, env, p);
+                if (!e || e->kind != ERR_CORRUPT)
+                    return e;
+                /* the key of a new tablespace is in the redo, and not on page 0 yet */
+                snprintf(why, sizeof why, "%s", e->message);
+                err_free(e);
+            }
         } else if (e) {
             snprintf(why, sizeof why, "%s", e->message);
             err_free(e);
