@@ -75,6 +75,7 @@ class Bench:
         if self.cold:
             measure.drop_caches()
         else:
+            measure.touch_memory(self.folder, self.size)
             measure.warm(files or dataset.data_files(self.server.datadir))
 
 
