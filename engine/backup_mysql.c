@@ -72,7 +72,7 @@ static struct err *stop_commits(struct backup *b)
 {
     const double begun = clock_seconds(), end = begun + b->options->lock_wait_seconds;
     unsigned gap_ms = GAP_FIRST_MS;
-    for (;;) {
+    for (unsigned tries = 1;; tries++) {
         struct mysql_traffic traffic;
         bool timed_out;
         struct err *e = mysql_stop_commits_if_quiet(b->locks, TRY_SECONDS, &timed_out, &traffic);
@@ -82,6 +82,10 @@ static struct err *stop_commits(struct backup *b)
                                   b->options->lock_wait_seconds, traffic.example ? ": " : "",
                                   traffic.example ? traffic.example : ""),
                          "Wait for that statement to end, or allow more time (--lock-wait).");
+        else if (!e && timed_out)
+            log_info(b->options->log, "lock",
+                     "FLUSH TABLES WITH READ LOCK not granted yet, try %u%s%s", tries,
+                     traffic.example ? ": " : "", traffic.example ? traffic.example : "");
         mysql_traffic_fini(&traffic);
         TRY(e);
         if (!timed_out) {
