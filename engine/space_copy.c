@@ -327,15 +327,25 @@ static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *pag
     return give_up(env, j, page, no, offset, why);
 }
 
+/* Page 0 once more, for the key alone: other threads use what the first look has told. */
+static struct err *learn_key(struct job *j, const struct copy_env *env)
+{
+    struct job again = {.fd = j->fd, .listed = j->listed};
+    bool found;
+    TRY(read_page_0(&again, env, j->listed->path, &found));
+    j->key = again.key;
+    atomic_store(&j->keyed, atomic_load(&again.keyed));
+    return NULL;
+}
+
 /* An encrypted page was met, and no key is known: the tablespace became encrypted since it was opened, or there are no keys.
  * MariaDB's pages have a checksum over what is stored; MySQL's have none. */
 static struct err *meet_encrypted(struct copy_env *env, struct job *j, page_no_t no)
 {
     struct err *e = NULL;
-    bool found;
     pthread_mutex_lock(&j->lock);
     if (env->keys && !atomic_load(&j->keyed) && !j->listed->system)
-        e = read_page_0(j, env, j->listed->path, &found);
+        e = learn_key(j, env);
     const bool keyed = atomic_load(&j->keyed), told = j->told_of_key;
     j->told_of_key = true;
     pthread_mutex_unlock(&j->lock);

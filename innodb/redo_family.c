@@ -50,7 +50,8 @@ static bool is_to_be_encrypted(const struct redo_image *im, const uint8_t *clear
 }
 
 struct err *redo_image_load(struct redo_image *im, const struct space_format *format,
-                            const struct space_key *key, page_no_t no, const uint8_t *slot)
+                            const struct space_key *key, space_id_t space, page_no_t no,
+                            const uint8_t *slot)
 {
     im->format = format;
     im->key = key && key->kind != SPACE_KEY_NONE ? key : NULL;
@@ -67,6 +68,10 @@ struct err *redo_image_load(struct redo_image *im, const struct space_format *fo
     if (!im->key)
         return err_make(REFUSED, "the page is encrypted, and there is no key to apply redo to it");
     TRY(page_decrypt(im->key, format, slot, im->clear));
+    char why[PAGE_WHY_SIZE];
+    if (page_check(format, space, no, im->clear, why) == PAGE_CORRUPT)
+        return err_make(REFUSED, "the page does not open with the key that the key file has: %s",
+                        why);
     return im->family->load(im, im->clear);
 }
 

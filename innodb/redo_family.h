@@ -108,10 +108,10 @@ void redo_image_free(struct redo_image *im);
 CLEANUP(redo_image, redo_image_free)
 
 /* Starts on a page. slot: format->physical bytes as they are stored; all zero, or NULL: no image yet. key: of the tablespace,
- * NULL or of kind NONE: it is not encrypted. REFUSED for an encrypted page without a key, CORRUPT for one that cannot be
+ * NULL or of kind NONE: it is not encrypted. REFUSED for an encrypted page without a key, or with a wrong one, CORRUPT for one that cannot be
  * unpacked. */
 struct err *redo_image_load(struct redo_image *im, const struct space_format *format,
-                            const struct space_key *key, page_no_t no,
+                            const struct space_key *key, space_id_t space, page_no_t no,
                             const uint8_t *slot) MUST_CHECK;
 /* The next records are of another mini-transaction. */
 void redo_image_begin_mtr(struct redo_image *im);

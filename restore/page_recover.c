@@ -102,8 +102,8 @@ struct err *page_recover(const struct space_plan *space, const struct space_form
 {
     struct recovery r = {.space = space, .image = image, .no = no, .mtr_start = UINT64_MAX};
     const bool absent = bytes_are_zero(slot, format->physical) || page_is_trimmed(space, no, slot);
-    TRY_AT(redo_image_load(image, format, key, no, absent ? NULL : slot), "%s: page %" PRIu32,
-           space->name, no);
+    TRY_AT(redo_image_load(image, format, key, space->id, no, absent ? NULL : slot),
+           "%s: page %" PRIu32, space->name, no);
     r.state = absent ? ABSENT : LIVE;
     while (stream->more && stream->bundle.page == no) {
         apply_bundle(&r, &stream->bundle);

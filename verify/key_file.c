@@ -21,6 +21,9 @@ struct err *key_file_read(struct keyring **out, const struct redo_family *family
     char *text = NULL, *pass = NULL;
     size_t len = 0, pass_len = 0;
     *out = NULL;
+    if (!path && pass_path)
+        return err_make(USAGE,
+                        "--keyring-pass-file without a key file: name it with --keyring-file");
     if (!path)
         return NULL;
     struct err *e = pass_path ? file_read_all(&pass, &pass_len, pass_path, PASS_MAX) : NULL;

@@ -35,6 +35,13 @@ class MariaDbKeys:
     def encrypt(self, server):
         """Every table is."""
 
+    def wrong_file(self, s):
+        """The right id, another key: nothing but the pages themselves can tell."""
+        path = s.path("wrong-keys.txt")
+        with open(path, "w", encoding="ascii") as f:
+            f.write("1;%s\n" % MARIADB_KEY.replace("0", "7"))
+        return path
+
     def secrets(self):
         return [bytes.fromhex(self.secret), self.secret.encode()]
 
@@ -52,6 +59,9 @@ class MySqlKeys:
                            ("component_keyring_file.cnf", '{"path": "%s", "read_only": false}' % self.file)):
             with open(os.path.join(datadir, name), "w", encoding="ascii") as f:
                 f.write(text)
+
+    def wrong_file(self, _s):
+        """MySQL's keys are names and checksums; a wrong one is not found."""
 
     def encrypt(self, server):
         server.sql("alter tablespace mysql encryption='Y'", *(
@@ -100,6 +110,13 @@ def body(s, flavour):
     s.check("ncrypt" in done.err or "INNODBKey" in done.err, "the refusal does not say why: %s", done)
     s.check(not os.path.exists(os.path.join(refused, "secret")), "a refused restore has written tables")
     shutil.rmtree(refused, ignore_errors=True)
+
+    wrong = keys.wrong_file(s)
+    if wrong:
+        done = s.mbe(source).restore(s.path("wrong"), "--keyring-file=" + wrong, expect=REFUSED)
+        s.check("does not open with the key" in done.err, "a wrong key is not told: %s", done)
+        s.check(os.path.exists(s.path("wrong", "mbe-restore-incomplete")), "a failed restore looks whole")
+        shutil.rmtree(s.path("wrong"))
 
     restored = proof.prove_by_replay(s, source, backup, extra=["--keyring-file=" + keys.file], before_start=keys.place,
                                      options=[*archive_options(source.installation), *keys.options])
