@@ -30,7 +30,6 @@
 #include "innodb/redo_mysql_int.h"
 
 enum {
-    TYPE_SDI = 17853,
     DIRECTION_NONE = 5,
     INFO_MASK = 0xF0,
     STATUS_MASK = 7,
@@ -120,12 +119,12 @@ const char *apply_my_comp_page_create_rtree(struct mysql_page *page, struct mysq
 
 const char *apply_my_page_create_sdi(struct mysql_page *page, struct mysql_change *c)
 {
-    return create(page, c, TYPE_SDI, false);
+    return create(page, c, FIL_TYPE_SDI, false);
 }
 
 const char *apply_my_comp_page_create_sdi(struct mysql_page *page, struct mysql_change *c)
 {
-    return create(page, c, TYPE_SDI, true);
+    return create(page, c, FIL_TYPE_SDI, true);
 }
 
 static const char *min_mark(struct mysql_page *page, struct mysql_change *c, bool comp)

@@ -7,16 +7,12 @@
 #include "base/bytes.h"
 #include "innodb/fil_page.h"
 
-enum {
-    TYPE_SDI = 17853,
-};
-
 static const char broken_list[] = "the record list of the index page is broken";
 static const char bad_record[] = "a record of the index page does not fit the index description";
 
 bool mysql_btree_is_type(unsigned type)
 {
-    return type == FIL_TYPE_INDEX || type == FIL_TYPE_RTREE || type == TYPE_SDI;
+    return type == FIL_TYPE_INDEX || type == FIL_TYPE_RTREE || type == FIL_TYPE_SDI;
 }
 
 static uint16_t header(const struct mysql_btree *t, uint32_t at)

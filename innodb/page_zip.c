@@ -11,14 +11,13 @@ enum {
     CODE_TWO_BYTES = 0x80, /* bit of the first byte */
     CODE_MERGED_MAX = 768,
     CODE_LEN_MAX = 0x3FFF,
-    TYPE_SDI = 17853,
     COMPRESS_FIXED = 8, /* of record 51: previous and next page */
 };
 
 bool page_zip_is_btree(const uint8_t *zip)
 {
     const unsigned type = be16(zip + FIL_TYPE);
-    return type == FIL_TYPE_INDEX || type == FIL_TYPE_RTREE || type == TYPE_SDI;
+    return type == FIL_TYPE_INDEX || type == FIL_TYPE_RTREE || type == FIL_TYPE_SDI;
 }
 
 /* --- sizes and headers ------------------------------------------------------------------------ */

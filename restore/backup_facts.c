@@ -126,7 +126,8 @@ static struct err *load_map(struct backup_facts *f, struct archive_reader *reade
     json_array_foreach(json_object_get(map, "created"), i, item)
     {
         const json_t *id = json_object_get(item, "id"), *name = json_object_get(item, "name");
-        if (!json_is_integer(id) || !json_is_string(name))
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > UINT32_MAX || !json_is_string(name))
             return err_make(CORRUPT, "%s: created[%zu] lacks id or name", SPACE_MAP_PATH, i);
         mem_grow(&f->created, &f->cap_created, f->n_created, sizeof *f->created);
         f->created[f->n_created++] = (struct created_space){(space_id_t)json_integer_value(id),
