@@ -344,8 +344,6 @@ static struct err *publish(struct backup *b)
     TRY(archive_writer_finish(b->writer, json));
     TRY(b->sink->commit(b->sink));
     TRY(signals_check());
-    if (b->base.id)
-        TRY(base_check_present(&b->base, b->options->repo));
     return catalog_publish(b->draft);
 }
 

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "archive/catalog.h"
 #include "base/file.h"
@@ -155,7 +156,10 @@ static struct err *try_item(struct base *out, const struct catalog_list *list,
                             const struct catalog_item *item, const struct base_query *q, char **why)
 {
     AUTO_LINK l = {.reader = NULL};
-    struct err *e = link_open(&l, item->archive_path);
+    AUTO_FD int use_fd = -1;
+    struct err *e = catalog_use(&use_fd, item->archive_path);
+    if (!e)
+        e = link_open(&l, item->archive_path);
     if (e) {
         *why = mem_printf("it cannot be read: %s", e->message);
         err_free(e);
@@ -169,6 +173,8 @@ static struct err *try_item(struct base *out, const struct catalog_list *list,
     if (*why)
         return NULL;
     out->id = mem_strdup(item->id);
+    out->use_fd = use_fd;
+    use_fd = -1;
     if (!out->full_id)
         out->full_id = mem_strdup(item->id);
     out->archive_id = archive_reader_id(l.reader);
@@ -246,24 +252,12 @@ struct err *base_select(struct base *out, char **why, const struct base_query *q
 
 void base_fini(struct base *b)
 {
+    if (b->id)
+        close(b->use_fd);
     free(b->id);
     free(b->full_id);
     base_facts_fini(&b->facts);
     *b = (struct base){0};
-}
-
-struct err *base_check_present(const struct base *b, const char *repo)
-{
-    AUTO_FREE char *path = NULL, *id = NULL;
-    AUTO(archive_reader) r = NULL;
-    struct err *e = catalog_find(&path, &id, repo, b->id);
-    if (!e)
-        e = archive_reader_open(&r, path);
-    if (!e && archive_reader_id(r) == b->archive_id)
-        return NULL;
-    err_free(e);
-    return err_make(REFUSED, "%s, the base of this backup, is gone: it was deleted meanwhile",
-                    b->id);
 }
 
 struct err *file_mark_take(struct file_mark *out, const char *path)

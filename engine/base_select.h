@@ -24,7 +24,8 @@ struct base_query {
 };
 
 struct base {
-    char *id; /* NULL: none was found */
+    char *id;   /* NULL: none was found */
+    int use_fd; /* while it is open nobody deletes the base */
     uint64_t archive_id;
     lsn_t to;         /* its end */
     char *full_id;    /* the one that its chain begins with; its own if it is one */
@@ -36,9 +37,6 @@ struct base {
  * out->id is NULL and *why (owned by caller) says why. USAGE for what is no id. */
 struct err *base_select(struct base *out, char **why, const struct base_query *q) MUST_CHECK;
 void base_fini(struct base *b);
-
-/* Whether the base is still in the repository: it may have been deleted since. REFUSED if not. */
-struct err *base_check_present(const struct base *b, const char *repo) MUST_CHECK;
 
 /* The mark of a file, now. */
 struct err *file_mark_take(struct file_mark *out, const char *path) MUST_CHECK;
