@@ -131,13 +131,15 @@ static char *find_restorable(const char *repo, const char *id, const char *full)
     return found;
 }
 
+/* Behind what hint there is already. */
 static struct err *hint_at_restorable(struct err *e, const char *repo, const char *id,
                                       const char *full)
 {
     AUTO_FREE char *other = find_restorable(repo, id, full);
-    if (other)
-        return err_hint(e, "The newest backup before it that can be restored is %s.", other);
-    return err_hint(e, "No backup before it can be restored.");
+    AUTO_FREE char *before = e->hint;
+    e->hint = NULL;
+    return err_hint(e, "%s%sThe newest backup before it that can be restored: %s.",
+                    before ? before : "", before ? " " : "", other ? other : "none");
 }
 
 /* --- the whole --- */
