@@ -45,8 +45,10 @@ static int tear_down(void **state)
 /* A backup as far as it matters here. */
 struct sample {
     const char *base; /* NULL: full */
+    const char *full; /* below the base; NULL: that is it */
+    unsigned length;  /* 0: 2 */
     uint64_t base_archive;
-    lsn_t to;
+    lsn_t base_to, to;
     const char *flavour, *version, *uuid;
     bool damaged, no_facts;
 };
@@ -61,14 +63,19 @@ static uint64_t archive_id_of(const struct fixture *f, const char *id)
 
 static char *manifest_of(const struct sample *s)
 {
-    AUTO_FREE char *base = s->base ? mem_printf("\"%s\"", s->base) : mem_strdup("null");
-    return mem_printf(
-        "{\"type\":\"%s\",\"base\":%s,\"chain\":{\"base_archive\":\"%016" PRIx64
-        "\"},\"server\":{\"flavour\":\"%s\",\"version\":\"%s\",\"server_uuid\":\"%s\","
-        "\"page_size\":16384},\"lsn\":{\"to\":%" PRIu64 "},\"damaged\":%s}",
-        s->base ? "incremental" : "full", base, s->base_archive, s->flavour ? s->flavour : "mysql",
-        s->version ? s->version : "9.7.1", s->uuid ? s->uuid : "uuid-1", s->to,
-        s->damaged ? "true" : "false");
+    AUTO_FREE char *base =
+        s->base ? mem_printf("\"base\":\"%s\",\"chain\":{\"full\":\"%s\",\"length\":%u,"
+                             "\"base_archive\":\"%016" PRIx64 "\"}",
+                             s->base, s->full ? s->full : s->base, s->length ? s->length : 2,
+                             s->base_archive)
+                : mem_strdup("\"base\":null");
+    return mem_printf("{\"type\":\"%s\",%s,\"server\":{\"flavour\":\"%s\",\"version\":\"%s\","
+                      "\"server_uuid\":\"%s\",\"page_size\":16384},"
+                      "\"lsn\":{\"from\":%" PRIu64 ",\"to\":%" PRIu64 ",\"base\":%" PRIu64
+                      "},\"damaged\":%s}",
+                      s->base ? "incremental" : "full", base, s->flavour ? s->flavour : "mysql",
+                      s->version ? s->version : "9.7.1", s->uuid ? s->uuid : "uuid-1", s->to, s->to,
+                      s->base_to, s->damaged ? "true" : "false");
 }
 
 /* Adds it to the repository; its id, owned by caller. */
@@ -104,17 +111,25 @@ static char *take_full(struct fixture *f, lsn_t to)
     return take(f, &(struct sample){.to = to});
 }
 
-static char *take_on(struct fixture *f, const char *base, lsn_t to)
+/* On a full backup that ends at LSN 100000, or on an increment on that, that ends at 200000. */
+static char *take_on(struct fixture *f, const char *base, const char *full, lsn_t to)
 {
-    return take(f,
-                &(struct sample){.base = base, .base_archive = archive_id_of(f, base), .to = to});
+    return take(f, &(struct sample){.base = base,
+                                    .full = full,
+                                    .length = full ? 3 : 2,
+                                    .base_archive = archive_id_of(f, base),
+                                    .base_to = full ? 200000 : 100000,
+                                    .to = to});
 }
 
-/* What is chosen, at LSN 1000; or why nothing is. */
+/* What is chosen, at LSN 1000000; or why nothing is. */
 static void assert_chosen(struct fixture *f, const char *wanted, const char *id, const char *why)
 {
-    const struct base_query q = {
-        .repo = f->repo, .wanted = wanted, .server = &f->server, .system = &f->system, .lsn = 1000};
+    const struct base_query q = {.repo = f->repo,
+                                 .wanted = wanted,
+                                 .server = &f->server,
+                                 .system = &f->system,
+                                 .lsn = 1000000};
     struct base b;
     char *no = NULL;
     ok(base_select(&b, &no, &q));
@@ -142,9 +157,9 @@ static void the_newest_is_the_base(void **state)
 {
     struct fixture *f = *state;
     assert_chosen(f, "latest", NULL, "no such directory");
-    AUTO_FREE char *full = take_full(f, 100);
-    AUTO_FREE char *first = take_on(f, full, 200);
-    AUTO_FREE char *second = take_on(f, first, 300);
+    AUTO_FREE char *full = take_full(f, 100000);
+    AUTO_FREE char *first = take_on(f, full, NULL, 200000);
+    AUTO_FREE char *second = take_on(f, first, full, 300000);
     assert_chosen(f, "latest", second, NULL);
     assert_chosen(f, "latest-full", full, NULL);
     assert_chosen(f, first, first, NULL);
@@ -152,20 +167,20 @@ static void the_newest_is_the_base(void **state)
                                  .wanted = "latest",
                                  .server = &f->server,
                                  .system = &f->system,
-                                 .lsn = 300};
+                                 .lsn = 300000};
     struct base b;
     char *why;
     ok(base_select(&b, &why, &q));
     assert_string_equal(b.full_id, full);
     assert_int_equal(b.n_chain, 3);
-    assert_int_equal(b.to, 300);
+    assert_int_equal(b.to, 300000);
     assert_int_equal(b.archive_id, archive_id_of(f, second));
     base_fini(&b);
     const struct base_query unknown = {.repo = f->repo,
                                        .wanted = "20261124T170632Z-full",
                                        .server = &f->server,
                                        .system = &f->system,
-                                       .lsn = 300};
+                                       .lsn = 300000};
     error_is(base_select(&b, &why, &unknown), USAGE, "has no backup 20261124T170632Z-full");
 }
 
@@ -177,18 +192,19 @@ static void what_cannot_be_the_base_is_passed_over(void **state)
         struct sample sample;
         const char *why;
     } cases[] = {
-        {{.to = 100, .flavour = "mariadb"}, "it is of another server"},
-        {{.to = 100, .uuid = "uuid-2"},
+        {{.to = 100000, .flavour = "mariadb"}, "it is of another server"},
+        {{.to = 100000, .uuid = "uuid-2"},
          "it is of another server: server_uuid was uuid-2 and is uuid-1"},
-        {{.to = 100, .version = "9.70.4"}, "the server was of version 9.70.4 then"},
-        {{.to = 100, .version = "8.4.1-log"}, "the server was of version 8.4.1-log then"},
-        {{.to = 1001}, "it ends at LSN 1001, and the server is at 1000 only"},
-        {{.to = 100, .damaged = true}, "it holds damaged pages"},
-        {{.to = 100, .no_facts = true}, "did not note what a base has to"},
-        {{.base = "20200101T000000Z-full", .to = 100}, "its base 20200101T000000Z-full is missing"},
+        {{.to = 100000, .version = "9.70.4"}, "the server was of version 9.70.4 then"},
+        {{.to = 100000, .version = "8.4.1-log"}, "the server was of version 8.4.1-log then"},
+        {{.to = 1000001}, "it ends at LSN 1000001, and the server is at 1000000 only"},
+        {{.to = 100000, .damaged = true}, "it holds damaged pages"},
+        {{.to = 100000, .no_facts = true}, "did not note what a base has to"},
+        {{.base = "20200101T000000Z-full", .to = 100000},
+         "needs its base 20200101T000000Z-full, which is not in"},
         {{.to = 0}, "manifest: lacks what a backup is known by"},
     };
-    AUTO_FREE char *good = take_full(f, 100);
+    AUTO_FREE char *good = take_full(f, 100000);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         AUTO_FREE char *bad = take(f, &cases[i].sample);
         assert_chosen(f, "latest", good, NULL);
@@ -201,7 +217,7 @@ static void what_cannot_be_the_base_is_passed_over(void **state)
 static void another_system_tablespace_is_another_server(void **state)
 {
     struct fixture *f = *state;
-    AUTO_FREE char *full = take_full(f, 100);
+    AUTO_FREE char *full = take_full(f, 100000);
     f->system.size++; /* it may grow */
     assert_chosen(f, "latest", full, NULL);
     f->system.birth.tv_nsec++;
@@ -214,43 +230,44 @@ static void another_system_tablespace_is_another_server(void **state)
 static void broken_chain_is_no_base(void **state)
 {
     struct fixture *f = *state;
-    AUTO_FREE char *full = take_full(f, 100);
-    AUTO_FREE char *first = take_on(f, full, 200);
-    AUTO_FREE char *second = take_on(f, first, 300);
-    AUTO_FREE char *words = mem_printf("%s cannot be the base: its base %s", second, first);
+    AUTO_FREE char *full = take_full(f, 100000);
+    AUTO_FREE char *first = take_on(f, full, NULL, 200000);
+    AUTO_FREE char *second = take_on(f, first, full, 300000);
+    AUTO_FREE char *words =
+        mem_printf("%s cannot be the base: backup %s needs its base %s", second, second, first);
     AUTO_FREE char *path = mem_printf("%s/%s/backup.mbe", f->repo, first);
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(truncate(path, st.st_size - 1), 0);
     assert_chosen(f, second, NULL, words);
-    assert_chosen(f, second, NULL, "cannot be read");
+    assert_chosen(f, second, NULL, "is incomplete");
     assert_chosen(f, "latest", full, NULL); /* what is whole of the chain */
     remove_backup(f, first);
     assert_chosen(f, second, NULL, words);
-    assert_chosen(f, second, NULL, "is missing");
+    assert_chosen(f, second, NULL, "which is not in");
 }
 
 static void foreign_archive_under_the_name_of_the_base_is_none(void **state)
 {
     struct fixture *f = *state;
-    AUTO_FREE char *full = take_full(f, 100);
-    AUTO_FREE char *other = take_full(f, 100);
-    AUTO_FREE char *on = take_on(f, full, 200);
+    AUTO_FREE char *full = take_full(f, 100000);
+    AUTO_FREE char *other = take_full(f, 100000);
+    AUTO_FREE char *on = take_on(f, full, NULL, 200000);
     AUTO_FREE char *from = mem_printf("%s/%s/backup.mbe", f->repo, other);
     AUTO_FREE char *to = mem_printf("%s/%s/backup.mbe", f->repo, full);
     assert_int_equal(rename(from, to), 0);
-    assert_chosen(f, on, NULL, "is another backup than then");
+    assert_chosen(f, on, NULL, "was made on the archive 0x");
 }
 
 static void base_cannot_be_deleted_while_it_is_one(void **state)
 {
     struct fixture *f = *state;
-    AUTO_FREE char *full = take_full(f, 100);
+    AUTO_FREE char *full = take_full(f, 100000);
     const struct base_query q = {.repo = f->repo,
                                  .wanted = "latest",
                                  .server = &f->server,
                                  .system = &f->system,
-                                 .lsn = 300};
+                                 .lsn = 300000};
     struct base b;
     char *why;
     bool in_use;
