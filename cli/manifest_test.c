@@ -37,6 +37,14 @@ static void a_summary_tells_sizes_lock_and_position(void **state)
                         "log bin.000003:4711; GTID 0-1-12; 12 files, 7 tables");
 }
 
+static void a_summary_of_an_increment_tells_what_it_read_for_each_changed_byte(void **state)
+{
+    (void)state;
+    json_auto_t *m = parsed("{\"base\":\"b-full\",\"bytes\":{\"read\":3072,\"changed\":2048}}");
+    AUTO_FREE char *text = manifest_summary(m);
+    assert_non_null(strstr(text, "; 2.0 KiB changed since b-full, 1.50 bytes read for each; "));
+}
+
 static void odd_manifests_have_a_summary_too(void **state)
 {
     (void)state;
@@ -60,6 +68,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_summary_tells_sizes_lock_and_position),
+        cmocka_unit_test(a_summary_of_an_increment_tells_what_it_read_for_each_changed_byte),
         cmocka_unit_test(odd_manifests_have_a_summary_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
