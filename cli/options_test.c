@@ -116,6 +116,13 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "--password and --password-file exclude each other"},
         {"mbe backup --full --repo=/r --password secret",
          "unexpected argument behind --password (not shown)"},
+        {"mbe delete --repo=/r", "delete needs --backup=ID: the backup: its id"},
+        {"mbe prune --repo=/r", "prune needs --keep-full=N or --keep-days=D, or both"},
+        {"mbe prune --repo=/r --dry-run", "prune needs --keep-full=N or --keep-days=D, or both"},
+        {"mbe prune --repo=/r --keep-full=0",
+         "--keep-full: '0' is not a whole number from 1 to 1000000"},
+        {"mbe prune --repo=/r --keep-days=-1",
+         "--keep-days: '-1' is not a whole number from 1 to 1000000"},
         {"mbe help --man --completion", "--man and --completion exclude each other"},
         {"mbe help nothing", "there is no command 'nothing'"},
         {"mbe help backup restore", "unexpected argument 'restore'"},
@@ -197,6 +204,16 @@ static void every_option_of_a_command_arrives(void **state)
                    "--redo-consumer");
     assert_int_equal(o.compress.codec, ARCHIVE_CODEC_NONE);
     assert_true(o.no_defaults && o.allow_corrupt && o.redo_consumer);
+    free(l.text);
+    o = parsed(&l, "mbe delete --repo=/r --backup=x --with-dependents --dry-run");
+    assert_string_equal(o.backup, "x");
+    assert_true(o.with_dependents && o.dry_run);
+    free(l.text);
+    o = parsed(&l, "mbe prune --repo=/r --keep-full=4 --keep-days=30");
+    assert_true(o.keep_full == 4 && o.keep_days == 30 && !o.dry_run);
+    free(l.text);
+    o = parsed(&l, "mbe prune --repo=/r --keep-days=30");
+    assert_true(o.keep_full == 0 && o.keep_days == 30);
     free(l.text);
 }
 
