@@ -378,7 +378,7 @@ static struct err *make_directory(struct catalog_draft *d, const char *stamp, co
 {
     AUTO_FREE char *stem = mem_printf("%.*s-%s", STAMP_LEN, stamp, type);
     if (!is_id(stem))
-        return err_make(FAILED, "\"%s\" is no id of a backup", stem);
+        return err_make(FAILED, "\"%s\" is no type of backup", type);
     bool taken = true;
     for (int number = 1; taken && number < SAME_SECOND_MAX; number++)
         TRY(try_id(d, stem, number, &taken));
