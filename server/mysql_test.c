@@ -19,6 +19,7 @@
 #include "server/coords.h"
 #include "server/datadir_check.h"
 #include "server/mysql.h"
+#include "server/mysql_consumer.h"
 #include "server/mysql_dict.h"
 #include "server/privileges.h"
 
