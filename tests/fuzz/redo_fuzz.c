@@ -92,7 +92,7 @@ static void take_records(struct redo_mtr *m, struct redo_group *g, struct file_o
     struct redo_record rec;
     bool more;
     while (taken(redo_mtr_next(m, &rec, &more)) && more) {
-        if (!redo_record_name(&rec)[0])
+        if (!redo_type_name(rec.type, rec.body_len ? rec.body[0] : 0)[0])
             abort();
         if (rec.type > REDO_OPTION)
             taken(file_ops_add(ops, &rec, m->start));
