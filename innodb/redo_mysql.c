@@ -203,6 +203,20 @@ enum redo_mysql_block redo_mysql_block_check(const uint8_t *block, lsn_t lsn, un
     return MYSQL_BLOCK_WHOLE;
 }
 
+static void put_block_head(uint8_t *block, lsn_t lsn)
+{
+    put_be32(block, block_number(lsn));
+    put_be32(block + BLOCK_EPOCH, block_epoch(lsn));
+    put_be16(block + BLOCK_DATA_LEN, BLOCK_DATA);
+}
+
+void redo_mysql_block_make_empty(uint8_t *block, lsn_t lsn)
+{
+    memset(block, 0, BLOCK);
+    put_block_head(block, lsn);
+    redo_mysql_block_cut(block, lsn + BLOCK_DATA);
+}
+
 void redo_mysql_block_cut(uint8_t *block, lsn_t end)
 {
     assert(redo_mysql_is_data_lsn(end));
@@ -263,10 +277,7 @@ static size_t put_corrupted(uint8_t *p, const struct redo_mysql_counter *c, size
 
 static void begin_block(uint8_t *log, lsn_t start, lsn_t lsn)
 {
-    uint8_t *block = log + redo_mysql_offset(start, redo_mysql_block_lsn(lsn));
-    put_be32(block, block_number(lsn));
-    put_be32(block + BLOCK_EPOCH, block_epoch(lsn));
-    put_be16(block + BLOCK_DATA_LEN, BLOCK_DATA);
+    put_block_head(log + redo_mysql_offset(start, redo_mysql_block_lsn(lsn)), lsn);
 }
 
 /* Appends one mini-transaction at the data LSN `at`, whose block has been begun. */
