@@ -29,12 +29,15 @@ static const struct dialect {
         change; /* begins a CHANGE ... TO; with the name of the connection behind it, or else ... */
     const char *channel; /* ... at the end, behind this */
     const char *prefix;  /* of its settings */
-    const char *by_gtid;
+    const char *by_gtid, *by_file;
+    const char
+        *reset; /* what the restored server has noted of its relay logs; NULL if it need not be */
 } dialects[] = {
     [FLAVOUR_MARIADB] = {"gtid_slave_pos", "CHANGE MASTER", NULL, "MASTER",
-                         "MASTER_USE_GTID=slave_pos"},
+                         "MASTER_USE_GTID=slave_pos", "MASTER_USE_GTID=no", NULL},
     [FLAVOUR_MYSQL] = {"gtid_purged", "CHANGE REPLICATION SOURCE", "FOR CHANNEL", "SOURCE",
-                       "SOURCE_AUTO_POSITION=1"},
+                       "SOURCE_AUTO_POSITION=1", "SOURCE_AUTO_POSITION=0",
+                       "RESET REPLICA FOR CHANNEL"},
 };
 
 static bool is_empty(const char *text)
@@ -90,6 +93,13 @@ static void put_change(char **out, const struct dialect *d, const struct place *
     append(out, ";\n");
 }
 
+static void put_reset(char **out, const struct dialect *d, const char *connection)
+{
+    AUTO_FREE char *name = quoted(connection ? connection : "");
+    if (d->reset)
+        append(out, "-- %s %s;\n", d->reset, name);
+}
+
 static void put_place(char **out, const struct dialect *d, const struct place *p)
 {
     if (p->has_gtids)
@@ -97,8 +107,8 @@ static void put_place(char **out, const struct dialect *d, const struct place *p
     if (is_empty(p->file))
         return;
     AUTO_FREE char *file = quoted(p->file);
-    AUTO_FREE char *where =
-        mem_printf("%s_LOG_FILE=%s, %s_LOG_POS=%" PRIu64, d->prefix, file, d->prefix, p->position);
+    AUTO_FREE char *where = mem_printf("%s, %s_LOG_FILE=%s, %s_LOG_POS=%" PRIu64, d->by_file,
+                                       d->prefix, file, d->prefix, p->position);
     put_change(out, d, p, where);
 }
 
@@ -109,6 +119,7 @@ static void put_source(char **out, const struct dialect *d, const struct replica
     if (is_empty(r->master_host))
         return; /* the backup's account could not see it */
     append(out, "\n-- To go on as the replica that was backed up:\n");
+    put_reset(out, d, r->connection_name);
     if (uses_gtids && !is_empty(r->gtid_slave_pos)) {
         AUTO_FREE char *gtids = quoted(r->gtid_slave_pos);
         append(out, "-- SET GLOBAL %s = %s;\n", d->gtids, gtids);
@@ -129,6 +140,22 @@ static const char *gtids_of(const struct coordinates *c)
                                             : c->gtid_binlog_pos;
 }
 
+/* The server that was backed up; the connection without a name may have been to another one. */
+static void put_itself(char **out, const struct dialect *d, const struct coordinates *c)
+{
+    if (is_empty(c->binlog_file))
+        return;
+    append(out, "\n-- To follow the server that was backed up:\n");
+    for (size_t i = 0; i < c->n_replicas; i++)
+        if (is_empty(c->replicas[i].connection_name))
+            put_reset(out, d, NULL);
+    put_place(out, d,
+              &(struct place){.host = unknown,
+                              .has_gtids = !is_empty(gtids_of(c)),
+                              .file = c->binlog_file,
+                              .position = c->binlog_position});
+}
+
 char *replication_sql(enum server_flavour flavour, const struct coordinates *c)
 {
     const struct dialect *d = &dialects[flavour];
@@ -136,14 +163,7 @@ char *replication_sql(enum server_flavour flavour, const struct coordinates *c)
     AUTO_FREE char *text = mem_strdup("");
     if (!is_empty(gtids))
         append(&text, "\nSET GLOBAL %s = '%s';\n", d->gtids, gtids);
-    if (!is_empty(c->binlog_file)) {
-        append(&text, "\n-- To follow the server that was backed up:\n");
-        put_place(&text, d,
-                  &(struct place){.host = unknown,
-                                  .has_gtids = !is_empty(gtids),
-                                  .file = c->binlog_file,
-                                  .position = c->binlog_position});
-    }
+    put_itself(&text, d, c);
     for (size_t i = 0; i < c->n_replicas; i++)
         put_source(&text, d, &c->replicas[i]);
     return text[0] ? mem_printf("-- What a server on this restored datadir is to be told once, for "

@@ -4,6 +4,7 @@
  *   MySQL     SET GLOBAL gtid_purged = '...'      gtid.executed of the backup
  *   MariaDB   SET GLOBAL gtid_slave_pos = '...'   gtid.current_pos, or gtid.binlog_pos where that says nothing
  *   commented out, for want of host or account:
+ *             RESET REPLICA (MySQL), for the server would look for relay logs that are in no backup
  *             CHANGE REPLICATION SOURCE TO / CHANGE MASTER TO the server that was backed up, and each source that it had itself
  *
  * Facts: MySQL 9.7.4, MariaDB 10.11.19 and 11.8.6, by experiment. MySQL keeps the GTIDs of its newest transactions in the binary
@@ -11,7 +12,7 @@
  * transactions of the restored server's own in its new binary log, so that no RESET is needed. Both read such a file as
  * --init-file: comments are whole lines with "-- " in front, a statement may have many lines and ends with ';' at the end of one.
  * MySQL takes statements of about 64 KiB there, a client takes longer ones; what fails there is in the error log only.
- * CHANGE REPLICATION SOURCE is MySQL 8.0.23. */
+ * CHANGE REPLICATION SOURCE is MySQL 8.0.23, RESET REPLICA 8.0.22. */
 #ifndef MBE_SERVER_REPLICATION_SQL_H
 #define MBE_SERVER_REPLICATION_SQL_H
 

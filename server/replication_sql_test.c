@@ -41,7 +41,8 @@ static void a_mysql_source_has_its_gtids_and_two_ways_to_follow_it(void **state)
            "-- CHANGE REPLICATION SOURCE TO SOURCE_HOST='...', SOURCE_USER='...', "
            "SOURCE_PASSWORD='...', SOURCE_AUTO_POSITION=1;\n"
            "-- CHANGE REPLICATION SOURCE TO SOURCE_HOST='...', SOURCE_USER='...', "
-           "SOURCE_PASSWORD='...', SOURCE_LOG_FILE='binlog.000002', SOURCE_LOG_POS=5000000000;\n");
+           "SOURCE_PASSWORD='...', SOURCE_AUTO_POSITION=0, SOURCE_LOG_FILE='binlog.000002', "
+           "SOURCE_LOG_POS=5000000000;\n");
 }
 
 static void a_server_without_gtids_has_its_position(void **state)
@@ -52,7 +53,8 @@ static void a_server_without_gtids_has_its_position(void **state)
     expect(FLAVOUR_MYSQL, &c,
            "\n-- To follow the server that was backed up:\n"
            "-- CHANGE REPLICATION SOURCE TO SOURCE_HOST='...', SOURCE_USER='...', "
-           "SOURCE_PASSWORD='...', SOURCE_LOG_FILE='b.1', SOURCE_LOG_POS=4;\n");
+           "SOURCE_PASSWORD='...', SOURCE_AUTO_POSITION=0, SOURCE_LOG_FILE='b.1', "
+           "SOURCE_LOG_POS=4;\n");
 }
 
 static void each_channel_of_a_mysql_replica_has_its_source(void **state)
@@ -75,11 +77,14 @@ static void each_channel_of_a_mysql_replica_has_its_source(void **state)
     expect(FLAVOUR_MYSQL, &c,
            "\nSET GLOBAL gtid_purged = 'a-1:1';\n"
            "\n-- To go on as the replica that was backed up:\n"
+           "-- RESET REPLICA FOR CHANNEL '';\n"
            "-- CHANGE REPLICATION SOURCE TO SOURCE_HOST='10.0.0.1', SOURCE_PORT=3306, "
            "SOURCE_USER='...', SOURCE_PASSWORD='...', SOURCE_AUTO_POSITION=1;\n"
            "\n-- To go on as the replica that was backed up:\n"
+           "-- RESET REPLICA FOR CHANNEL 'it''s';\n"
            "-- CHANGE REPLICATION SOURCE TO SOURCE_HOST='h', SOURCE_USER='...', "
-           "SOURCE_PASSWORD='...', SOURCE_LOG_FILE='x.000007', SOURCE_LOG_POS=154 FOR CHANNEL "
+           "SOURCE_PASSWORD='...', SOURCE_AUTO_POSITION=0, SOURCE_LOG_FILE='x.000007', "
+           "SOURCE_LOG_POS=154 FOR CHANNEL "
            "'it''s';\n");
 }
 
@@ -104,7 +109,8 @@ static void a_mariadb_replica_has_its_own_position_and_that_of_its_source(void *
            "-- CHANGE MASTER 'c' TO MASTER_HOST='h', MASTER_PORT=3307, MASTER_USER='...', "
            "MASTER_PASSWORD='...', MASTER_USE_GTID=slave_pos;\n"
            "-- CHANGE MASTER 'c' TO MASTER_HOST='h', MASTER_PORT=3307, MASTER_USER='...', "
-           "MASTER_PASSWORD='...', MASTER_LOG_FILE='b.000001', MASTER_LOG_POS=99;\n");
+           "MASTER_PASSWORD='...', MASTER_USE_GTID=no, MASTER_LOG_FILE='b.000001', "
+           "MASTER_LOG_POS=99;\n");
 }
 
 /* A server whose id was changed has written all of its GTIDs, it says, as another one. */
