@@ -13,7 +13,7 @@ from harness.scenario import run
 from replication_oracle import (after_start, catch_up, check_told, create_user, follow, follow_as_told, replica_options, replicas_own,
                                 slave_status, words)
 
-# Options of the replica, how it begins with an empty binary log, and what a manifest calls its source's place.
+# Options of the replica, and how it begins with an empty binary log.
 OPTIONS = {"mariadb": ["--log-slave-updates", "--gtid-strict-mode=1"], "mysql": ["--log-replica-updates"]}
 RESET = {"mariadb": "reset master", "mysql": "reset binary logs and gtids"}
 # What MySQL says at its start of relay logs that are in no backup, until it is told to forget them.
