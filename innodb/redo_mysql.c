@@ -35,6 +35,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "innodb/redo_mysql_block.h"
 #include "innodb/redo_mysql_int.h"
 
 enum {
@@ -52,13 +53,6 @@ enum {
     FLAG_CRASH_UNSAFE = 2,
     FLAG_NOT_INITIALISED = 4,
     FLAG_FULL = 8,
-    BLOCK = MYSQL_REDO_BLOCK_SIZE,
-    BLOCK_DATA_LEN = 4,
-    BLOCK_FIRST_MTR = 6,
-    BLOCK_EPOCH = 8,
-    BLOCK_DATA = 12,
-    BLOCK_CRC = 508,
-    BLOCK_ROOM = BLOCK_CRC - BLOCK_DATA,
     DATA_LEN_ENCRYPTED = 0x8000,
 };
 
@@ -233,7 +227,6 @@ void redo_mysql_block_cut(uint8_t *block, lsn_t end)
 /* --- the log a restored server starts from ---------------------------------------------------- */
 
 enum {
-    SINGLE_RECORD = 0x80,
     COUNTER_ONLY_MAX = 2 + 3 * MUCH_COMPRESSED64_MAX,
     CORRUPTED_ENTRY = 12, /* space id, index id */
     CORRUPTED_MAX = 32,   /* indexes in one record */
