@@ -195,16 +195,15 @@ static struct err *leave_for_later(struct copy_env *env, char *text)
 static struct err *job_open(struct space_set *s, struct job *j)
 {
     const char *path = j->listed->path;
-    bool found = true;
+    struct err *e = NULL;
+    bool found = true, absent;
     j->state = JOB_SKIP;
     j->lsn_at_start = tailer_lsn(s->env->tail);
-    struct err *e = file_open(&j->fd, path, O_RDONLY, 0);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    TRY(file_absent(file_open(&j->fd, path, O_RDONLY, 0), &absent));
+    if (absent) {
         log_debug(s->env->log, "copy", "%s vanished before it was opened", j->listed->name);
         return NULL;
     }
-    TRY(e);
     if (fstat(j->fd, &j->st))
         return err_os("%s: cannot stat", path);
     j->st_proves = time(NULL) - j->st.st_mtime > 1 && time(NULL) - j->st.st_ctime > 1;

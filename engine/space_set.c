@@ -208,13 +208,9 @@ struct err *space_head_read(struct space_head *out, const char *path)
     size_t got = 0;
     AUTO_FD int fd = -1;
     *out = (struct space_head){0};
-    struct err *e = file_open(&fd, path, O_RDONLY, 0);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
-        out->absent = true;
+    TRY(file_absent(file_open(&fd, path, O_RDONLY, 0), &out->absent));
+    if (out->absent)
         return NULL;
-    }
-    TRY(e);
     struct stat st;
     if (fstat(fd, &st))
         return err_os("%s: cannot stat", path);
