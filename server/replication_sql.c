@@ -24,18 +24,15 @@ struct place {
 };
 
 static const struct dialect {
-    const char *gtids; /* the variable that takes them */
-    const char *
-        change; /* begins a CHANGE ... TO; with the name of the connection behind it, or else ... */
-    const char *channel; /* ... at the end, behind this */
-    const char *prefix;  /* of its settings */
-    const char *by_gtid, *by_file;
-    const char
-        *reset; /* what the restored server has noted of its relay logs; NULL if it need not be */
+    const char *gtids;           /* the variable that takes them */
+    const char *change, *prefix; /* CHANGE ... TO; of its settings */
+    const char *channel; /* in front of a connection's name at the end; NULL: name before TO */
+    const char *by_gtid, *by_file; /* the setting for either */
+    const char *reset;             /* forgets the relay logs; NULL if there is no need to */
 } dialects[] = {
-    [FLAVOUR_MARIADB] = {"gtid_slave_pos", "CHANGE MASTER", NULL, "MASTER",
+    [FLAVOUR_MARIADB] = {"gtid_slave_pos", "CHANGE MASTER", "MASTER", NULL,
                          "MASTER_USE_GTID=slave_pos", "MASTER_USE_GTID=no", NULL},
-    [FLAVOUR_MYSQL] = {"gtid_purged", "CHANGE REPLICATION SOURCE", "FOR CHANNEL", "SOURCE",
+    [FLAVOUR_MYSQL] = {"gtid_purged", "CHANGE REPLICATION SOURCE", "SOURCE", "FOR CHANNEL",
                        "SOURCE_AUTO_POSITION=1", "SOURCE_AUTO_POSITION=0",
                        "RESET REPLICA FOR CHANNEL"},
 };
