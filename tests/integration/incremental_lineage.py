@@ -96,7 +96,7 @@ def set_back_and_forth(s, source, mbe):
         s.check(n < 20, "the LSN does not grow")
     refused = mbe.backup_fails(REFUSED, "--incremental", "--base=" + base.id)
     s.check("in the base: the server's files were set back since" in refused.err, "not told: %s", refused)
-    s.say("set back: %s", refused.err.strip().splitlines()[-2])
+    s.say("set back: %s", [line for line in refused.err.splitlines() if line.startswith("mbe: ")][0])
 
 
 def body(s, flavour):
