@@ -21,6 +21,7 @@ enum {
     VERSION = 1,
     TYPE_RESET = 0,
     TYPE_DATA = 1,
+    DATA_MAX = PAGE_ARCHIVE_BLOCK - AT_DATA,
     ID_SIZE = 8,
     POINTS_AT = 8, /* behind the first point's LSN */
     POINT_SIZE = 4,
@@ -48,7 +49,7 @@ struct err *page_archive_parse(struct page_archive_block *out, const uint8_t *by
                                        .reset_lsn = reset == LSN_NONE ? 0 : reset,
                                        .data = bytes + AT_DATA,
                                        .len = be16(bytes + AT_LEN)};
-    if (out->len > PAGE_ARCHIVE_BLOCK - AT_DATA || !holds_whole_entries(out))
+    if (out->len > DATA_MAX || !holds_whole_entries(out))
         return err_make(CORRUPT, "a block has %zu bytes of data", out->len);
     const uint32_t crc = crc32c(0, out->data, out->len), stored = be32(bytes + AT_CRC);
     if (crc != stored)
@@ -161,6 +162,19 @@ static struct err *find_point(struct page_archive_walk *w, const struct page_arc
     return NULL;
 }
 
+/* The server begins a block when the last one is full. One that had room left when it was read has more by now. */
+static struct err *check_order(const struct page_archive_walk *w,
+                               const struct page_archive_block *b)
+{
+    if (!w->in_file || b->number != w->next_block ||
+        b->number - w->file * FILE_DATA_BLOCKS >= FILE_DATA_BLOCKS)
+        return err_make(CORRUPT, "data block %" PRIu64 " where %" PRIu64 " is expected", b->number,
+                        w->next_block);
+    if (w->has_room)
+        return err_make(CORRUPT, "data block %" PRIu64 " behind one that is not full", b->number);
+    return NULL;
+}
+
 static struct err *check_lsns(const struct page_archive_walk *w, const struct page_archive_block *b)
 {
     if (b->stop_lsn >= LSN_NONE)
@@ -184,10 +198,7 @@ struct err *page_archive_walk_take(struct page_archive_walk *w, const struct pag
     size_t at = 0;
     if (b->is_reset)
         return take_reset_block(w, b);
-    if (!w->in_file || b->number != w->next_block ||
-        b->number - w->file * FILE_DATA_BLOCKS >= FILE_DATA_BLOCKS)
-        return err_make(CORRUPT, "data block %" PRIu64 " where %" PRIu64 " is expected", b->number,
-                        w->next_block);
+    TRY(check_order(w, b));
     TRY(check_lsns(w, b));
     if (b->reset_lsn) {
         TRY(find_point(w, b, &at));
@@ -201,5 +212,6 @@ struct err *page_archive_walk_take(struct page_archive_walk *w, const struct pag
     }
     w->next_block++;
     w->stop = b->stop_lsn;
+    w->has_room = b->len < DATA_MAX;
     return w->begin ? add_ids(w, b->data + at, b->len - at) : NULL;
 }

@@ -62,7 +62,7 @@ struct page_archive_walk {
     lsn_t last_reset;
     uint8_t points[PAGE_ARCHIVE_BLOCK]; /* of the file */
     size_t n_points, next_point;
-    bool in_file;
+    bool in_file, has_room;
 };
 
 static inline uint64_t page_archive_id(space_id_t space, page_no_t page)

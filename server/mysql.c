@@ -154,11 +154,9 @@ static struct err *call(struct conn *c, const char *expression, bool *done)
 
 struct err *mysql_consumer_register(struct conn *c, bool *registered)
 {
-    enum { NO_DATABASE = 1046, NO_FUNCTION = 1305 }; /* what an unknown function is told */
-
     *registered = false;
     struct err *e = call(c, "innodb_redo_log_consumer_register()", registered);
-    if (e && (conn_errno(c) == NO_DATABASE || conn_errno(c) == NO_FUNCTION)) {
+    if (e && conn_errno_is_no_function(conn_errno(c))) {
         err_free(e);
         return NULL;
     }

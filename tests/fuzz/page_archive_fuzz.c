@@ -1,6 +1,6 @@
 /* tests/fuzz/page_archive_fuzz.c: hostile files of page tracking. Byte 0 chooses what is tried:
  *
- *   bit 0  numbers and checksums of the blocks are made good
+ *   bit 0  numbers and checksums of the blocks are made good, and all data blocks but the last are full
  *   bit 1  at most 5 pages are allowed
  *   bits 2-7  the LSN since which pages are wanted, times 64
  *
@@ -51,8 +51,10 @@ static size_t next_block(uint8_t *block, const uint8_t *data, size_t size)
     return n + len;
 }
 
-static void make_good(uint8_t *block, const struct page_archive_walk *w)
+static void make_good(uint8_t *block, const struct page_archive_walk *w, bool last)
 {
+    if (block[1] && !last)
+        put_be16(block + AT_LEN, PAGE_ARCHIVE_BLOCK - HEADER);
     const size_t len = be16(block + AT_LEN);
     put_be64(block + AT_NUMBER, block[1] ? w->next_block : w->in_file ? w->file + 1 : 0);
     if (len <= PAGE_ARCHIVE_BLOCK - HEADER)
@@ -83,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct page_archive_block b;
         at += next_block(block, data + at, size - at);
         if (option & OPTION_GOOD)
-            make_good(block, &w);
+            make_good(block, &w, at == size);
         good = taken(page_archive_parse(&b, block)) && taken(page_archive_walk_take(&w, &b));
     }
     if (taken(page_archive_walk_end(&w)))
