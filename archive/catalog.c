@@ -1,10 +1,13 @@
 /* archive/catalog.c: see catalog.h.
  *
- * Two kinds of lock, both flock(2), which a killed process gives back:
+ * Three kinds of lock, all flock(2), which a killed process gives back:
  *   on the repository's marker file, while a draft is made, cleaned up or published: so that
  *   nobody takes a draft for abandoned between its mkdir and its lock, or between the removal of
- *   its lock file and its rename;
- *   on the draft's lock file, as long as the draft lives. */
+ *   its lock file and its rename; and while backups are chosen and deleted: so that none is
+ *   published that needs one of them;
+ *   on the draft's lock file, as long as the draft lives;
+ *   on a backup's archive: shared by those who read it, exclusive from the claim to the rename of
+ *   a deletion. Who got it shared looks whether the archive is still in its place. */
 #include "archive/catalog.h"
 
 #include <dirent.h>
@@ -21,12 +24,14 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
 #define MARKER "mbe-repository"
 #define MARKER_TEXT "mbe repository 1\n"
 #define ARCHIVE_NAME "backup.mbe"
 #define LOCK_NAME "lock"
 #define DRAFT_SUFFIX ".incomplete"
+#define DELETED_SUFFIX ".deleted"
 
 enum { STAMP_LEN = 16, SAME_SECOND_MAX = 1000 }; /* 20261124T170632Z */
 
@@ -83,17 +88,20 @@ static int compare_ids(const char *a, const char *b)
     return number_a - number_b;
 }
 
-/* The id of a draft directory's name ".<id>.incomplete", owned by caller, or NULL. */
-static char *draft_id_of(const char *name)
+static bool is_full(const char *id)
 {
-    const size_t n = strlen(name), n_suffix = strlen(DRAFT_SUFFIX);
-    if (name[0] != '.' || n <= 1 + n_suffix || strcmp(name + n - n_suffix, DRAFT_SUFFIX))
-        return NULL;
-    char *id = mem_printf("%.*s", (int)(n - 1 - n_suffix), name + 1);
-    if (is_id(id))
-        return id;
-    free(id);
-    return NULL;
+    const char *type = id + STAMP_LEN + 1;
+    return !strncmp(type, "full", 4) && (type[4] == '\0' || type[4] == '-');
+}
+
+/* Whether `name` is ".<id><suffix>". */
+static bool is_hidden_id(const char *name, const char *suffix)
+{
+    const size_t n = strlen(name), n_suffix = strlen(suffix);
+    if (name[0] != '.' || n <= 1 + n_suffix || strcmp(name + n - n_suffix, suffix))
+        return false;
+    AUTO_FREE char *id = mem_printf("%.*s", (int)(n - 1 - n_suffix), name + 1);
+    return is_id(id);
 }
 
 /* ---- the repository ---- */
@@ -239,7 +247,8 @@ void catalog_list_fini(struct catalog_list *list)
 
 struct err *catalog_find(char **archive_path, char **found_id, const char *repo, const char *id)
 {
-    const bool latest = !strcmp(id, "latest");
+    const bool latest_full = !strcmp(id, "latest-full"),
+               latest = latest_full || !strcmp(id, "latest");
     if (!latest && !is_id(id))
         return err_hint(err_make(USAGE, "\"%s\" is no backup id", id),
                         "See `mbe list` for the ids there are.");
@@ -247,14 +256,14 @@ struct err *catalog_find(char **archive_path, char **found_id, const char *repo,
     TRY(catalog_list_load(&list, repo));
     size_t i = list.n;
     while (i-- > 0)
-        if (latest || !strcmp(list.items[i].id, id))
+        if (latest ? !latest_full || is_full(list.items[i].id) : !strcmp(list.items[i].id, id))
             break;
     struct err *e = NULL;
     if (i < list.n) {
         *archive_path = mem_strdup(list.items[i].archive_path);
         *found_id = mem_strdup(list.items[i].id);
     } else if (latest) {
-        e = err_make(USAGE, "%s: has no backup yet", repo);
+        e = err_make(USAGE, "%s: has no %sbackup yet", repo, latest_full ? "full " : "");
     } else {
         e = err_hint(err_make(USAGE, "%s: has no backup %s", repo, id),
                      "See `mbe list` for the ids there are.");
@@ -263,13 +272,33 @@ struct err *catalog_find(char **archive_path, char **found_id, const char *repo,
     return e;
 }
 
+struct err *catalog_use(int *fd, const char *archive_path)
+{
+    AUTO_FD int mine = -1;
+    struct stat held, there;
+    TRY(file_open(&mine, archive_path, O_RDONLY, 0));
+    while (flock(mine, LOCK_SH)) {
+        if (errno != EINTR)
+            return err_os("%s: cannot lock", archive_path);
+        TRY(signals_check());
+    }
+    if (fstat(mine, &held))
+        return err_os("%s: cannot stat", archive_path);
+    const bool gone = stat(archive_path, &there) || held.st_ino != there.st_ino;
+    if (gone)
+        return err_new_os(ENOENT, __FILE__, __LINE__, "%s: was deleted", archive_path);
+    *fd = mine;
+    mine = -1;
+    return NULL;
+}
+
 /* ---- drafts ---- */
 
-static char *take_draft(const char *repo, const char *name)
+static char *take_hidden(const char *repo, const char *name)
 {
     (void)repo;
-    AUTO_FREE char *id = draft_id_of(name);
-    return id ? mem_strdup(name) : NULL;
+    const bool ours = is_hidden_id(name, DRAFT_SUFFIX) || is_hidden_id(name, DELETED_SUFFIX);
+    return ours ? mem_strdup(name) : NULL;
 }
 
 /* *held: a living process has the lock. A draft without lock file was never begun, or nearly
@@ -297,12 +326,15 @@ static struct err *draft_is_held(const char *dir, bool *held)
 static struct err *remove_if_abandoned(const char *repo, const char *name, struct log *log)
 {
     AUTO_FREE char *dir = join(repo, name);
-    bool held;
-    TRY(draft_is_held(dir, &held));
+    const bool is_draft = is_hidden_id(name, DRAFT_SUFFIX);
+    bool held = false;
+    if (is_draft)
+        TRY(draft_is_held(dir, &held));
     if (held)
         return NULL;
     TRY(file_remove_tree(dir));
-    log_info(log, "catalog", "%s: removed what an unfinished backup left", dir);
+    log_info(log, "catalog", "%s: removed what an unfinished %s left", dir,
+             is_draft ? "backup" : "deletion");
     return NULL;
 }
 
@@ -310,7 +342,7 @@ static struct err *remove_abandoned(const char *repo, struct log *log)
 {
     char **names;
     size_t n;
-    TRY(scan(repo, take_draft, &names, &n));
+    TRY(scan(repo, take_hidden, &names, &n));
     struct err *e = NULL;
     for (size_t i = 0; i < n; i++) {
         if (!e)
@@ -451,5 +483,113 @@ void catalog_draft_free(struct catalog_draft *d)
     free(d->id);
     free(d->dir);
     free(d->archive);
+    free(d);
+}
+
+/* ---- deletion ---- */
+
+struct claim {
+    char *id;
+    int fd; /* of the archive, locked */
+};
+
+struct catalog_deletion {
+    char *repo;
+    int repo_lock;
+    struct claim *claims;
+    size_t n, cap;
+    size_t n_gone; /* claims before this one are no longer listed */
+};
+
+struct err *catalog_deletion_begin(struct catalog_deletion **out, const char *repo, struct log *log)
+{
+    AUTO_FD int repo_lock = -1;
+    TRY(check_marker(repo));
+    TRY(lock_repository(&repo_lock, repo));
+    TRY(remove_abandoned(repo, log));
+    struct catalog_deletion *d = mem_zalloc(sizeof *d);
+    d->repo = mem_strdup(repo);
+    d->repo_lock = repo_lock;
+    repo_lock = -1;
+    *out = d;
+    return NULL;
+}
+
+struct err *catalog_deletion_claim(struct catalog_deletion *d, const char *id, bool *in_use)
+{
+    AUTO_FREE char *archive = mem_printf("%s/%s/" ARCHIVE_NAME, d->repo, id);
+    AUTO_FD int fd = -1;
+    *in_use = false;
+    TRY(file_open(&fd, archive, O_RDWR, 0));
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        *in_use = errno == EWOULDBLOCK;
+        return *in_use ? NULL : err_os("%s: cannot lock", archive);
+    }
+    mem_grow(&d->claims, &d->cap, d->n, sizeof *d->claims);
+    d->claims[d->n++] = (struct claim){mem_strdup(id), fd};
+    fd = -1;
+    return NULL;
+}
+
+static void close_claims(struct catalog_deletion *d)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->claims[i].fd >= 0)
+            close(d->claims[i].fd);
+        d->claims[i].fd = -1;
+    }
+}
+
+void catalog_deletion_unclaim(struct catalog_deletion *d)
+{
+    close_claims(d);
+    while (d->n > d->n_gone)
+        free(d->claims[--d->n].id);
+}
+
+static char *deleted_path(const struct catalog_deletion *d, const char *id)
+{
+    return mem_printf("%s/.%s" DELETED_SUFFIX, d->repo, id);
+}
+
+struct err *catalog_deletion_next(struct catalog_deletion *d, const char **id)
+{
+    *id = NULL;
+    if (d->n_gone == d->n)
+        return NULL;
+    const char *next = d->claims[d->n_gone].id;
+    AUTO_FREE char *from = join(d->repo, next), *to = deleted_path(d, next);
+    if (rename(from, to))
+        return err_os("%s: cannot rename to %s", from, to);
+    TRY(file_fsync_dir(d->repo)); /* else it may be listed again after a crash: its files stay */
+    d->n_gone++;
+    *id = next;
+    return NULL;
+}
+
+/* The claims are closed first: whoever waits for one finds that it is gone, not when it is. */
+struct err *catalog_deletion_finish(struct catalog_deletion *d)
+{
+    struct err *e = NULL;
+    catalog_deletion_unclaim(d);
+    if (d->repo_lock >= 0)
+        close(d->repo_lock);
+    d->repo_lock = -1;
+    for (; d->n_gone; d->n_gone--) {
+        AUTO_FREE char *id = d->claims[d->n_gone - 1].id;
+        AUTO_FREE char *path = deleted_path(d, id);
+        e = err_first(e, file_remove_tree(path));
+    }
+    d->n = 0;
+    return e;
+}
+
+void catalog_deletion_free(struct catalog_deletion *d)
+{
+    if (!d)
+        return;
+    err_free(catalog_deletion_finish(d));
+    free(d->claims);
+    free(d->repo);
     free(d);
 }

@@ -1,17 +1,21 @@
 /* archive/catalog.h: the repository directory: which backups exist, how one comes into being.
  *
  *   REPO/mbe-repository           text "mbe repository 1\n"
- *   REPO/<id>/backup.mbe          one complete archive; id = 20261124T170632Z-full, with "-2" ...
- *                                 behind it when that is taken
+ *   REPO/<id>/backup.mbe          one complete archive; id = 20261124T170632Z-full or
+ *                                 20261124T170632Z-incremental, with "-2" ... behind it when that
+ *                                 is taken
  *   REPO/.<id>.incomplete/        a backup in the making: backup.mbe, redo spool; a lock file
  *                                 held by its process
+ *   REPO/.<id>.deleted/           a backup that is no more: what is left of it may go
  *
  * A backup is published by fsync of the archive and its directory, rename to <id>, fsync of
- * REPO. What a killed run left (incomplete directory whose lock nobody holds) is removed by the
- * next catalog_begin. */
+ * REPO. It is deleted by rename to .<id>.deleted, fsync of REPO, and only then its files are
+ * removed. What a killed run left (a directory .deleted, an incomplete one whose lock nobody
+ * holds) is removed by the next catalog_begin or catalog_deletion_begin. */
 #ifndef MBE_ARCHIVE_CATALOG_H
 #define MBE_ARCHIVE_CATALOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,14 +38,19 @@ struct catalog_list {
  * (absent, no marker). */
 struct err *catalog_list_load(struct catalog_list *out, const char *repo) MUST_CHECK;
 void catalog_list_fini(struct catalog_list *list);
-/* Path of the archive of backup `id` ("latest": the newest); owned by caller. Kind USAGE when
- * there is none; the id must be a single safe path component. */
+/* Path of the archive of backup `id` ("latest": the newest, "latest-full": the newest full one, both
+ * by name alone); owned by caller. Kind USAGE when there is none; the id must be a single safe path
+ * component. */
 struct err *catalog_find(char **archive_path, char **found_id, const char *repo,
                          const char *id) MUST_CHECK;
+/* Until *fd is closed the backup is in use: no other process deletes it, nor a backup that it needs
+ * (those that need a backup are deleted before it). May wait while one is being deleted. An error
+ * whose os_errno is ENOENT: the backup is gone. */
+struct err *catalog_use(int *fd, const char *archive_path) MUST_CHECK;
 
 struct catalog_draft;
 /* Creates the repository if the directory is absent or empty, cleans up after killed runs, makes
- * the incomplete directory and its lock. type is "full". */
+ * the incomplete directory and its lock. type is "full" or "incremental". */
 struct err *catalog_begin(struct catalog_draft **out, const char *repo, const char *type,
                           struct log *log) MUST_CHECK;
 const char *catalog_draft_id(const struct catalog_draft *d);
@@ -54,5 +63,27 @@ const char *catalog_draft_archive(const struct catalog_draft *d);
 struct err *catalog_publish(struct catalog_draft *d) MUST_CHECK;
 void catalog_draft_free(struct catalog_draft *d); /* removes the directory unless published */
 CLEANUP(catalog_draft, catalog_draft_free)
+
+/* Backups are deleted in three steps: all are claimed, then taken out of the list one by one, then
+ * their files are removed. Whatever moment it is cut off at, each backup is listed whole or not at
+ * all. */
+struct catalog_deletion;
+/* Cleans up after killed runs. Until _finish or _free no backup is published or begun: what was read
+ * of the list meanwhile stays true. REFUSED when `repo` is no repository. */
+struct err *catalog_deletion_begin(struct catalog_deletion **out, const char *repo,
+                                   struct log *log) MUST_CHECK;
+/* `id` is of the list. Unless it is in use by somebody nobody can use it from now on. */
+struct err *catalog_deletion_claim(struct catalog_deletion *d, const char *id,
+                                   bool *in_use) MUST_CHECK;
+/* Gives up all claims. */
+void catalog_deletion_unclaim(struct catalog_deletion *d);
+/* Takes the next claimed backup, in the order of the claims, out of the list, durably. *id is
+ * borrowed; NULL when there was none left. */
+struct err *catalog_deletion_next(struct catalog_deletion *d, const char **id) MUST_CHECK;
+/* Unlocks the repository and removes the files of what is no longer listed. */
+struct err *catalog_deletion_finish(struct catalog_deletion *d) MUST_CHECK;
+/* As _finish; what cannot be removed is left to the next run. NULL is fine. */
+void catalog_deletion_free(struct catalog_deletion *d);
+CLEANUP(catalog_deletion, catalog_deletion_free)
 
 #endif

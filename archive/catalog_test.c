@@ -1,6 +1,6 @@
-/* archive/catalog_test.c: a backup is listed when it is published and not before; what killed
- * runs leave is cleaned up, what living ones hold is not; a directory that is no repository
- * stays untouched. */
+/* archive/catalog_test.c: a backup is listed when it is published and not before, and gone at once
+ * when it is deleted; what killed runs leave is cleaned up, what living ones hold is not; a directory
+ * that is no repository stays untouched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,15 +8,19 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "archive/catalog.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
 static int make_dir(void **state)
 {
@@ -219,8 +223,30 @@ static void ids_that_are_no_ids_or_not_there_are_usage_errors(void **state)
                  "%s: has no backup 20261124T170632Z-full", repo);
     assert_error(catalog_find(&path, &id, repo, "latest"), ERR_USAGE, "%s: has no backup yet",
                  repo);
+    put_file(repo, "20261124T170632Z-incremental/backup.mbe", "x");
+    assert_error(catalog_find(&path, &id, repo, "latest-full"), ERR_USAGE,
+                 "%s: has no full backup yet", repo);
     assert_null(path);
     assert_null(id);
+}
+
+static void the_latest_is_of_any_type_unless_a_full_one_is_asked_for(void **state)
+{
+    static const char *const cases[][2] = {
+        {"latest", "20261124T170640Z-incremental"},
+        {"latest-full", "20261124T170632Z-full-2"},
+        {"20261124T170632Z-full", "20261124T170632Z-full"},
+    };
+    put_file(*state, "mbe-repository", "mbe repository 1\n");
+    put_file(*state, "20261124T170632Z-full/backup.mbe", "x");
+    put_file(*state, "20261124T170632Z-full-2/backup.mbe", "x");
+    put_file(*state, "20261124T170633Z-fuller/backup.mbe", "x");
+    put_file(*state, "20261124T170640Z-incremental/backup.mbe", "x");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO_FREE char *path = NULL, *id = NULL;
+        assert_null(catalog_find(&path, &id, *state, cases[i][0]));
+        assert_string_equal(id, cases[i][1]);
+    }
 }
 
 static void a_directory_that_is_no_repository_is_refused_and_untouched(void **state)
@@ -245,6 +271,10 @@ static void a_directory_that_is_no_repository_is_refused_and_untouched(void **st
                  "%s: is no mbe repository: no such directory", absent);
     assert_error(catalog_list_load(&list, file), ERR_REFUSED,
                  "%s: is no mbe repository: not a directory", file);
+    struct catalog_deletion *deletion = NULL;
+    assert_error(catalog_deletion_begin(&deletion, absent, NULL), ERR_REFUSED,
+                 "%s: is no mbe repository: no such directory", absent);
+    assert_null(deletion);
     assert_error(catalog_begin(&d, file, "full", NULL), ERR_IO,
                  "%s: cannot open directory: Not a directory", file);
     assert_int_equal(n_files(repo), 2);
@@ -270,30 +300,33 @@ static void a_new_file_system_and_a_half_made_repository_are_empty_enough(void *
 
 /* ---- killed and living processes ---- */
 
-/* A process that begins a draft, says so and waits. */
-static pid_t start_holder(const char *repo, char id[64])
+/* A process that does `work`, says what came of it and waits. `work` gives NULL when it fails. */
+static pid_t start_holder(const char *repo, const char *(*work)(const char *repo), char said[64])
 {
     int pipe_fd[2];
     assert_int_equal(pipe(pipe_fd), 0);
     const pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct catalog_draft *d;
-        if (catalog_begin(&d, repo, "full", NULL))
-            _exit(1);
-        const char *its_id = catalog_draft_id(d);
-        if (write(pipe_fd[1], its_id, strlen(its_id)) < 0)
+        const char *text = work(repo);
+        if (!text || write(pipe_fd[1], text, strlen(text)) < 0)
             _exit(1);
         close(pipe_fd[1]);
         for (;;)
             pause();
     }
     close(pipe_fd[1]);
-    const ssize_t n = read(pipe_fd[0], id, 63);
+    const ssize_t n = read(pipe_fd[0], said, 63);
     assert_true(n > 0);
-    id[n] = '\0';
+    said[n] = '\0';
     close(pipe_fd[0]);
     return pid;
+}
+
+static const char *begin_a_draft(const char *repo)
+{
+    struct catalog_draft *d;
+    return catalog_begin(&d, repo, "full", NULL) ? NULL : catalog_draft_id(d);
 }
 
 static void end_holder(pid_t pid)
@@ -307,7 +340,7 @@ static void the_draft_of_a_killed_run_is_removed_and_that_of_a_living_one_kept(v
 {
     char id[64];
     const char *repo = *state;
-    const pid_t pid = start_holder(repo, id);
+    const pid_t pid = start_holder(repo, begin_a_draft, id);
     AUTO_FREE char *name = mem_printf(".%s.incomplete", id);
     put_file(repo, ".20200101T000000Z-full.incomplete/backup.mbe", "killed between mkdir and lock");
     put_file(repo, ".something.incomplete/x", "not ours");
@@ -328,6 +361,213 @@ static void the_draft_of_a_killed_run_is_removed_and_that_of_a_living_one_kept(v
     assert_int_equal(count(repo), 1);
 }
 
+/* ---- deletion ---- */
+
+#define FULL "20261124T170632Z-full"
+#define INCREMENT "20261124T170640Z-incremental"
+
+static void make_two(const char *repo)
+{
+    put_file(repo, "mbe-repository", "mbe repository 1\n");
+    put_file(repo, FULL "/backup.mbe", "x");
+    put_file(repo, INCREMENT "/backup.mbe", "x");
+}
+
+static struct catalog_deletion *begin_deletion(const char *repo)
+{
+    struct catalog_deletion *d = NULL;
+    assert_null(catalog_deletion_begin(&d, repo, NULL));
+    return d;
+}
+
+static void claim(struct catalog_deletion *d, const char *id)
+{
+    bool in_use = true;
+    assert_null(catalog_deletion_claim(d, id, &in_use));
+    assert_false(in_use);
+}
+
+static void what_is_deleted_leaves_the_list_one_by_one_and_then_the_disk(void **state)
+{
+    const char *repo = *state, *id;
+    make_two(repo);
+    struct catalog_deletion *d = begin_deletion(repo);
+    claim(d, INCREMENT);
+    claim(d, FULL);
+    assert_int_equal(count(repo), 2);
+    assert_null(catalog_deletion_next(d, &id));
+    assert_string_equal(id, INCREMENT);
+    assert_int_equal(count(repo), 1);
+    assert_true(exists(repo, FULL));
+    assert_null(catalog_deletion_next(d, &id));
+    assert_string_equal(id, FULL);
+    assert_null(catalog_deletion_next(d, &id));
+    assert_null(id);
+    assert_int_equal(count(repo), 0);
+    assert_int_equal(n_files(repo), 3); /* the bytes are still there */
+    assert_null(catalog_deletion_finish(d));
+    assert_int_equal(n_files(repo), 1);
+    catalog_deletion_free(d);
+}
+
+static void claims_that_are_given_up_delete_nothing(void **state)
+{
+    const char *repo = *state, *id;
+    AUTO_FREE char *archive = mem_printf("%s/" FULL "/backup.mbe", repo);
+    make_two(repo);
+    AUTO(catalog_deletion) d = begin_deletion(repo);
+    claim(d, FULL);
+    catalog_deletion_unclaim(d);
+    assert_null(catalog_deletion_next(d, &id));
+    assert_null(id);
+    AUTO_FD int fd = -1;
+    assert_null(catalog_use(&fd, archive));
+    claim(d, INCREMENT);
+    assert_null(catalog_deletion_finish(d));
+    assert_int_equal(count(repo), 2);
+}
+
+static void a_backup_in_use_cannot_be_claimed_until_it_is_not(void **state)
+{
+    const char *repo = *state;
+    AUTO_FREE char *archive = mem_printf("%s/" FULL "/backup.mbe", repo);
+    int first = -1, second = -1;
+    bool in_use = false;
+    make_two(repo);
+    assert_null(catalog_use(&first, archive));
+    assert_null(catalog_use(&second, archive)); /* they do not disturb each other */
+    AUTO(catalog_deletion) d = begin_deletion(repo);
+    close(first);
+    assert_null(catalog_deletion_claim(d, FULL, &in_use));
+    assert_true(in_use);
+    claim(d, INCREMENT);
+    close(second);
+    claim(d, FULL);
+}
+
+static const char *claim_a_full(const char *repo)
+{
+    struct catalog_deletion *d;
+    bool in_use = true;
+    if (catalog_deletion_begin(&d, repo, NULL) || catalog_deletion_claim(d, FULL, &in_use))
+        return NULL;
+    return in_use ? NULL : "claimed";
+}
+
+static void on_alarm(int sig)
+{
+    signals_stop = sig;
+}
+
+static void who_waits_for_a_claim_is_stopped_by_a_signal(void **state)
+{
+    char said[64];
+    const char *repo = *state;
+    AUTO_FREE char *archive = mem_printf("%s/" FULL "/backup.mbe", repo);
+    const struct sigaction act = {.sa_handler = on_alarm};
+    const struct itimerval soon = {.it_interval = {.tv_usec = 20000},
+                                   .it_value = {.tv_usec = 20000}};
+    int fd = -1;
+    make_two(repo);
+    const pid_t pid = start_holder(repo, claim_a_full, said);
+    sigaction(SIGALRM, &act, NULL);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    struct err *e = catalog_use(&fd, archive);
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    signals_stop = 0;
+    end_holder(pid);
+    assert_error(e, ERR_INTERRUPTED, "stopped by signal %d (Alarm clock)", SIGALRM);
+    assert_null(catalog_use(&fd, archive)); /* a killed deletion claims nothing */
+    close(fd);
+}
+
+static void a_backup_that_was_deleted_is_told_to_be_gone(void **state)
+{
+    const char *repo = *state, *id;
+    AUTO_FREE char *archive = mem_printf("%s/" FULL "/backup.mbe", repo);
+    int fd = -1;
+    make_two(repo);
+    AUTO(catalog_deletion) d = begin_deletion(repo);
+    claim(d, FULL);
+    assert_null(catalog_deletion_next(d, &id));
+    struct err *e = catalog_use(&fd, archive);
+    assert_non_null(e);
+    assert_int_equal(e->os_errno, ENOENT);
+    err_free(e);
+    assert_int_equal(fd, -1);
+}
+
+static const char *delete_all_but_the_files(const char *repo)
+{
+    struct catalog_deletion *d;
+    const char *id;
+    bool in_use;
+    if (catalog_deletion_begin(&d, repo, NULL) || catalog_deletion_claim(d, FULL, &in_use) ||
+        catalog_deletion_next(d, &id))
+        return NULL;
+    return id;
+}
+
+static void a_deletion_that_was_killed_is_finished_by_the_next_run(void **state)
+{
+    char id[64];
+    const char *repo = *state;
+    make_two(repo);
+    end_holder(start_holder(repo, delete_all_but_the_files, id));
+    assert_string_equal(id, FULL);
+    assert_int_equal(count(repo), 1);
+    assert_true(exists(repo, "." FULL ".deleted/backup.mbe"));
+    catalog_deletion_free(begin_deletion(repo));
+    assert_int_equal(n_files(repo), 2);
+
+    end_holder(start_holder(repo, begin_a_draft, id));
+    put_file(repo, "." FULL ".deleted/backup.mbe", "x");
+    put_file(repo, ".something.deleted/x", "not ours");
+    catalog_draft_free(begin(repo));
+    assert_int_equal(n_files(repo), 3);
+    assert_true(exists(repo, ".something.deleted/x"));
+}
+
+/* Publishes when it is told to go on: forked before any lock is taken, for a child shares the locks of
+ * its parent. Ends with 0 when all went well. */
+static pid_t start_publisher(const char *repo, int *go)
+{
+    int pipe_fd[2];
+    assert_int_equal(pipe(pipe_fd), 0);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char c;
+        struct catalog_draft *d;
+        close(pipe_fd[1]);
+        if (read(pipe_fd[0], &c, 1) != 1 || catalog_begin(&d, repo, "incremental", NULL))
+            _exit(1);
+        put_file(catalog_draft_dir(d), "backup.mbe", "archive");
+        _exit(catalog_publish(d) ? 1 : 0);
+    }
+    close(pipe_fd[0]);
+    *go = pipe_fd[1];
+    return pid;
+}
+
+static void nothing_is_published_while_backups_are_chosen_for_deletion(void **state)
+{
+    const char *repo = *state;
+    int status, go;
+    make_two(repo);
+    const pid_t pid = start_publisher(repo, &go);
+    AUTO(catalog_deletion) d = begin_deletion(repo);
+    assert_int_equal(write(go, "x", 1), 1);
+    clock_sleep_ms(100); /* it does not come to its end, however long it is given */
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    assert_int_equal(count(repo), 2);
+    assert_null(catalog_deletion_finish(d));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(count(repo), 3);
+    close(go);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,10 +578,18 @@ int main(void)
         IN_DIR(ids_of_one_second_differ_and_sort_in_order),
         IN_DIR(only_what_looks_like_a_backup_is_listed_oldest_first),
         IN_DIR(ids_that_are_no_ids_or_not_there_are_usage_errors),
+        IN_DIR(the_latest_is_of_any_type_unless_a_full_one_is_asked_for),
         IN_DIR(a_directory_that_is_no_repository_is_refused_and_untouched),
         IN_DIR(a_type_that_is_no_word_is_refused),
         IN_DIR(a_new_file_system_and_a_half_made_repository_are_empty_enough),
         IN_DIR(the_draft_of_a_killed_run_is_removed_and_that_of_a_living_one_kept),
+        IN_DIR(what_is_deleted_leaves_the_list_one_by_one_and_then_the_disk),
+        IN_DIR(claims_that_are_given_up_delete_nothing),
+        IN_DIR(a_backup_in_use_cannot_be_claimed_until_it_is_not),
+        IN_DIR(who_waits_for_a_claim_is_stopped_by_a_signal),
+        IN_DIR(a_backup_that_was_deleted_is_told_to_be_gone),
+        IN_DIR(a_deletion_that_was_killed_is_finished_by_the_next_run),
+        IN_DIR(nothing_is_published_while_backups_are_chosen_for_deletion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,12 +30,15 @@ static struct err *take(char **id, const struct session *s, char *password)
         .lock_wait_seconds = (unsigned)o->lock_wait,
         .redo_consumer = o->redo_consumer,
         .allow_corrupt = o->allow_corrupt,
+        .incremental = o->incremental,
+        .base = o->base,
+        .require_base = o->require_base,
         .keyring_file = o->keyring_file,
         .keyring_pass_file = o->keyring_pass_file,
         .log = s->log,
         .progress = s->progress,
     };
-    return backup_full(&options, id);
+    return backup_take(&options, id);
 }
 
 static struct err *tell(const struct session *s, const char *id)

@@ -9,7 +9,9 @@ struct err *command_restore(const struct session *s)
 {
     const struct options *o = s->options;
     AUTO_FREE char *path = NULL, *id = NULL;
+    AUTO_FD int in_use = -1;
     TRY(catalog_find(&path, &id, o->repo, o->backup));
+    TRY(catalog_use(&in_use, path));
     const struct restore_options options = {
         .archive_path = path,
         .backup_id = id,

@@ -1,6 +1,7 @@
-/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read. */
+/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion. */
 #include "cli/command.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,8 @@ static struct err *verify_one(struct tally *t, const struct session *s, const ch
                               const char *path)
 {
     struct archive_check_result r = {0};
+    AUTO_FD int in_use = -1;
+    TRY(catalog_use(&in_use, path));
     struct err *e = archive_check(&r, path, (int)s->options->parallel, s->log, s->progress);
     if (e && e->kind != ERR_CORRUPT)
         return err_wrap(e, "backup %s", id);
@@ -46,8 +49,14 @@ static struct err *verify_all(struct tally *t, const struct session *s)
     struct err *e = NULL;
     if (list.n == 0)
         e = err_make(USAGE, "%s: holds no backup", s->options->repo);
-    for (size_t i = 0; i < list.n && !e; i++)
+    for (size_t i = 0; i < list.n && !e; i++) {
         e = verify_one(t, s, list.items[i].id, list.items[i].archive_path);
+        if (e && e->os_errno == ENOENT) {
+            err_free(e);
+            e = NULL;
+            log_info(s->log, "verify", "backup %s was deleted meanwhile", list.items[i].id);
+        }
+    }
     catalog_list_fini(&list);
     return e;
 }

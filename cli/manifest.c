@@ -66,6 +66,11 @@ static void sum_up_sizes(FILE *out, const json_t *m)
     fprintf(out, "%s read, %s stored, %s redo", text_bytes(read, manifest_u64(m, "bytes.read")),
             text_bytes(stored, manifest_u64(m, "bytes.stored")),
             text_bytes(redo, manifest_u64(m, "bytes.redo")));
+    const uint64_t changed = manifest_u64(m, "bytes.changed");
+    if (changed)
+        fprintf(out, "; %s changed since %s, %.2f bytes read for each", text_bytes(stored, changed),
+                manifest_text(m, "base", "?"),
+                (double)manifest_u64(m, "bytes.read") / (double)changed);
 }
 
 /* "server locked for 0.310 s (start_wait 0.010, ...)" */

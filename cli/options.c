@@ -215,8 +215,21 @@ static struct err *check_required(const struct options *o)
     return NULL;
 }
 
+static struct err *check_type_of_backup(const struct options *o)
+{
+    if (o->full && o->incremental)
+        return err_make(USAGE, "--full and --incremental exclude each other");
+    if (o->verb == VERB_BACKUP && !o->full && !o->incremental)
+        return err_make(USAGE, "backup needs --full or --incremental");
+    if (o->full && (o->base || o->require_base))
+        return err_make(USAGE, "--%s is for incremental backups",
+                        o->base ? "base" : "require-base");
+    return NULL;
+}
+
 static struct err *check_together(const struct options *o)
 {
+    TRY(check_type_of_backup(o));
     if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))
         return err_make(USAGE, "--no-defaults and --defaults-%sfile exclude each other",
                         o->defaults_file ? "" : "extra-");

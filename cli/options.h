@@ -61,9 +61,9 @@ enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 struct options {
     enum verb verb;
     enum verb help_of; /* `mbe help COMMAND` */
-    bool full, no_defaults, redo_consumer, allow_corrupt, syslog, quiet, json, man, completion,
-        debug, help, version;
-    const char *repo, *backup, *datadir, *defaults_file, *defaults_extra_file;
+    bool full, incremental, require_base, no_defaults, redo_consumer, allow_corrupt, syslog, quiet,
+        json, man, completion, debug, help, version;
+    const char *repo, *backup, *base, *datadir, *defaults_file, *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     struct option_password password;

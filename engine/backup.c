@@ -1,4 +1,4 @@
-/* engine/backup.c: takes a full backup of a running server: the phases, top to bottom.
+/* engine/backup.c: takes a backup of a running server: the phases, top to bottom.
  *
  * Invariants:
  *  B1 The redo tail runs before the first page is read and ends at one LSN, "to", read while commits are stopped. A page
@@ -7,9 +7,11 @@
  *     MariaDB's order while commits are stopped: Aria's control file, tables, Aria's logs, coordinates, LSN.
  *  B3 Nothing runs while commits are stopped whose time grows with the data: what is copied there is what changed since
  *     DDL was stopped, and nothing opens a table, for a DDL that waits for us may hold it.
- *  B4 The connection with the locks does nothing else, and every way out of backup_full closes it: no lock outlives us.
+ *  B4 The connection with the locks does nothing else, and every way out of backup_take closes it: no lock outlives us.
  *  B5 An error anywhere, a signal, a lost connection, a dead tail: no backup. It is published only when all of it is
  *     durable.
+ *  B6 An incremental backup stores what is on disk and not below the base's end LSN; what is not on disk was changed behind the
+ *     checkpoint that its redo begins with. What is not stored is in the base, of the same file with the same history.
  * What is MariaDB's and what MySQL's: backup_run.h. What is blocked when, and what becomes of each DDL: docs/backup.md. */
 #include "engine/backup.h"
 
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -67,6 +70,7 @@ static void backup_fini(struct backup *b)
     listing_fini(&b->listing);
     coordinates_fini(&b->coordinates);
     keyring_free(b->keys);
+    base_fini(&b->base);
     datadir_fini(&b->datadir);
     server_info_fini(&b->server);
     free(b->ghosts.ids);
@@ -94,6 +98,48 @@ static struct err *load_keys(struct backup *b)
     return NULL;
 }
 
+/* What a later backup will ask of this one. */
+static struct err *learn_lineage(struct backup *b)
+{
+    uint64_t uptime;
+    TRY(conn_status_u64(b->queries, &uptime, "Uptime"));
+    b->server_start = (int64_t)time(NULL) - (int64_t)uptime;
+    return file_mark_take(&b->system, b->datadir.system_paths[0]);
+}
+
+/* The base of an incremental backup, or why it is a full one. */
+static struct err *choose_base(struct backup *b)
+{
+    const struct backup_options *o = b->options;
+    AUTO_FREE char *why = NULL;
+    struct base_query query = {.repo = o->repo,
+                               .wanted = o->base ? o->base : "latest",
+                               .server = &b->server,
+                               .system = &b->system,
+                               .log = o->log};
+    TRY(b->family->lsn_now(b->queries, &query.lsn));
+    TRY(base_select(&b->base, &why, &query));
+    if (b->base.id) {
+        b->env.base = &b->base.facts;
+        b->env.base_lsn = b->base.to;
+        return NULL;
+    }
+    if (o->base || o->require_base)
+        return err_hint(err_make(REFUSED, "no base for an incremental backup: %s", why),
+                        "Take a full backup (--full).");
+    log_warning(o->log, "backup", "taking a full backup: %s", why);
+    return NULL;
+}
+
+/* How much an incremental backup will store cannot be known. */
+static struct err *check_space(const struct backup *b)
+{
+    const struct backup_options *o = b->options;
+    return b->base.id
+               ? NULL
+               : preflight_free_space(o->repo, b->size.spaces + b->size.others, o->codec, o->log);
+}
+
 static struct err *check(struct backup *b)
 {
     const struct backup_options *o = b->options;
@@ -110,14 +156,17 @@ static struct err *check(struct backup *b)
     TRY(conn_open(&b->locks, &o->conn));
     TRY(backup_list_again(b));
     b->size = preflight_data_size(&b->listing, &b->datadir);
-    return preflight_free_space(o->repo, b->size.spaces + b->size.others, o->codec, o->log);
+    TRY(learn_lineage(b));
+    if (o->incremental)
+        TRY(choose_base(b));
+    return check_space(b);
 }
 
 static struct err *begin(struct backup *b)
 {
     const struct backup_options *o = b->options;
     const struct archive_writer_options how = {.codec = o->codec, .level = o->level};
-    TRY(catalog_begin(&b->draft, o->repo, "full", o->log));
+    TRY(catalog_begin(&b->draft, o->repo, b->base.id ? "incremental" : "full", o->log));
     TRY(sink_file_open(&b->sink, catalog_draft_archive(b->draft)));
     TRY(archive_writer_open(&b->writer, b->sink, &how));
     AUTO_FREE char *log_path = mem_printf("%s/%s", b->datadir.log_dir, b->family->log_name);
@@ -142,6 +191,8 @@ static struct err *begin(struct backup *b)
              catalog_draft_id(b->draft), server_flavour_text(b->server.flavour),
              b->server.version_number, b->listing.n_spaces, b->size.spaces >> 20,
              b->listing.n_files, b->size.others >> 20, b->span.from, capacity >> 20);
+    if (b->base.id)
+        log_info(o->log, "backup", "what changed since %s, LSN %" PRIu64, b->base.id, b->base.to);
     return NULL;
 }
 
@@ -180,18 +231,31 @@ void backup_locks_are_gone(struct backup *b)
 
 /* --- phase 4: the redo, and what the restore has to know --- */
 
-static struct err *add_text(struct backup *b, enum archive_kind kind, const char *path,
-                            const char *text)
+/* What the engine notes for a restore, or for a later backup. */
+static struct err *add_note(struct backup *b, const char *path, const void *data, size_t len)
 {
     const struct archive_attr attr = {
-        .kind = kind, .path = path, .size = strlen(text), .mode = 0600};
+        .kind = ARCHIVE_SPACE_MAP, .path = path, .size = len, .mode = 0600};
+    const uint8_t *bytes = data;
     uint32_t entry;
     TRY(archive_entry_add(b->writer, &attr, &entry));
     for (uint64_t at = 0; at < attr.size; at += ARCHIVE_PIECE_MAX) {
         const uint64_t n = attr.size - at < ARCHIVE_PIECE_MAX ? attr.size - at : ARCHIVE_PIECE_MAX;
-        TRY(archive_write(b->writer, entry, at, text + at, (size_t)n));
+        TRY(archive_write(b->writer, entry, at, bytes + at, (size_t)n));
     }
     return archive_entry_set(b->writer, entry, &attr);
+}
+
+static struct err *add_base_facts(struct backup *b)
+{
+    struct out_bytes facts = {0};
+    base_facts_put_head(&facts, b->server_start, &b->system);
+    space_set_put_facts(&b->spaces, &facts);
+    plain_set_put_facts(&b->plain, &facts);
+    base_facts_put_end(&facts);
+    struct err *e = add_note(b, BASE_FACTS_PATH, facts.p, facts.n);
+    free(facts.p);
+    return e;
 }
 
 static struct err *add_directories(struct backup *b)
@@ -220,7 +284,8 @@ static struct err *store_redo(struct backup *b)
     if (b->span.to != wanted)
         log_debug(b->options->log, "redo",
                   "cut at LSN %" PRIu64 ", the last boundary before %" PRIu64, b->span.to, wanted);
-    TRY(add_text(b, ARCHIVE_SPACE_MAP, SPACE_MAP_PATH, map));
+    TRY(add_note(b, SPACE_MAP_PATH, map, strlen(map)));
+    TRY(add_base_facts(b));
     return add_directories(b);
 }
 
@@ -241,7 +306,15 @@ static struct err *describe(struct backup *b, char **json)
     char **unclosed = plain_set_unclosed(&b->plain);
     archive_writer_stats(b->writer, &stats);
     clock_utc(finished);
+    const struct manifest_base base = {.id = b->base.id,
+                                       .archive_id = b->base.archive_id,
+                                       .to = b->base.to,
+                                       .full_id = b->base.full_id,
+                                       .n_chain = b->base.n_chain,
+                                       .change_map = "scan",
+                                       .bytes_changed = b->env.bytes_changed};
     const struct manifest m = {.id = catalog_draft_id(b->draft),
+                               .base = b->base.id ? &base : NULL,
                                .started = b->started,
                                .finished = finished,
                                .server = &b->server,
@@ -285,7 +358,7 @@ static struct err *run(struct backup *b)
     return publish(b);
 }
 
-struct err *backup_full(const struct backup_options *options, char **id)
+struct err *backup_take(const struct backup_options *options, char **id)
 {
     struct backup b;
     backup_init(&b, options);

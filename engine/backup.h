@@ -1,4 +1,4 @@
-/* engine/backup.h: takes one full backup. */
+/* engine/backup.h: takes one backup, full or incremental. */
 #ifndef MBE_ENGINE_BACKUP_H
 #define MBE_ENGINE_BACKUP_H
 
@@ -21,11 +21,15 @@ struct backup_options {
     bool redo_consumer;                           /* MySQL: have the server keep its log for us */
     const char *keyring_file, *keyring_pass_file; /* or NULL: see verify/key_file.h */
     bool allow_corrupt; /* list corrupt pages, go on, mark the backup as damaged */
+    bool incremental;   /* store what changed since a base */
+    const char *base;   /* an id, "latest", "latest-full"; NULL: latest, or none at all */
+    bool require_base;  /* REFUSED, not a full backup, when `base` is NULL and there is no base */
     struct log *log;
     struct progress *progress;
 };
 
-/* On success *id (owned by caller) is the published backup. */
-struct err *backup_full(const struct backup_options *options, char **id) MUST_CHECK;
+/* On success *id (owned by caller) is the published backup. An incremental one for which there is no base is a full one, with a
+ * warning that says why, or REFUSED: where the base was named, or has to be there. */
+struct err *backup_take(const struct backup_options *options, char **id) MUST_CHECK;
 
 #endif

@@ -8,6 +8,11 @@
 #include "engine/manifest.h"
 #include "engine/space_copy.h"
 
+static struct err *lsn_now(struct conn *queries, lsn_t *lsn)
+{
+    return conn_status_u64(queries, lsn, "Innodb_lsn_current");
+}
+
 static void init(struct backup *b)
 {
     (void)b;
@@ -68,7 +73,7 @@ static struct err *under_block_ddl(void *ctx, bool may_let_go, bool *let_go)
     look_for_unclosed(b, may_let_go, let_go);
     if (*let_go)
         return NULL;
-    TRY(conn_status_u64(b->queries, &lsn, "Innodb_lsn_current"));
+    TRY(lsn_now(b->queries, &lsn));
     TRY(drain(b, lsn));
     return space_settle(&b->spaces, &b->listing, b->queries, &b->ghosts);
 }
@@ -82,7 +87,7 @@ static struct err *under_block_commit(void *ctx)
     TRY(plain_set_refresh(&b->plain));
     TRY(aria_copy_logs(&b->env, &control));
     TRY(coordinates_load(&b->coordinates, b->queries));
-    TRY(conn_status_u64(b->queries, &b->span.to, "Innodb_lsn_current"));
+    TRY(lsn_now(b->queries, &b->span.to));
     tailer_end_at(b->tail, b->span.to);
     return NULL;
 }
@@ -142,6 +147,7 @@ const struct backup_family backup_mariadb = {
     .log_kind = TAILER_MARIADB,
     .log_name = "ib_logfile0",
     .sql_start = "SET SESSION lock_wait_timeout = 0", /* B3 */
+    .lsn_now = lsn_now,
     .init = init,
     .copy = copy,
     .lock_window = lock_window,

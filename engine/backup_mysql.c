@@ -28,6 +28,15 @@ enum {
     CONFIRM_BYTES = 16 << 20, /* with commits stopped */
 };
 
+static struct err *lsn_now(struct conn *queries, lsn_t *lsn)
+{
+    struct mysql_log_status status;
+    TRY(mysql_log_status_load(&status, queries));
+    *lsn = status.lsn;
+    mysql_log_status_fini(&status);
+    return NULL;
+}
+
 static void init(struct backup *b)
 {
     b->mysql_conn =
@@ -221,6 +230,7 @@ const struct backup_family backup_mysql = {
     .log_kind = TAILER_MYSQL,
     .log_name = "#innodb_redo",
     .keeps_log = true,
+    .lsn_now = lsn_now,
     .init = init,
     .fini = fini,
     .copy = copy,

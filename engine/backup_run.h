@@ -6,6 +6,7 @@
 
 #include "archive/catalog.h"
 #include "engine/backup.h"
+#include "engine/base_select.h"
 #include "engine/lock_window.h"
 #include "engine/mysql_settle.h"
 #include "engine/plain_copy.h"
@@ -24,6 +25,9 @@ struct backup {
     struct server_info server;
     struct datadir datadir;
     struct data_size size;
+    struct file_mark system; /* the first file of the system tablespace */
+    int64_t server_start;    /* seconds since 1970 */
+    struct base base;        /* id NULL: this is a full backup */
     struct catalog_draft *draft;
     struct sink *sink;
     struct archive_writer *writer;
@@ -47,6 +51,8 @@ struct backup_family {
     const char *log_name;  /* in datadir.log_dir */
     bool keeps_log;        /* its server can be told to keep its log until we have read it */
     const char *sql_start; /* NULL, or what the connection that asks has to be told first */
+    /* How far the server's redo log is. Asked before anything is done. */
+    struct err *(*lsn_now)(struct conn *queries, lsn_t *lsn);
     void (*init)(
         struct backup *b); /* when everything is known about the server and the redo tail runs */
     void (*fini)(struct backup *b); /* NULL: nothing to do */

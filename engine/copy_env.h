@@ -8,6 +8,7 @@
 #include "archive/writer.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "engine/base_facts.h"
 #include "engine/datadir.h"
 #include "engine/tailer.h"
 
@@ -21,9 +22,12 @@ struct copy_env {
     struct progress *progress;
     int parallel;
     bool allow_corrupt;
-    const struct keyring *keys; /* of encrypted tablespaces; NULL: none */
-    uint64_t n_files;           /* copied outside the sets: Aria's control file and logs */
+    const struct keyring *keys;    /* of encrypted tablespaces; NULL: none */
+    const struct base_facts *base; /* of an incremental backup; NULL: everything is stored */
+    lsn_t base_lsn;                /* its end */
+    uint64_t n_files;              /* copied outside the sets: Aria's control file and logs */
     _Atomic uint64_t bytes_read;
+    _Atomic uint64_t bytes_changed; /* of those: stored, and not zeros of a tablespace */
     _Atomic uint64_t pages_reread;
     pthread_mutex_t lock; /* guards the list of corrupt pages */
     char **corrupt;       /* "db/t.ibd: page 7 at offset 114688: checksum ..." */

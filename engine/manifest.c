@@ -1,7 +1,9 @@
 /* engine/manifest.c: see manifest.h. */
 #include "engine/manifest.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +100,7 @@ static json_t *lsn_json(const struct manifest *m)
         {"checkpoint", number(m->from)},
         {"from", number(m->from)},
         {"to", number(m->to)},
+        {"base", m->base ? number(m->base->to) : json_null()},
     };
     return object(fields, sizeof fields / sizeof fields[0]);
 }
@@ -164,6 +167,25 @@ static json_t *bytes_json(const struct manifest *m)
         {"read", number(m->bytes_read)},
         {"stored", number(m->bytes_stored)},
         {"redo", number(m->to - m->from)},
+        {"changed", m->base ? number(m->base->bytes_changed) : json_null()},
+    };
+    return object(fields, sizeof fields / sizeof fields[0]);
+}
+
+static json_t *archive_id_json(uint64_t id)
+{
+    char hex[17];
+    snprintf(hex, sizeof hex, "%016" PRIx64, id);
+    return json_string(hex);
+}
+
+static json_t *chain_json(const struct manifest *m)
+{
+    const struct manifest_base *base = m->base;
+    const struct field fields[] = {
+        {"full", text(base ? base->full_id : m->id)},
+        {"length", number(base ? base->n_chain + 1 : 1)},
+        {"base_archive", base ? archive_id_json(base->archive_id) : json_null()},
     };
     return object(fields, sizeof fields / sizeof fields[0]);
 }
@@ -193,8 +215,10 @@ struct err *manifest_json(char **out, const struct manifest *m)
 {
     const struct field fields[] = {
         {"id", text(m->id)},
-        {"type", text("full")},
-        {"base", json_null()},
+        {"type", text(m->base ? "incremental" : "full")},
+        {"base", text(m->base ? m->base->id : NULL)},
+        {"chain", chain_json(m)},
+        {"change_map", text(m->base ? m->base->change_map : NULL)},
         {"server", server_json(m->server)},
         {"lsn", lsn_json(m)},
         {"binlog", binlog_json(m->coordinates)},

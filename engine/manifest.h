@@ -12,9 +12,21 @@
 #include "server/coords.h"
 #include "server/server_info.h"
 
+/* What an incremental backup is based on. */
+struct manifest_base {
+    const char *id;
+    uint64_t archive_id;
+    lsn_t to;
+    const char *full_id;
+    unsigned n_chain;       /* of the base */
+    const char *change_map; /* how changed pages were found: "scan" */
+    uint64_t bytes_changed;
+};
+
 struct manifest {
     const char *id;
-    const char *started, *finished; /* UTC, as clock_utc writes it */
+    const struct manifest_base *base; /* NULL: the backup is a full one */
+    const char *started, *finished;   /* UTC, as clock_utc writes it */
     const struct server_info *server;
     const struct coordinates *coordinates;
     const struct lock_times *lock;

@@ -53,7 +53,7 @@ static const struct copied_space *copy_of(const struct court *k, const struct my
         return NULL;
     for (size_t i = newest; i != MYSQL_NO_COPY; i = k->older[i]) {
         const struct copied_space *c = &k->evidence->copies[i];
-        if (!c->dropped && same_file(f, c->stamp.dev, c->stamp.inode) &&
+        if (!c->dropped && same_file(f, c->dev, c->mark.inode) &&
             c->first_page == f->listed->first_page)
             return c;
     }

@@ -62,8 +62,8 @@ static struct copied_space *copied(struct fixture *f, space_id_t id, ino_t inode
 {
     struct copied_space *c = &f->copies[f->n_copies++];
     *c = (struct copied_space){.id = id, .lsn_at_start = COPIED, .barrier = BARRIER};
-    c->stamp.dev = 1;
-    c->stamp.inode = inode;
+    c->dev = 1;
+    c->mark.inode = inode;
     return c;
 }
 
@@ -227,7 +227,7 @@ static void r1_a_copy_from_another_file_is_no_copy(void **state)
 static void r1_the_same_inode_on_another_device_is_another_file(void **state)
 {
     struct fixture *f = *state;
-    table(f, 5, "/d/t.ibd", 50)->stamp.dev = 2;
+    table(f, 5, "/d/t.ibd", 50)->dev = 2;
     ok(judge(f));
     assert_fate(f, 0, MYSQL_COPY, "new");
 }
@@ -626,7 +626,7 @@ static void a_thousand_tables_are_told_apart(void **state)
         files[i] = (struct mysql_file){
             .listed = &listed[i], .state = MYSQL_FILE_WHOLE, .id = other + 1, .inode = other};
         copies[i] = (struct copied_space){.id = i + 1};
-        copies[i].stamp.inode = i;
+        copies[i].mark.inode = i;
         dict[i] = (struct mysql_dict_row){
             .id = i + 1, .name = "d/t", .path = "./d/t.ibd", .found = true, .inode = i};
     }

@@ -285,7 +285,7 @@ static struct err *find_copy(size_t *at, const struct space_set *set, const stru
     const struct mysql_file *f = r->file;
     for (size_t i = set->n; i-- > 0;) {
         const struct copied_space *c = &set->items[i];
-        if (c->id != r->id || c->dropped || c->stamp.dev != f->dev || c->stamp.inode != f->inode ||
+        if (c->id != r->id || c->dropped || c->dev != f->dev || c->mark.inode != f->inode ||
             c->first_page != f->listed->first_page)
             continue;
         *at = i;

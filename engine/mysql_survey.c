@@ -16,7 +16,7 @@ static int by_inode(const void *a, const void *b)
 {
     const struct copied_space *x = *(const struct copied_space *const *)a,
                               *y = *(const struct copied_space *const *)b;
-    return (x->stamp.inode > y->stamp.inode) - (x->stamp.inode < y->stamp.inode);
+    return (x->mark.inode > y->mark.inode) - (x->mark.inode < y->mark.inode);
 }
 
 /* Copies that may tell what is in an unopened file, by inode. Owned by caller. */
@@ -25,7 +25,7 @@ static const struct copied_space **index_stamps(const struct space_set *set, siz
     const struct copied_space **copies = mem_alloc((set->n + 1) * sizeof *copies);
     *n = 0;
     for (size_t i = 0; i < set->n; i++)
-        if (!set->items[i].dropped && !set->items[i].suspect && set->items[i].stamp.proves)
+        if (!set->items[i].dropped && !set->items[i].suspect && set->items[i].mark.proves)
             copies[(*n)++] = &set->items[i];
     if (*n)
         qsort(copies, *n, sizeof *copies, by_inode);
@@ -38,12 +38,12 @@ static const struct copied_space *untouched(const struct copied_space **copies, 
     size_t low = 0, high = n;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (copies[middle]->stamp.inode < st->st_ino)
+        if (copies[middle]->mark.inode < st->st_ino)
             low = middle + 1;
         else
             high = middle;
     }
-    for (; low < n && copies[low]->stamp.inode == st->st_ino; low++)
+    for (; low < n && copies[low]->mark.inode == st->st_ino; low++)
         if (space_stamp_is_of(copies[low], st))
             return copies[low];
     return NULL;

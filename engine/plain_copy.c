@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/workers.h"
-#include "myisam/table_file.h"
+#include "engine/plain_content.h"
 
 struct stamp {
     dev_t dev;
@@ -38,6 +38,9 @@ struct plain_file {
     struct stamp stamp;
     uint32_t entry, external_entry; /* in the archive, or NO_ENTRY */
     bool is_view, unclosed, online_aria, copied;
+    char *content_path; /* of the entry with the content, when that is not the name; owned */
+    uint64_t content_size;
+    uint8_t *hashes; /* of the content's blocks; owned */
 };
 
 void plain_set_init(struct plain_set *s, struct copy_env *env)
@@ -52,25 +55,38 @@ static void file_drop(struct copy_env *env, struct plain_file *f)
     if (f->external_entry != NO_ENTRY)
         archive_entry_drop(env->writer, f->external_entry);
     f->entry = f->external_entry = NO_ENTRY;
+    free(f->content_path);
+    free(f->hashes);
+    f->content_path = NULL;
+    f->hashes = NULL;
+}
+
+static void file_fini(struct plain_file *f)
+{
+    free(f->listed.name);
+    free(f->content_path);
+    free(f->hashes);
+}
+
+/* The file is none of the set any more. */
+static void file_remove(struct copy_env *env, struct plain_file *f)
+{
+    file_drop(env, f);
+    file_fini(f);
 }
 
 void plain_set_fini(struct plain_set *s)
 {
     for (size_t i = 0; i < s->n; i++)
-        free(s->files[i].listed.name);
+        file_fini(&s->files[i]);
     free(s->files);
     *s = (struct plain_set){0};
-}
-
-static bool same_time(struct timespec a, struct timespec b)
-{
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
 static bool same_stamp(const struct stamp *a, const struct stamp *b)
 {
     return a->dev == b->dev && a->inode == b->inode && a->size == b->size &&
-           same_time(a->mtime, b->mtime) && same_time(a->ctime, b->ctime);
+           file_mark_same_time(a->mtime, b->mtime) && file_mark_same_time(a->ctime, b->ctime);
 }
 
 static long age_ms(struct timespec t, struct timespec now)
@@ -86,6 +102,15 @@ static void stamp_judge(struct stamp *s, struct timespec now)
     const long tick = s->mtime.tv_nsec || s->ctime.tv_nsec ? TICK_MS : COARSE_MS;
     s->proves = age >= 1000;
     s->tick_ms = age < 0 ? tick : age < tick ? tick - age : 0;
+}
+
+static struct file_mark mark_of(const struct stamp *s)
+{
+    return (struct file_mark){.inode = s->inode,
+                              .size = (uint64_t)s->size,
+                              .mtime = s->mtime,
+                              .ctime = s->ctime,
+                              .proves = s->proves};
 }
 
 /* *present false: vanished. */
@@ -105,71 +130,90 @@ static struct err *stamp_take(struct stamp *out, const char *path, struct stat *
     return NULL;
 }
 
-/* Content of an open file into an archive entry; its first bytes into `head`. */
-static struct err *copy_content(struct copy_env *env, int fd, const char *path, uint32_t entry,
-                                uint8_t *head, size_t *head_len, uint64_t *size)
+/* Where the content of a file of the datadir is: in itself, or behind a link to another directory (DATA DIRECTORY). */
+struct content_place {
+    bool is_link;
+    char target[PATH_MAX]; /* of a link */
+    char *external;        /* path in the archive of what a link points to; else NULL; owned */
+};
+
+static void place_fini(struct content_place *p)
 {
-    AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
-    *size = 0;
-    for (;;) {
-        size_t got;
-        TRY(signals_check());
-        TRY(file_pread(fd, buf, ARCHIVE_PIECE_MAX, *size, &got, path));
-        if (!got)
-            return NULL;
-        if (!*size) {
-            *head_len = got < TABLE_FILE_HEAD ? got : TABLE_FILE_HEAD;
-            memcpy(head, buf, *head_len);
-        }
-        TRY(archive_write(env->writer, entry, *size, buf, got));
-        atomic_fetch_add(&env->bytes_read, got);
-        progress_add(env->progress, got);
-        *size += got;
-        if (got < ARCHIVE_PIECE_MAX)
-            return NULL;
-    }
+    free(p->external);
+}
+#define AUTO_PLACE __attribute__((cleanup(place_fini))) struct content_place
+
+/* *present false: vanished, or no file (a socket and the like). `st` is of the content. */
+static struct err *place_find(struct content_place *out, const char *path, const struct stat *st,
+                              bool *present)
+{
+    struct stat link;
+    *out = (struct content_place){.is_link = false};
+    *present = false;
+    if (lstat(path, &link))
+        return errno == ENOENT ? NULL : err_os("%s: cannot stat", path);
+    out->is_link = S_ISLNK(link.st_mode);
+    if (out->is_link && !realpath(path, out->target))
+        return errno == ENOENT ? NULL : err_os("%s: cannot resolve the link", path);
+    if (out->is_link)
+        out->external = mem_printf("external%s", out->target);
+    *present = out->is_link || S_ISREG(st->st_mode);
+    return NULL;
 }
 
+/* What the base has under this name, if its content was in the same place. */
+static const struct plain_fact *find_in_base(const struct copy_env *env, const char *name,
+                                             const struct content_place *place)
+{
+    const struct plain_fact *base = env->base ? base_facts_plain(env->base, name) : NULL;
+    const char *then = base && base->content ? base->content : "";
+    return base && !strcmp(then, place->external ? place->external : "") ? base : NULL;
+}
+
+static struct archive_attr attr_of(const char *name, const struct content_place *place,
+                                   const struct stat *st, bool delta)
+{
+    struct archive_attr attr = {.kind = delta ? ARCHIVE_PLAIN_DELTA : ARCHIVE_PLAIN,
+                                .path = name,
+                                .mode = st->st_mode & 07777,
+                                .mtime = st->st_mtime};
+    if (place->is_link) {
+        attr.kind = delta ? ARCHIVE_EXTERNAL_DELTA : ARCHIVE_EXTERNAL;
+        attr.path = place->external;
+        attr.link_target = place->target;
+    }
+    return attr;
+}
+
+/* Content into an archive entry of its own. *present false: vanished. */
 static struct err *copy_as(struct copy_env *env, const char *path, struct archive_attr *attr,
-                           uint32_t *entry, uint8_t *head, size_t *head_len, bool *present)
+                           uint32_t *entry, const struct plain_fact *base,
+                           struct plain_content *content, bool *present)
 {
     AUTO_FD int fd = -1;
+    *content = (struct plain_content){0};
     struct err *e = file_open(&fd, path, O_RDONLY, 0);
-    *present = true;
+    *present = !e;
     if (e && e->os_errno == ENOENT) {
         err_free(e);
-        *present = false;
         return NULL;
     }
     TRY(e);
     TRY(archive_entry_add(env->writer, attr, entry));
-    *head_len = 0;
-    TRY(copy_content(env, fd, path, *entry, head, head_len, &attr->size));
+    TRY(plain_content_copy(content, env, fd, path, *entry, base));
+    attr->size = content->size;
     return archive_entry_set(env->writer, *entry, attr);
 }
 
-/* A data or index file that is a link to another directory (DATA DIRECTORY): the link, and what it points to. */
-static struct err *copy_link(struct copy_env *env, struct plain_file *f, const char *path,
-                             struct archive_attr *attr, uint8_t *head, size_t *head_len,
-                             bool *present)
+static struct err *add_link(struct copy_env *env, struct plain_file *f,
+                            const struct content_place *place, const struct archive_attr *attr)
 {
-    char target[PATH_MAX];
-    if (!realpath(path, target)) {
-        *present = errno != ENOENT;
-        return *present ? err_os("%s: cannot resolve the link", path) : NULL;
-    }
-    AUTO_FREE char *external = mem_printf("external%s", target);
-    attr->kind = ARCHIVE_EXTERNAL;
-    attr->path = external;
-    attr->link_target = target;
-    TRY(copy_as(env, target, attr, &f->external_entry, head, head_len, present));
-    if (!*present)
-        return NULL;
     const struct archive_attr link = {.kind = ARCHIVE_SYMLINK,
                                       .path = f->listed.name,
-                                      .link_target = target,
+                                      .link_target = place->target,
                                       .mode = 0777,
                                       .mtime = attr->mtime};
+    f->content_path = mem_strdup(place->external);
     return archive_entry_add(env->writer, &link, &f->entry);
 }
 
@@ -192,34 +236,76 @@ static struct err *stamp_for_copy(struct plain_file *f, const char *path, bool r
 static struct err *copy_file(struct copy_env *env, struct plain_file *f, bool rests, bool *present)
 {
     AUTO_FREE char *path = mem_printf("%s/%s", env->datadir->root, f->listed.name);
-    uint8_t head[TABLE_FILE_HEAD];
-    size_t head_len = 0;
-    struct stat st, link;
+    AUTO_PLACE place = {.is_link = false};
+    struct plain_content content;
+    struct stat st;
     file_drop(env, f);
     TRY(stamp_for_copy(f, path, rests, &st, present));
+    if (*present)
+        TRY(place_find(&place, path, &st, present));
     if (!*present)
         return NULL;
-    if (lstat(path, &link)) {
-        *present = false;
-        return errno == ENOENT ? NULL : err_os("%s: cannot stat", path);
-    }
-    struct archive_attr attr = {.kind = ARCHIVE_PLAIN,
-                                .path = f->listed.name,
-                                .mode = st.st_mode & 07777,
-                                .mtime = st.st_mtime};
-    if (S_ISLNK(link.st_mode))
-        TRY(copy_link(env, f, path, &attr, head, &head_len, present));
-    else if (S_ISREG(st.st_mode))
-        TRY(copy_as(env, path, &attr, &f->entry, head, &head_len, present));
-    else
-        *present = false; /* sockets and the like */
+    const struct plain_fact *base = find_in_base(env, f->listed.name, &place);
+    struct archive_attr attr = attr_of(f->listed.name, &place, &st, base != NULL);
+    TRY(copy_as(env, place.is_link ? place.target : path, &attr,
+                place.is_link ? &f->external_entry : &f->entry, base, &content, present));
     if (!*present)
         return NULL;
+    f->hashes = content.hashes;
+    f->content_size = content.size;
     f->copied = true;
-    f->is_view = table_file_is_view(head, head_len);
-    f->online_aria = table_file_is_online_aria(f->listed.name, head, head_len);
-    f->unclosed = table_file_is_unclosed(f->listed.name, head, head_len);
+    f->is_view = table_file_is_view(content.head, content.head_len);
+    f->online_aria = table_file_is_online_aria(f->listed.name, content.head, content.head_len);
+    f->unclosed = table_file_is_unclosed(f->listed.name, content.head, content.head_len);
+    return place.is_link ? add_link(env, f, &place, &attr) : NULL;
+}
+
+/* --- files that are as they were in the base --- */
+
+static bool is_as_then(const struct plain_fact *base, const struct stamp *now)
+{
+    const struct file_mark mark = mark_of(now);
+    return base && file_mark_is_untouched(&base->mark, &mark);
+}
+
+/* The file, which was not looked at yet, is that of the base. *same false also when it vanished. */
+static struct err *is_of_base(const struct copy_env *env, const struct plain_file *f,
+                              const char *path, const struct stamp *now, const struct stat *st,
+                              bool *same)
+{
+    AUTO_PLACE place = {.is_link = false};
+    TRY(place_find(&place, path, st, same));
+    *same = *same && is_as_then(find_in_base(env, f->listed.name, &place), now);
     return NULL;
+}
+
+/* Declares that the file is as it was in the base: a delta without content. Nothing of it is read. *same false: it is not,
+ * by now. */
+static struct err *declare_untouched(struct copy_env *env, struct plain_file *f, bool *same)
+{
+    AUTO_FREE char *path = mem_printf("%s/%s", env->datadir->root, f->listed.name);
+    AUTO_PLACE place = {.is_link = false};
+    struct stat st;
+    TRY(stamp_take(&f->stamp, path, &st, same));
+    if (*same)
+        TRY(place_find(&place, path, &st, same));
+    const struct plain_fact *base = *same ? find_in_base(env, f->listed.name, &place) : NULL;
+    *same = is_as_then(base, &f->stamp);
+    if (!*same)
+        return NULL;
+    const size_t n = (size_t)plain_fact_blocks(base->size) * BLOCK_HASH;
+    struct archive_attr attr = attr_of(f->listed.name, &place, &st, true);
+    attr.size = base->size;
+    TRY(archive_entry_add(env->writer, &attr, place.is_link ? &f->external_entry : &f->entry));
+    f->stamp.proves = true; /* it did then, and nothing was written since */
+    f->hashes = mem_alloc(n + 1);
+    memcpy(f->hashes, base->hashes, n);
+    f->content_size = base->size;
+    f->copied = true;
+    f->is_view = base->is_view;
+    f->online_aria = base->online_aria;
+    f->unclosed = base->unclosed;
+    return place.is_link ? add_link(env, f, &place, &attr) : NULL;
 }
 
 /* Files [from, to) of one table, tested and copied together. */
@@ -285,13 +371,17 @@ static struct err *file_change(struct sync_queue *q, size_t i, struct change *ch
     AUTO_FREE char *path = mem_printf("%s/%s", q->set->env->datadir->root, f->listed.name);
     struct stamp now;
     struct stat st;
-    bool present;
+    bool present, of_base = false;
     TRY(stamp_take(&now, path, &st, &present));
     q->vanished[i] = !present;
     if (!present) {
         change->any |= f->copied; /* the rest of its table belongs together anew */
         return NULL;
     }
+    if (!f->copied)
+        TRY(is_of_base(q->set->env, f, path, &now, &st, &of_base));
+    if (of_base)
+        return NULL;
     if (!f->copied || !f->stamp.proves || !same_stamp(&f->stamp, &now))
         change->any = true;
     if (q->trust == PLAIN_FLUSHED && is_unclosed(f))
@@ -316,6 +406,16 @@ static struct err *copy_unit(struct sync_queue *q, struct unit u, bool rests)
     return NULL;
 }
 
+/* Nothing of the unit has to be copied: what was not looked at before is in the base. *same false: no more. */
+static struct err *take_from_base(struct sync_queue *q, struct unit u, bool *same)
+{
+    *same = true;
+    for (size_t i = u.from; i < u.to && *same; i++)
+        if (!q->set->files[i].copied && !q->vanished[i])
+            TRY(declare_untouched(q->set->env, &q->set->files[i], same));
+    return NULL;
+}
+
 static struct err *sync_unit(void *ctx, bool *more)
 {
     struct sync_queue *q = ctx;
@@ -331,8 +431,11 @@ static struct err *sync_unit(void *ctx, bool *more)
     TRY(tailer_check(q->set->env->tail));
     for (size_t i = u.from; i < u.to; i++)
         TRY(file_change(q, i, &change));
-    if (!change.any)
-        return NULL;
+    if (!change.any) {
+        bool same;
+        TRY(take_from_base(q, u, &same));
+        return same ? NULL : copy_unit(q, u, q->trust == PLAIN_FLUSHED && !moves);
+    }
     if (!change.missing && q->trust == PLAIN_FLUSHED && moves && change.restless)
         return NULL; /* has to be copied at BLOCK_COMMIT anyway */
     if (!change.missing && q->trust == PLAIN_FROZEN && is_large_log_table(q, u))
@@ -360,8 +463,7 @@ static void remove_vanished(struct plain_set *s, const bool *vanished)
     size_t kept = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (vanished[i]) {
-            file_drop(s->env, &s->files[i]);
-            free(s->files[i].listed.name);
+            file_remove(s->env, &s->files[i]);
         } else {
             s->files[kept++] = s->files[i];
         }
@@ -400,10 +502,8 @@ static void merge_listing(struct plain_set *s, const struct listing *list)
     for (size_t i = 0; i < list->n_files; i++) {
         const struct listed_file *l = &list->files[i];
         int c = 1;
-        while (old < s->n && (c = listed_file_compare(&s->files[old].listed, l)) < 0) {
-            file_drop(s->env, &s->files[old]);
-            free(s->files[old++].listed.name);
-        }
+        while (old < s->n && (c = listed_file_compare(&s->files[old].listed, l)) < 0)
+            file_remove(s->env, &s->files[old++]);
         if (old < s->n && c == 0) {
             merged[i] = s->files[old++];
             continue;
@@ -413,10 +513,8 @@ static void merge_listing(struct plain_set *s, const struct listing *list)
         merged[i].listed.name = mem_strdup(l->name);
         report_unknown(s, l);
     }
-    for (; old < s->n; old++) {
-        file_drop(s->env, &s->files[old]);
-        free(s->files[old].listed.name);
-    }
+    for (; old < s->n; old++)
+        file_remove(s->env, &s->files[old]);
     free(s->files);
     s->files = merged;
     s->n = list->n_files;
@@ -467,8 +565,7 @@ size_t plain_set_tables(const struct plain_set *s)
 
 struct err *plain_copy_file(struct copy_env *env, const char *path, const char *name)
 {
-    uint8_t head[TABLE_FILE_HEAD];
-    size_t head_len;
+    struct plain_content content;
     uint32_t entry;
     struct stat st;
     bool present;
@@ -476,9 +573,26 @@ struct err *plain_copy_file(struct copy_env *env, const char *path, const char *
         return err_os("%s: cannot stat", path);
     struct archive_attr attr = {
         .kind = ARCHIVE_PLAIN, .path = name, .mode = st.st_mode & 07777, .mtime = st.st_mtime};
-    TRY(copy_as(env, path, &attr, &entry, head, &head_len, &present));
+    TRY(copy_as(env, path, &attr, &entry, NULL, &content, &present));
+    plain_content_fini(&content);
     if (!present)
         return err_make(IO, "%s: vanished", path);
     env->n_files++;
     return NULL;
+}
+
+void plain_set_put_facts(const struct plain_set *s, struct out_bytes *out)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct plain_file *f = &s->files[i];
+        const struct plain_fact fact = {.name = f->listed.name,
+                                        .content = f->content_path,
+                                        .is_view = f->is_view,
+                                        .unclosed = f->unclosed,
+                                        .online_aria = f->online_aria,
+                                        .mark = mark_of(&f->stamp),
+                                        .size = f->content_size,
+                                        .hashes = f->hashes};
+        base_facts_put_plain(out, &fact);
+    }
 }

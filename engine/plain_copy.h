@@ -6,7 +6,10 @@
  *  - a stamp younger than a second at that moment proves nothing: such a file counts as changed next time;
  *    under BLOCK_DDL, where flushed files rest, one kernel tick is enough, and the copy waits for it;
  *  - the files of one table (.MYD + .MYI ...) are one unit: one changed, all are copied;
- *  - with myisam_use_mmap the .MYD's stamps lie, the .MYI's do not: hence the unit. */
+ *  - with myisam_use_mmap the .MYD's stamps lie, the .MYI's do not: hence the unit;
+ *  - of an incremental backup: a unit whose files all have the stamps that the base noted (the device aside), each of which proved
+ *    something then, is not read: deltas without content. Of any other unit all is read, and what is in the base block by
+ *    block is not stored again. */
 #ifndef MBE_ENGINE_PLAIN_COPY_H
 #define MBE_ENGINE_PLAIN_COPY_H
 
@@ -39,6 +42,9 @@ char **plain_set_unclosed(const struct plain_set *s);
 void plain_names_free(char **names); /* NULL is fine */
 /* Tables, by their .frm files; views are not counted. */
 size_t plain_set_tables(const struct plain_set *s);
+
+/* Writes down what a later backup has to know of the set. */
+void plain_set_put_facts(const struct plain_set *s, struct out_bytes *out);
 
 /* Copies one file outside any set (Aria's control file and logs) under archive path `name`; it must exist. */
 struct err *plain_copy_file(struct copy_env *env, const char *path, const char *name) MUST_CHECK;

@@ -14,11 +14,12 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/workers.h"
+#include "engine/page_filter.h"
 #include "innodb/page_crypt.h"
 
 enum {
-    RANGE_BYTES = 64 << 20, /* work item of a thread */
-    TORN_TRIES = 30,        /* about 2 s of reading again */
+    RANGE_BYTES = WITNESS_BYTES, /* work item of a thread */
+    TORN_TRIES = 30,             /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
     FIL_LSN = 16,
     FIL_TYPE = 24,
@@ -51,7 +52,10 @@ struct job {
     lsn_t page_lsn;
     struct space_claim claim;
     struct stat st; /* when it was opened */
-    bool st_proves;
+    struct file_mark mark;
+    struct page_filter filter;
+    struct space_witness *witnesses;
+    uint32_t n_witnesses;
     bool damage_may_wait; /* as the set has it */
     _Atomic bool is_suspect;
     char *suspect;
@@ -159,25 +163,53 @@ static struct err *read_system_format(struct job *j, const struct copy_env *env)
     return NULL;
 }
 
+/* Which file it is and how it stands, before anything of it is read. */
+static struct err *take_mark(struct job *j)
+{
+    const char *path = j->listed->path;
+    if (fstat(j->fd, &j->st))
+        return err_os("%s: cannot stat", path);
+    const time_t now = time(NULL);
+    j->mark = (struct file_mark){.inode = j->st.st_ino,
+                                 .size = (uint64_t)j->st.st_size,
+                                 .mtime = j->st.st_mtim,
+                                 .ctime = j->st.st_ctim,
+                                 .proves = now - j->st.st_mtime > 1 && now - j->st.st_ctime > 1};
+    j->mark.has_birth = file_birth(&j->mark.birth, j->fd);
+    return NULL;
+}
+
+/* What of it is stored, now that its page 0 is known. */
+static void choose_filter(const struct copy_env *env, struct job *j)
+{
+    const struct filtered_file file = {.id = j->id,
+                                       .first_page = j->listed->first_page,
+                                       .page_size = j->format.physical,
+                                       .system = j->listed->system,
+                                       .page_lsn = j->page_lsn,
+                                       .mark = j->mark};
+    page_filter_init(&j->filter, env->base, env->base_lsn, &file);
+}
+
 /* Takes the space for this job, unless it is copied already. */
 static struct err *claim(struct space_set *s, struct job *j)
 {
-    const struct archive_attr attr = {.kind = ARCHIVE_SPACE,
+    const struct archive_attr attr = {.kind = j->filter.base ? ARCHIVE_SPACE_DELTA : ARCHIVE_SPACE,
                                       .mode = j->st.st_mode & 07777,
                                       .mtime = j->st.st_mtime,
                                       .space_id = j->id,
                                       .page_size = j->format.physical,
                                       .space_flags = j->format.flags,
                                       .first_page = j->listed->first_page};
-    const struct copied_space copy = {
-        .id = j->id,
-        .name = j->listed->name,
-        .system = j->listed->system,
-        .first_page = j->listed->first_page,
-        .lsn_at_start = j->lsn_at_start,
-        .page_lsn = j->page_lsn,
-        .stamp = {j->st.st_dev, j->st.st_ino, j->st.st_mtim, j->st.st_ctim, j->st_proves},
-        .attr = attr};
+    const struct copied_space copy = {.id = j->id,
+                                      .name = j->listed->name,
+                                      .system = j->listed->system,
+                                      .first_page = j->listed->first_page,
+                                      .lsn_at_start = j->lsn_at_start,
+                                      .page_lsn = j->page_lsn,
+                                      .dev = j->st.st_dev,
+                                      .mark = j->mark,
+                                      .attr = attr};
     return space_set_claim(s, &copy, j->mode, &j->claim);
 }
 
@@ -223,9 +255,7 @@ static struct err *job_open(struct space_set *s, struct job *j)
         return NULL;
     }
     TRY(e);
-    if (fstat(j->fd, &j->st))
-        return err_os("%s: cannot stat", path);
-    j->st_proves = time(NULL) - j->st.st_mtime > 1 && time(NULL) - j->st.st_ctime > 1;
+    TRY(take_mark(j));
     if (j->listed->system)
         TRY(read_system_format(j, s->env));
     else
@@ -244,6 +274,7 @@ static struct err *job_open(struct space_set *s, struct job *j)
     if (j->listed->system && !j->listed->first_page)
         find_doublewrite(j, path);
     (void)posix_fadvise(j->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    choose_filter(s->env, j);
     TRY(claim(s, j));
     if (j->claim.claimed)
         j->state = JOB_OPEN;
@@ -301,11 +332,14 @@ static enum page_state judge_page(struct job *j, page_no_t no, const uint8_t *pa
     return page_crypt_check(key, &j->format, j->id, no, page, scratch, why);
 }
 
-/* The page at `offset` failed its check: it may be half written just now. *gone: the file was cut off before it. */
+enum page_look { LOOK_GOOD, LOOK_BAD, LOOK_GONE };
+
+/* The page at `offset` failed its check: it may be half written just now. GONE: the file was cut off before it. */
 static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *page, page_no_t no,
-                               uint64_t offset, uint8_t *scratch, char *why, bool *gone)
+                               uint64_t offset, uint8_t *scratch, char *why, enum page_look *look)
 {
     const char *path = j->listed->path;
+    *look = LOOK_BAD;
     if (atomic_load(&j->is_suspect) && (j->damage_may_wait || is_of_other_space(j, page, no)))
         return NULL; /* one like it was waited for in vain */
     for (int attempt = 0; attempt < TORN_TRIES; attempt++) {
@@ -314,11 +348,11 @@ static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *pag
         TRY(signals_check());
         TRY(file_pread(j->fd, page, j->format.physical, offset, &got, path));
         atomic_fetch_add(&env->pages_reread, 1);
-        if (got < j->format.physical) {
-            *gone = true;
-            return NULL;
-        }
-        if (judge_page(j, no, page, scratch, why) != PAGE_CORRUPT)
+        if (got < j->format.physical)
+            *look = LOOK_GONE;
+        else if (judge_page(j, no, page, scratch, why) != PAGE_CORRUPT)
+            *look = LOOK_GOOD;
+        if (*look != LOOK_BAD)
             return NULL;
     }
     struct stat st;
@@ -365,29 +399,78 @@ static struct err *meet_encrypted(struct copy_env *env, struct job *j, page_no_t
     return NULL;
 }
 
-/* Checks the pages of buf (file offset `at`), settles torn ones. *n: bytes of whole pages to keep. */
-static struct err *check_pages(struct copy_env *env, struct job *j, uint8_t *buf, size_t *n,
-                               uint64_t at, uint8_t *scratch)
+/* One stretch of the file, and which of its pages go into the archive. */
+struct piece {
+    uint8_t *buf;
+    uint64_t at;
+    size_t n; /* bytes */
+    bool stored[ARCHIVE_PIECE_MAX / (INNODB_PAGE_SIZE_MIN / 4)];
+};
+
+/* Page `no` at piece->buf + i, which is no copy of another page: whole, or waited for in vain. GONE: cut off just now. */
+static struct err *check_page(struct copy_env *env, struct job *j, struct piece *piece, size_t i,
+                              page_no_t no, uint8_t *scratch, enum page_look *look)
+{
+    uint8_t *page = piece->buf + i;
+    char why[160];
+    *look = LOOK_GOOD;
+    if (!atomic_load(&j->keyed) && page_is_encrypted(&j->format, page, no))
+        TRY(meet_encrypted(env, j, no));
+    if (judge_page(j, no, page, scratch, why) != PAGE_CORRUPT)
+        return NULL;
+    return settle_page(env, j, page, no, piece->at + i, scratch, why, look);
+}
+
+/* Checks the pages of the piece, settles torn ones, chooses those to be stored. piece->n: bytes of whole pages. */
+static struct err *check_pages(struct copy_env *env, struct job *j, struct piece *piece,
+                               struct witness_watch *watch, uint8_t *scratch)
 {
     const uint32_t size = j->format.physical;
-    char why[160];
-    *n -= *n % size;
-    for (size_t i = 0; i < *n; i += size) {
-        const page_no_t no = j->listed->first_page + (page_no_t)((at + i) / size);
-        if (in_doublewrite(j, no))
-            continue;
-        if (!atomic_load(&j->keyed) && page_is_encrypted(&j->format, buf + i, no))
-            TRY(meet_encrypted(env, j, no));
-        if (judge_page(j, no, buf + i, scratch, why) == PAGE_CORRUPT) {
-            bool gone = false;
-            TRY(settle_page(env, j, buf + i, no, at + i, scratch, why, &gone));
-            if (gone) {
-                *n = i;
-                return NULL;
-            }
+    piece->n -= piece->n % size;
+    for (size_t i = 0; i < piece->n; i += size) {
+        const page_no_t no = j->listed->first_page + (page_no_t)((piece->at + i) / size);
+        enum page_look look = LOOK_GOOD;
+        if (!in_doublewrite(j, no)) {
+            TRY(check_page(env, j, piece, i, no, scratch, &look));
+            if (look == LOOK_GOOD)
+                TRY_AT(witness_look(watch, &j->filter, no, piece->buf + i), "%s", j->listed->path);
         }
+        if (look == LOOK_GONE) {
+            piece->n = i;
+            return NULL;
+        }
+        piece->stored[i / size] =
+            look == LOOK_BAD || page_filter_stores(&j->filter, no, piece->buf + i);
     }
     return NULL;
+}
+
+/* Each run of pages to be stored is one piece of the archive. */
+static struct err *store_pages(struct copy_env *env, const struct job *j, const struct piece *piece)
+{
+    const uint32_t size = j->format.physical;
+    for (size_t i = 0; i < piece->n;) {
+        size_t end = i;
+        while (end < piece->n && piece->stored[end / size])
+            end += size;
+        if (end == i) {
+            i += size;
+            continue;
+        }
+        TRY(archive_write(env->writer, j->claim.entry, piece->at + i, piece->buf + i, end - i));
+        i = end;
+    }
+    return NULL;
+}
+
+/* For the report: what an increment stores and has to. */
+static void count_changed(struct copy_env *env, const struct job *j, const struct piece *piece)
+{
+    const uint32_t size = j->format.physical;
+    uint64_t changed = 0;
+    for (size_t i = 0; i < piece->n; i += size)
+        changed += piece->stored[i / size] && !bytes_are_zero(piece->buf + i, size) ? size : 0;
+    atomic_fetch_add(&env->bytes_changed, changed);
 }
 
 /* Reading gives way to the redo tail when that falls behind. */
@@ -416,37 +499,72 @@ static void note_redo(struct copy_env *env)
                   capacity >> 20);
 }
 
+static void note_witness(struct job *j, const struct witness_watch *w)
+{
+    pthread_mutex_lock(&j->lock);
+    if (w->part >= j->n_witnesses) {
+        j->witnesses = mem_realloc(j->witnesses, (w->part + (size_t)1) * sizeof *j->witnesses);
+        memset(j->witnesses + j->n_witnesses, 0,
+               (w->part + 1 - j->n_witnesses) * sizeof *j->witnesses);
+        j->n_witnesses = w->part + 1;
+    }
+    j->witnesses[w->part] = w->best;
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Reads bytes [from, to) of the file, which lie in one part of it (base_facts.h). *end: how far there was something; *ended: the
+ * file is at its end. */
+static struct err *copy_part(struct copy_env *env, struct job *j, uint64_t from, uint64_t to,
+                             struct piece *piece, uint8_t *scratch, uint64_t *end, bool *ended)
+{
+    struct witness_watch watch = {.part = (uint32_t)(from / WITNESS_BYTES)};
+    for (uint64_t at = from; at < to && !*ended && !is_to_be_copied_again(j);) {
+        TRY(signals_check());
+        TRY(tailer_check(env->tail));
+        TRY(give_way(env));
+        const size_t want = to - at < ARCHIVE_PIECE_MAX ? (size_t)(to - at) : ARCHIVE_PIECE_MAX;
+        piece->at = at;
+        TRY(file_pread(j->fd, piece->buf, want, at, &piece->n, j->listed->path));
+        TRY(check_pages(env, j, piece, &watch, scratch));
+        TRY(store_pages(env, j, piece));
+        if (env->base)
+            count_changed(env, j, piece);
+        atomic_fetch_add(&env->bytes_read, piece->n);
+        progress_add(env->progress, piece->n);
+        at += piece->n;
+        *end = at;
+        *ended = piece->n < want;
+    }
+    if (watch.best.lsn)
+        note_witness(j, &watch);
+    return NULL;
+}
+
 static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from, uint64_t to,
                               uint64_t *end)
 {
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
     AUTO_FREE uint8_t *scratch = mem_alloc_aligned(j->format.physical);
+    struct piece piece = {.buf = buf};
+    bool ended = false;
     note_redo(env);
-    for (uint64_t at = from; at < to && !is_to_be_copied_again(j);) {
-        TRY(signals_check());
-        TRY(tailer_check(env->tail));
-        TRY(give_way(env));
-        const size_t want = to - at < ARCHIVE_PIECE_MAX ? (size_t)(to - at) : ARCHIVE_PIECE_MAX;
-        size_t n;
-        TRY(file_pread(j->fd, buf, want, at, &n, j->listed->path));
-        TRY(check_pages(env, j, buf, &n, at, scratch));
-        if (n)
-            TRY(archive_write(env->writer, j->claim.entry, at, buf, n));
-        atomic_fetch_add(&env->bytes_read, n);
-        progress_add(env->progress, n);
-        at += n;
-        *end = at;
-        if (n < want)
-            return NULL; /* end of the file, as of now */
+    while (from < to && !ended && !is_to_be_copied_again(j)) {
+        const uint64_t part_end = from - from % WITNESS_BYTES + WITNESS_BYTES;
+        TRY(copy_part(env, j, from, part_end < to ? part_end : to, &piece, scratch, end, &ended));
+        from = part_end;
     }
     return NULL;
 }
 
 static struct err *finish(struct space_set *s, struct job *j)
 {
-    char *suspect = j->suspect;
+    const struct space_copy_end end = {.size = j->end,
+                                       .suspect = j->suspect,
+                                       .witnesses = j->witnesses,
+                                       .n_witnesses = j->n_witnesses};
     j->suspect = NULL;
-    return space_set_finish(s, j->claim.item, j->end, suspect);
+    j->witnesses = NULL;
+    return space_set_finish(s, j->claim.item, &end);
 }
 
 static struct err *job_range(struct space_set *s, struct job *j, uint32_t range)
@@ -498,6 +616,7 @@ static void job_fini(struct job *j)
         close(j->fd);
     space_key_wipe(&j->key);
     free(j->suspect);
+    free(j->witnesses);
     pthread_mutex_destroy(&j->lock);
 }
 

@@ -63,11 +63,11 @@ static struct copied_space *copied(struct fixture *f, space_id_t id, const char 
     *c = (struct copied_space){
         .id = id, .lsn_at_start = COPIED, .page_lsn = PAGE_LSN, .name = (char *)(uintptr_t)name};
     if (!stat(path, &st)) {
-        c->stamp.dev = st.st_dev;
-        c->stamp.inode = st.st_ino;
-        c->stamp.mtime = st.st_mtim;
-        c->stamp.ctime = st.st_ctim;
-        c->stamp.proves = true;
+        c->dev = st.st_dev;
+        c->mark.inode = st.st_ino;
+        c->mark.mtime = st.st_mtim;
+        c->mark.ctime = st.st_ctim;
+        c->mark.proves = true;
     }
     map64_put(&f->set.by_id, id, f->set.n++);
     return c;
@@ -137,7 +137,7 @@ static void file_changed_through_the_redo_is_opened_and_left(void **state)
 {
     struct fixture *f = *state;
     place(f, "d/a.ibd", 5, 500);
-    copied(f, 5, "d/a.ibd")->stamp.proves = false;
+    copied(f, 5, "d/a.ibd")->mark.proves = false;
     redo(f, REDO_FILE_MODIFY, 5, "./d/a.ibd", 1500);
     place(f, "d/a.ibd", 5, 1700);
     const struct space_verdict *v = judged(f);
@@ -288,7 +288,7 @@ static void import_without_its_discard_is_seen_by_page_0(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         place(f, "d/t.ibd", 5, cases[i].page_lsn);
         f->set.n = 0;
-        copied(f, 5, "d/t.ibd")->stamp.proves = false;
+        copied(f, 5, "d/t.ibd")->mark.proves = false;
         assert_int_equal(judged(f)->n_copies, cases[i].imported);
         space_verdict_fini(&f->verdict);
         listing_fini(&f->listing);
@@ -360,7 +360,7 @@ static void undo_tablespaces_have_no_name_of_a_table(void **state)
 {
     struct fixture *f = *state;
     place(f, "undo001", 1, 1600);
-    copied(f, 1, "undo001")->stamp.proves = false;
+    copied(f, 1, "undo001")->mark.proves = false;
     redo(f, REDO_FILE_MODIFY, 1, "/some/where/undo001", 1500);
     redo(f, REDO_FILE_MODIFY, 2, ".//undo002", 1500);
     assert_counts(judged(f), 0, 0, 0, 0, 0);

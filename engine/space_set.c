@@ -24,6 +24,7 @@ static void copied_fini(struct copied_space *c)
     free((char *)(uintptr_t)c->attr.path);
     free((char *)(uintptr_t)c->attr.link_target);
     free(c->suspect);
+    free(c->witnesses);
     free(c->name);
 }
 
@@ -42,7 +43,7 @@ static bool is_copy_of_same(const struct space_set *s, const struct copied_space
                             const struct copied_space *b)
 {
     return a->id == b->id && a->first_page == b->first_page &&
-           (!s->by_file || (a->stamp.dev == b->stamp.dev && a->stamp.inode == b->stamp.inode));
+           (!s->by_file || (a->dev == b->dev && a->mark.inode == b->mark.inode));
 }
 
 /* Position of the newest copy of the id, in the form of `older`: 1 more, 0 for none. */
@@ -165,12 +166,14 @@ struct err *space_set_claim(struct space_set *s, const struct copied_space *copy
     return e;
 }
 
-struct err *space_set_finish(struct space_set *s, size_t item, uint64_t size, char *suspect)
+struct err *space_set_finish(struct space_set *s, size_t item, const struct space_copy_end *end)
 {
     pthread_mutex_lock(&s->lock);
     struct copied_space *c = &s->items[item];
-    c->attr.size = size;
-    c->suspect = suspect;
+    c->attr.size = end->size;
+    c->suspect = end->suspect;
+    c->witnesses = end->witnesses;
+    c->n_witnesses = end->n_witnesses;
     struct err *e = archive_entry_set(s->env->writer, c->entry, &c->attr);
     pthread_mutex_unlock(&s->lock);
     return e;
@@ -203,6 +206,22 @@ struct err *space_set_settle_names(struct space_set *s, const struct file_ops *o
     return NULL;
 }
 
+void space_set_put_facts(const struct space_set *s, struct out_bytes *out)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct copied_space *c = &s->items[i];
+        const struct space_fact fact = {.id = c->id,
+                                        .first_page = c->first_page,
+                                        .page_size = c->attr.page_size,
+                                        .page_lsn = c->page_lsn,
+                                        .mark = c->mark,
+                                        .witnesses = c->witnesses,
+                                        .n_witnesses = c->n_witnesses};
+        if (!c->dropped)
+            base_facts_put_space(out, &fact);
+    }
+}
+
 struct err *space_head_read(struct space_head *out, const char *path)
 {
     uint8_t head[64];
@@ -232,15 +251,11 @@ struct err *space_head_read(struct space_head *out, const char *path)
     return NULL;
 }
 
-static bool same_time(struct timespec a, struct timespec b)
-{
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
 bool space_stamp_is_of(const struct copied_space *c, const struct stat *st)
 {
-    return c->stamp.proves && st->st_dev == c->stamp.dev && st->st_ino == c->stamp.inode &&
-           same_time(st->st_mtim, c->stamp.mtime) && same_time(st->st_ctim, c->stamp.ctime);
+    return c->mark.proves && st->st_dev == c->dev && st->st_ino == c->mark.inode &&
+           file_mark_same_time(st->st_mtim, c->mark.mtime) &&
+           file_mark_same_time(st->st_ctim, c->mark.ctime);
 }
 
 bool space_is_untouched(const struct copied_space *c, const char *path)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/map64.h"
+#include "engine/base_facts.h"
 #include "engine/copy_env.h"
 
 struct copied_space {
@@ -22,12 +23,10 @@ struct copied_space {
     bool revived;       /* the redo ends with its FILE_DELETE, but it was imported since */
     bool dropped;       /* void: in no index, found by nobody */
     bool was_discarded; /* MySQL: the space's table was, at the barrier */
-    struct {            /* of the file, before its first page was read */
-        dev_t dev;
-        ino_t inode;
-        struct timespec mtime, ctime;
-        bool proves; /* old enough then to prove that nothing was written since */
-    } stamp;
+    dev_t dev;          /* of the file, before its first page was read; so is the mark */
+    struct file_mark mark;
+    struct space_witness *witnesses; /* of what was copied: see base_facts.h; owned */
+    uint32_t n_witnesses;
     struct archive_attr attr; /* owns path and link_target */
     char *suspect;            /* why the copy may be bad, or NULL */
     size_t older;             /* internal: 1 + position of another copy of the id; 0: none */
@@ -68,9 +67,17 @@ struct space_claim {
 };
 struct err *space_set_claim(struct space_set *s, const struct copied_space *copy,
                             enum space_copy_mode mode, struct space_claim *out) MUST_CHECK;
-/* Ends a copy: its size, and why it may be bad (taken; NULL: it is not). Thread-safe. */
-struct err *space_set_finish(struct space_set *s, size_t item, uint64_t size,
-                             char *suspect) MUST_CHECK;
+/* Ends a copy. Thread-safe. */
+struct space_copy_end {
+    uint64_t size;
+    char *suspect;                   /* why it may be bad, or NULL; taken */
+    struct space_witness *witnesses; /* taken */
+    uint32_t n_witnesses;
+};
+struct err *space_set_finish(struct space_set *s, size_t item,
+                             const struct space_copy_end *end) MUST_CHECK;
+/* Writes down what a later backup has to know of the copies that count. */
+void space_set_put_facts(const struct space_set *s, struct out_bytes *out);
 
 /* Replaces the barrier that copies from now on are noted with. No copy may run. Takes `discarded` (unsorted is fine). */
 void space_set_barrier(struct space_set *s, lsn_t lsn, space_id_t *discarded, size_t n);

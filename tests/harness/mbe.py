@@ -10,7 +10,7 @@ import time
 from . import servers
 
 SECONDS = 240
-ID = re.compile(r"^\d{8}T\d{6}Z-full(-\d+)?$")
+ID = re.compile(r"^\d{8}T\d{6}Z-(full|incremental)(-\d+)?$")
 
 # The documented exit statuses.
 OK, OPERATION_FAILED, USAGE, DAMAGE, REFUSED = 0, 1, 2, 3, 4
@@ -155,7 +155,9 @@ class Mbe:
     # --- verbs --------------------------------------------------------------------------------------------------------
 
     def backup_args(self, *extra):
-        return ["backup", "--full", "--repo=" + self.repo, "--defaults-file=" + self.option_file(), "--progress=none",
+        """A full backup, unless --incremental is among `extra`."""
+        kind = [] if "--incremental" in extra else ["--full"]
+        return ["backup", *kind, "--repo=" + self.repo, "--defaults-file=" + self.option_file(), "--progress=none",
                 *extra]
 
     def start_backup(self, *extra, **kwargs):

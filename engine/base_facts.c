@@ -1,0 +1,287 @@
+/* engine/base_facts.c: see base_facts.h. */
+#include "engine/base_facts.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive/format.h"
+
+enum {
+    VERSION = 1,
+    FACTS_MAGIC = 8,
+    ITEM_SPACE = 'S',
+    ITEM_PLAIN = 'P',
+    ITEM_END = 'E',
+    MARK_BIRTH = 1,
+    MARK_PROVES = 2,
+    PLAIN_VIEW = 1,
+    PLAIN_UNCLOSED = 2,
+    PLAIN_ONLINE_ARIA = 4,
+    NAME_MAX_BYTES = 8192,
+    NSEC_MAX = 999999999,
+    FACTS_MAX = 1 << 30,
+};
+
+static const char magic[FACTS_MAGIC] = {'\x93', 'm', 'b', 'e', 'B', 'A', 'S', '\n'};
+
+/* --- writing --- */
+
+static void put_time(struct out_bytes *o, struct timespec t)
+{
+    out_zigzag(o, t.tv_sec);
+    out_varint(o, (uint64_t)t.tv_nsec);
+}
+
+static void put_mark(struct out_bytes *o, const struct file_mark *m)
+{
+    out_varint(o, (m->has_birth ? MARK_BIRTH : 0u) | (m->proves ? MARK_PROVES : 0u));
+    out_varint(o, m->inode);
+    if (m->has_birth)
+        put_time(o, m->birth);
+    out_varint(o, m->size);
+    put_time(o, m->mtime);
+    put_time(o, m->ctime);
+}
+
+static void put_text(struct out_bytes *o, const char *text)
+{
+    const size_t n = text ? strlen(text) : 0;
+    out_varint(o, n);
+    out_bytes_put(o, text, n);
+}
+
+static void put_item(struct out_bytes *o, char kind)
+{
+    out_bytes_put(o, &kind, 1);
+}
+
+void base_facts_put_head(struct out_bytes *o, int64_t server_start, const struct file_mark *system)
+{
+    out_bytes_put(o, magic, FACTS_MAGIC);
+    out_varint(o, VERSION);
+    out_zigzag(o, server_start);
+    put_mark(o, system);
+}
+
+void base_facts_put_space(struct out_bytes *o, const struct space_fact *f)
+{
+    put_item(o, ITEM_SPACE);
+    out_varint(o, f->id);
+    out_varint(o, f->first_page);
+    out_varint(o, f->page_size);
+    out_varint(o, f->page_lsn);
+    put_mark(o, &f->mark);
+    out_varint(o, f->n_witnesses);
+    for (uint32_t i = 0; i < f->n_witnesses; i++) {
+        out_varint(o, f->witnesses[i].page);
+        out_varint(o, f->witnesses[i].lsn);
+    }
+}
+
+void base_facts_put_plain(struct out_bytes *o, const struct plain_fact *f)
+{
+    put_item(o, ITEM_PLAIN);
+    put_text(o, f->name);
+    put_text(o, f->content);
+    out_varint(o, (f->is_view ? PLAIN_VIEW : 0u) | (f->unclosed ? PLAIN_UNCLOSED : 0u) |
+                      (f->online_aria ? PLAIN_ONLINE_ARIA : 0u));
+    put_mark(o, &f->mark);
+    out_varint(o, f->size);
+    out_bytes_put(o, f->hashes, (size_t)plain_fact_blocks(f->size) * BLOCK_HASH);
+}
+
+void base_facts_put_end(struct out_bytes *o)
+{
+    put_item(o, ITEM_END);
+}
+
+/* --- reading --- */
+
+static struct timespec get_time(struct reader *r)
+{
+    struct timespec t;
+    t.tv_sec = rd_zigzag(r);
+    t.tv_nsec = (long)rd_varint_max(r, NSEC_MAX);
+    return t;
+}
+
+static struct file_mark get_mark(struct reader *r)
+{
+    struct file_mark m = {0};
+    const uint64_t flags = rd_varint_max(r, MARK_BIRTH | MARK_PROVES);
+    m.has_birth = flags & MARK_BIRTH;
+    m.proves = flags & MARK_PROVES;
+    m.inode = rd_varint(r);
+    if (m.has_birth)
+        m.birth = get_time(r);
+    m.size = rd_varint_max(r, CONTENT_SIZE_MAX);
+    m.mtime = get_time(r);
+    m.ctime = get_time(r);
+    return m;
+}
+
+/* NULL when it is empty, or (ran_out) when it does not fit or has a NUL in it. Owned by caller. */
+static char *get_text(struct reader *r)
+{
+    const size_t n = (size_t)rd_varint_max(r, NAME_MAX_BYTES);
+    const uint8_t *p = rd_bytes(r, n);
+    if (!p || !n)
+        return NULL;
+    if (memchr(p, 0, n)) {
+        r->ran_out = true;
+        return NULL;
+    }
+    return mem_printf("%.*s", (int)n, (const char *)p);
+}
+
+static void get_space(struct base_facts *out, struct reader *r)
+{
+    struct space_fact f = {.id = (space_id_t)rd_varint_max(r, UINT32_MAX)};
+    f.first_page = (page_no_t)rd_varint_max(r, UINT32_MAX);
+    f.page_size = (uint32_t)rd_varint_max(r, INNODB_PAGE_SIZE_MAX);
+    f.page_lsn = rd_varint(r);
+    f.mark = get_mark(r);
+    f.n_witnesses = (uint32_t)rd_varint_max(r, rd_left(r) / 2); /* each takes two bytes at least */
+    f.witnesses = mem_alloc((f.n_witnesses + (size_t)1) * sizeof *f.witnesses);
+    for (uint32_t i = 0; i < f.n_witnesses; i++) {
+        f.witnesses[i].page = (page_no_t)rd_varint_max(r, UINT32_MAX);
+        f.witnesses[i].lsn = rd_varint(r);
+    }
+    mem_grow(&out->spaces, &out->cap_spaces, out->n_spaces, sizeof *out->spaces);
+    out->spaces[out->n_spaces++] = f;
+}
+
+static void get_plain(struct base_facts *out, struct reader *r)
+{
+    mem_grow(&out->plains, &out->cap_plains, out->n_plains, sizeof *out->plains);
+    struct plain_fact *f = &out->plains[out->n_plains++];
+    *f = (struct plain_fact){.name = get_text(r)};
+    f->content = get_text(r);
+    const uint64_t flags = rd_varint_max(r, PLAIN_VIEW | PLAIN_UNCLOSED | PLAIN_ONLINE_ARIA);
+    f->is_view = flags & PLAIN_VIEW;
+    f->unclosed = flags & PLAIN_UNCLOSED;
+    f->online_aria = flags & PLAIN_ONLINE_ARIA;
+    f->mark = get_mark(r);
+    f->size = rd_varint_max(r, CONTENT_SIZE_MAX);
+    const uint64_t blocks = plain_fact_blocks(f->size);
+    if (!f->name || blocks > rd_left(r) / BLOCK_HASH) {
+        r->ran_out = true;
+        return;
+    }
+    const size_t n = (size_t)blocks * BLOCK_HASH;
+    f->hashes = mem_alloc(n + 1);
+    memcpy(f->hashes, rd_bytes(r, n), n);
+}
+
+static int by_space(const void *a, const void *b)
+{
+    const struct space_fact *x = a, *y = b;
+    return x->id != y->id ? (x->id > y->id) - (x->id < y->id)
+                          : (x->first_page > y->first_page) - (x->first_page < y->first_page);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct plain_fact *)a)->name, ((const struct plain_fact *)b)->name);
+}
+
+static struct err *sort(struct base_facts *f)
+{
+    if (f->n_spaces)
+        qsort(f->spaces, f->n_spaces, sizeof *f->spaces, by_space);
+    if (f->n_plains)
+        qsort(f->plains, f->n_plains, sizeof *f->plains, by_name);
+    for (size_t i = 1; i < f->n_spaces; i++)
+        if (!by_space(&f->spaces[i - 1], &f->spaces[i]))
+            return err_make(CORRUPT, BASE_FACTS_PATH ": space %" PRIu32 " is there twice",
+                            f->spaces[i].id);
+    for (size_t i = 1; i < f->n_plains; i++)
+        if (!by_name(&f->plains[i - 1], &f->plains[i]))
+            return err_make(CORRUPT, BASE_FACTS_PATH ": %s is there twice", f->plains[i].name);
+    return NULL;
+}
+
+static struct err *parse(struct base_facts *out, struct reader *r)
+{
+    const size_t len = rd_left(r);
+    const uint8_t *p = rd_bytes(r, FACTS_MAGIC);
+    if (!p || memcmp(p, magic, FACTS_MAGIC))
+        return err_make(CORRUPT, BASE_FACTS_PATH ": does not begin as one");
+    const uint64_t version = rd_varint(r);
+    if (!r->ran_out && version != VERSION)
+        return err_hint(
+            err_make(FAILED, BASE_FACTS_PATH ": version %" PRIu64 " is not known", version),
+            "A newer mbe wrote it.");
+    out->server_start = rd_zigzag(r);
+    out->system = get_mark(r);
+    for (;;) {
+        const size_t at = len - rd_left(r);
+        const uint8_t kind = rd_u8(r);
+        if (!r->ran_out && kind == ITEM_SPACE)
+            get_space(out, r);
+        else if (!r->ran_out && kind == ITEM_PLAIN)
+            get_plain(out, r);
+        else if (!r->ran_out && kind == ITEM_END)
+            break;
+        else
+            r->ran_out = true;
+        if (r->ran_out)
+            return err_make(CORRUPT, BASE_FACTS_PATH ": item at offset %zu makes no sense", at);
+    }
+    if (rd_left(r))
+        return err_make(CORRUPT, BASE_FACTS_PATH ": %zu bytes behind the end", rd_left(r));
+    return sort(out);
+}
+
+struct err *base_facts_parse(struct base_facts *out, const void *data, size_t len)
+{
+    struct reader r = reader_of(data, len);
+    *out = (struct base_facts){0};
+    struct err *e = parse(out, &r);
+    if (e)
+        base_facts_fini(out);
+    return e;
+}
+
+struct err *base_facts_load(struct base_facts *out, bool *present, struct archive_reader *r)
+{
+    *out = (struct base_facts){0};
+    const int64_t at = archive_reader_find(r, BASE_FACTS_PATH);
+    *present = at >= 0;
+    if (!*present)
+        return NULL;
+    const uint64_t size = archive_reader_entry(r, (uint32_t)at)->size;
+    if (size > FACTS_MAX)
+        return err_make(CORRUPT, BASE_FACTS_PATH ": %" PRIu64 " bytes are too many", size);
+    AUTO_FREE uint8_t *data = mem_alloc((size_t)size + 1);
+    TRY(archive_read(r, (uint32_t)at, 0, data, (size_t)size));
+    return base_facts_parse(out, data, (size_t)size);
+}
+
+void base_facts_fini(struct base_facts *f)
+{
+    for (size_t i = 0; i < f->n_spaces; i++)
+        free(f->spaces[i].witnesses);
+    for (size_t i = 0; i < f->n_plains; i++) {
+        free(f->plains[i].name);
+        free(f->plains[i].content);
+        free(f->plains[i].hashes);
+    }
+    free(f->spaces);
+    free(f->plains);
+    *f = (struct base_facts){0};
+}
+
+const struct space_fact *base_facts_space(const struct base_facts *f, space_id_t id,
+                                          page_no_t first_page)
+{
+    const struct space_fact key = {.id = id, .first_page = first_page};
+    return f->n_spaces ? bsearch(&key, f->spaces, f->n_spaces, sizeof key, by_space) : NULL;
+}
+
+const struct plain_fact *base_facts_plain(const struct base_facts *f, const char *name)
+{
+    const struct plain_fact key = {.name = (char *)(uintptr_t)name};
+    return f->n_plains ? bsearch(&key, f->plains, f->n_plains, sizeof key, by_name) : NULL;
+}

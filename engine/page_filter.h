@@ -1,0 +1,49 @@
+/* engine/page_filter.h: which pages of a tablespace file an incremental backup stores, and whether the file has the history that
+ * its base knows.
+ *
+ * A page is stored if
+ *  - its LSN is at or above the base's end ("at": what MySQL writes without redo carries the current LSN, which may be just that);
+ *  - it is all zero: scrubbed, punched, or cut off and grown again since;
+ *  - its LSN is 0 and the file was written since the base: IMPORT TABLESPACE gives that to the pages it rewrites in place (MariaDB);
+ *  - it is page 0 of the system tablespace, which has a field that is written without any LSN (innodb/fil_page.h);
+ *  - its checksum is wrong and the backup may go on all the same.
+ * Everything else is as it was in the base. All of it is stored of a file that the base does not have: of another inode or birth
+ * than the base noted, or where page 0's LSN went backwards. Where a file system keeps no birth, an inode may have been used again:
+ * there, page 0's LSN must be below the base's end, too. */
+#ifndef MBE_ENGINE_PAGE_FILTER_H
+#define MBE_ENGINE_PAGE_FILTER_H
+
+#include "engine/base_facts.h"
+
+struct page_filter {
+    const struct space_fact *base; /* NULL: every page is stored */
+    lsn_t since;                   /* the base's end */
+    bool stores_unlogged;          /* pages with LSN 0 too */
+};
+
+/* What is known of a file that was opened just now. */
+struct filtered_file {
+    space_id_t id;
+    page_no_t first_page;
+    uint32_t page_size;
+    bool system;    /* of the system tablespace: may have no page 0 */
+    lsn_t page_lsn; /* of page 0 */
+    struct file_mark mark;
+};
+
+/* `base` may be NULL, and is borrowed. */
+void page_filter_init(struct page_filter *f, const struct base_facts *base, lsn_t since,
+                      const struct filtered_file *file);
+/* Whether page `no`, of page_size bytes and not damaged, is stored. */
+bool page_filter_stores(const struct page_filter *f, page_no_t no, const uint8_t *page);
+
+/* The page with the highest LSN of one part of the file (base_facts.h), as pages of it are read in any order. */
+struct witness_watch {
+    uint32_t part;
+    struct space_witness best;
+};
+/* Notes page `no` in the part, whole and not a copy of another one. REFUSED when it is older than the base saw it. */
+struct err *witness_look(struct witness_watch *w, const struct page_filter *f, page_no_t no,
+                         const uint8_t *page) MUST_CHECK;
+
+#endif
