@@ -52,8 +52,7 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe", "no command given"},
         {"mbe frobnicate", "there is no command 'frobnicate'"},
         {"mbe --repo=/r list", "the command comes first, options behind it"},
-        {"mbe backup --repo=/r",
-         "backup needs --full or --incremental"},
+        {"mbe backup --repo=/r", "backup needs --full or --incremental"},
         {"mbe backup --full",
          "backup needs --repo=DIR: the repository: a directory that holds backups"},
         {"mbe restore --repo=/r",
@@ -102,8 +101,7 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe backup --full --incremental --repo=/r",
          "--full and --incremental exclude each other"},
         {"mbe backup --full --base=latest --repo=/r", "--base is for incremental backups"},
-        {"mbe backup --full --require-base --repo=/r",
-         "--require-base is for incremental backups"},
+        {"mbe backup --full --require-base --repo=/r", "--require-base is for incremental backups"},
         {"mbe backup --full --repo=/r --no-defaults --defaults-file=f",
          "--no-defaults and --defaults-file exclude each other"},
         {"mbe backup --full --repo=/r --no-defaults --defaults-extra-file=f",
@@ -150,6 +148,7 @@ static void defaults_are_those_that_help_shows(void **state)
     assert_true(o.lock_wait == 60);
     assert_int_equal(o.progress, PROGRESS_CHOICE_AUTO);
     assert_int_equal(o.log_format, LOG_FORMAT_TEXT);
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_AUTO);
     assert_in_range(o.parallel, 1, 8);
     assert_null(o.password.text);
     assert_null(o.host);
@@ -194,9 +193,13 @@ static void every_option_of_a_command_arrives(void **state)
     assert_true(o.debug);
     free(l.text);
     o = parsed(&l, "mbe backup --full --repo=/r --compress=none --no-defaults --allow-corrupt "
-                   "--redo-consumer");
+                   "--redo-consumer --change-map=scan");
     assert_int_equal(o.compress.codec, ARCHIVE_CODEC_NONE);
     assert_true(o.no_defaults && o.allow_corrupt && o.redo_consumer);
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_SCAN);
+    free(l.text);
+    o = parsed(&l, "mbe backup --incremental --repo=/r --change-map=page-tracking");
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_PAGE_TRACKING);
     free(l.text);
 }
 

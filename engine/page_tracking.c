@@ -16,6 +16,16 @@ enum {
 static const char *const no_component =
     "the server has no page tracking (INSTALL COMPONENT 'file://component_mysqlbackup')";
 
+struct err *page_tracking_check(const struct page_tracking *t)
+{
+    bool present;
+    lsn_t begin;
+    if (t->mode != CHANGE_MAP_PAGE_TRACKING)
+        return NULL;
+    TRY(page_track_begin_lsn(t->conn, &present, &begin));
+    return present ? NULL : err_make(REFUSED, "--change-map=page-tracking: %s", no_component);
+}
+
 /* --- P1 --- */
 
 /* Whether the group was begun after the server was started, for certain. */
@@ -44,13 +54,11 @@ static struct err *renew(struct tracking_state *out, const struct page_tracking 
 
 struct err *page_tracking_renew(struct tracking_state *out, const struct page_tracking *t)
 {
-    bool present = true;
+    bool present;
     *out = (struct tracking_state){0};
     if (t->mode == CHANGE_MAP_SCAN)
         return NULL;
     struct err *e = renew(out, t, &present);
-    if (!present && t->mode == CHANGE_MAP_PAGE_TRACKING)
-        return err_first(e, err_make(REFUSED, "--change-map=page-tracking: %s", no_component));
     if (!e || t->mode == CHANGE_MAP_PAGE_TRACKING || conn_errno_is_lost(conn_errno(t->conn)))
         return e;
     *out = (struct tracking_state){0};

@@ -27,12 +27,14 @@ struct page_tracking {
     enum change_map_mode mode;
     struct conn *conn;
     const char *datadir;  /* as it is reached from here */
-    int64_t server_start; /* server_start_seconds */
+    int64_t server_start; /* server_start_time */
     struct log *log;
     struct err *(*poll)(void *ctx); /* what may end a wait */
     void *ctx;
 };
 
+/* REFUSED with PAGE_TRACKING when the server has no such component. */
+struct err *page_tracking_check(const struct page_tracking *t) MUST_CHECK;
 /* P1. To be called before the backup's end is read. out->begin is 0 when the server does not track: that is no error but with
  * PAGE_TRACKING. Does nothing with SCAN. */
 struct err *page_tracking_renew(struct tracking_state *out,
