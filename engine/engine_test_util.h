@@ -112,6 +112,15 @@ static UNUSED struct archive_reader *archive_end(struct test_archive *a)
     return r;
 }
 
+/* Finishes the archive, and begins another one in its place. */
+static UNUSED void archive_next(struct test_archive *a, const char *dir)
+{
+    AUTO_FREE char *path = mem_strdup(a->path);
+    archive_reader_free(archive_end(a));
+    assert_int_equal(unlink(path), 0);
+    archive_begin(a, dir);
+}
+
 /* Whole content as text, owned by caller; NULL when there is no such entry. */
 static UNUSED char *archived(struct archive_reader *r, const char *path)
 {

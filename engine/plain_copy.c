@@ -296,7 +296,9 @@ static struct err *declare_untouched(struct copy_env *env, struct plain_file *f,
     const size_t n = (size_t)plain_fact_blocks(base->size) * BLOCK_HASH;
     struct archive_attr attr = attr_of(f->listed.name, &place, &st, true);
     attr.size = base->size;
-    TRY(archive_entry_add(env->writer, &attr, place.is_link ? &f->external_entry : &f->entry));
+    uint32_t *const entry = place.is_link ? &f->external_entry : &f->entry;
+    TRY(archive_entry_add(env->writer, &attr, entry));
+    TRY(archive_entry_set(env->writer, *entry, &attr)); /* for the size */
     f->stamp.proves = true; /* it did then, and nothing was written since */
     f->hashes = mem_alloc(n + 1);
     memcpy(f->hashes, base->hashes, n);

@@ -258,6 +258,232 @@ static void file_of_several_pieces_is_whole(void **state)
     archive_reader_free(r);
 }
 
+/* --- on a base --- */
+
+/* Ends the first backup and begins one that is based on it. */
+static void base_on_this(struct fixture *f, struct base_facts *facts)
+{
+    struct out_bytes o = {0};
+    const struct file_mark none = {0};
+    base_facts_put_head(&o, 0, &none);
+    plain_set_put_facts(&f->set, &o);
+    base_facts_put_end(&o);
+    ok(base_facts_parse(facts, o.p, o.n));
+    free(o.p);
+    plain_set_fini(&f->set);
+    archive_next(&f->archive, f->dir);
+    f->env.writer = f->archive.writer;
+    f->env.base = facts;
+    f->env.bytes_read = f->env.bytes_changed = 0;
+    plain_set_init(&f->set, &f->env);
+}
+
+static const struct archive_attr *attr_of(struct archive_reader *r, const char *name)
+{
+    const int64_t i = archive_reader_find(r, name);
+    assert_true(i >= 0);
+    return archive_reader_entry(r, (uint32_t)i);
+}
+
+/* Bytes of the entry that are stored, zeros or not. */
+static uint64_t stored_bytes(struct archive_reader *r, const char *name)
+{
+    AUTO(archive_cursor) c = NULL;
+    uint64_t at, len, sum = 0;
+    const uint8_t *data;
+    ok(archive_cursor_open(&c, r, (uint32_t)archive_reader_find(r, name), 0,
+                           attr_of(r, name)->size));
+    do {
+        ok(archive_cursor_next(c, &at, &data, &len));
+        sum += len;
+    } while (len);
+    return sum;
+}
+
+static void untouched_table_is_not_read_again(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    write_text(f->data, "d/t.MYD", "rows");
+    write_text(f->data, "d/t.MYI", "keys");
+    write_text(f->data, "d/v.frm", "TYPE=VIEW\nquery=select 1\n");
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &facts);
+    assert_int_equal(sync_now(f, PLAIN_MOVING), 0);
+    assert_int_equal(sync_now(f, PLAIN_FLUSHED), 0);
+    assert_int_equal(refresh_now(f), 0);
+    assert_int_equal(f->env.bytes_read, 0);
+    assert_int_equal(plain_set_tables(&f->set), 0);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/t.MYD")->kind, ARCHIVE_PLAIN_DELTA);
+    assert_int_equal(attr_of(r, "d/t.MYD")->size, 4);
+    assert_int_equal(attr_of(r, "d/t.MYD")->mode, 0640);
+    assert_int_equal(stored_bytes(r, "d/t.MYD"), 0);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+/* And what a third backup would be told of it is what the first one knew. */
+static void untouched_table_is_a_base_again(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts first, second;
+    write_text(f->data, "d/t.MYD", "rows");
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &first);
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &second);
+    const struct plain_fact *a = base_facts_plain(&first, "d/t.MYD");
+    const struct plain_fact *b = base_facts_plain(&second, "d/t.MYD");
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_true(b->mark.proves && a->size == b->size && b->size == 4);
+    assert_memory_equal(a->hashes, b->hashes, BLOCK_HASH);
+    archive_reader_free(archive_end(&f->archive));
+    base_facts_fini(&first);
+    base_facts_fini(&second);
+}
+
+static void young_stamp_of_the_base_proves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    write_text(f->data, "d/t.MYD", "rows");
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &facts);
+    let_stamps_age();
+    assert_int_equal(sync_now(f, PLAIN_MOVING), 1);
+    assert_int_equal(f->env.bytes_read, 4);
+    assert_int_equal(f->env.bytes_changed, 0);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/t.MYD")->kind, ARCHIVE_PLAIN_DELTA);
+    assert_int_equal(stored_bytes(r, "d/t.MYD"), 0);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void only_changed_blocks_are_stored_again(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    const size_t n = 6 * PLAIN_BLOCK + 100;
+    AUTO_FREE char *rows = mem_alloc(n + PLAIN_BLOCK);
+    for (size_t i = 0; i < n + PLAIN_BLOCK; i++)
+        rows[i] = (char)('a' + i % 23);
+    write_bytes(f->data, "d/t.MYD", rows, n);
+    write_text(f->data, "d/t.MYI", "keys");
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &facts);
+    memset(rows + 2 * PLAIN_BLOCK, 0, PLAIN_BLOCK); /* zeros that are new */
+    rows[3 * PLAIN_BLOCK] = '!';
+    write_bytes(f->data, "d/t.MYD", rows, n + 5); /* the last block grew */
+    assert_int_equal(sync_now(f, PLAIN_MOVING), 2);
+    assert_int_equal(f->env.bytes_changed, 2 * PLAIN_BLOCK + 105);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/t.MYD")->size, n + 5);
+    assert_int_equal(stored_bytes(r, "d/t.MYD"), 2 * PLAIN_BLOCK + 105);
+    assert_int_equal(attr_of(r, "d/t.MYI")->kind, ARCHIVE_PLAIN_DELTA);
+    assert_int_equal(stored_bytes(r, "d/t.MYI"), 0);
+    AUTO_FREE char *found = mem_alloc(PLAIN_BLOCK);
+    ok(archive_read(r, (uint32_t)archive_reader_find(r, "d/t.MYD"), 3 * PLAIN_BLOCK, found,
+                    PLAIN_BLOCK));
+    assert_memory_equal(found, rows + 3 * PLAIN_BLOCK, PLAIN_BLOCK);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void file_that_was_cut_off_needs_no_block(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    const size_t n = 2 * PLAIN_BLOCK;
+    AUTO_FREE char *rows = mem_alloc(n);
+    memset(rows, 'r', n);
+    write_bytes(f->data, "d/t.MYD", rows, n);
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &facts);
+    write_bytes(f->data, "d/t.MYD", rows, PLAIN_BLOCK);
+    sync_now(f, PLAIN_MOVING);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/t.MYD")->size, PLAIN_BLOCK);
+    assert_int_equal(stored_bytes(r, "d/t.MYD"), 0);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void one_changed_file_has_its_whole_table_read(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    write_text(f->data, "d/t.MYD", "rows");
+    write_text(f->data, "d/t.MYI", "keys");
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &facts);
+    assert_int_equal(sync_now(f, PLAIN_MOVING), 0);
+    write_text(f->data, "d/t.MYI", "KEYS");
+    assert_int_equal(sync_now(f, PLAIN_FLUSHED), 2);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(stored_bytes(r, "d/t.MYD"), 0);
+    assert_archived(r, "d/t.MYI", "KEYS");
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void new_and_moved_files_are_stored_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    AUTO_FREE char *t = mem_printf("%s/d/t.MYD", f->data), *u = mem_printf("%s/d/u.MYD", f->data);
+    AUTO_FREE char *far = mem_printf("%s/far/u.MYD", f->dir);
+    AUTO_FREE char *external = mem_printf("external%s", far);
+    write_text(f->data, "d/t.MYD", "rows");
+    write_text(f->data, "d/u.MYD", "more");
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &facts);
+    AUTO_FREE char *renamed = mem_printf("%s/d/r.MYD", f->data);
+    assert_int_equal(rename(t, renamed), 0);
+    ok(file_mkdirs_for(far, 0700));
+    assert_int_equal(rename(u, far), 0);
+    assert_int_equal(symlink(far, u), 0);
+    assert_int_equal(sync_now(f, PLAIN_MOVING), 2);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/r.MYD")->kind, ARCHIVE_PLAIN);
+    assert_archived(r, "d/r.MYD", "rows");
+    assert_int_equal(attr_of(r, external)->kind, ARCHIVE_EXTERNAL);
+    assert_archived(r, external, "more");
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void linked_file_is_a_delta_behind_its_link(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    AUTO_FREE char *target = mem_printf("%s/far/t.MYD", f->dir);
+    AUTO_FREE char *link = mem_printf("%s/d/t.MYD", f->data);
+    AUTO_FREE char *external = mem_printf("external%s", target);
+    write_text(f->dir, "far/t.MYD", "rows");
+    ok(file_mkdirs_for(link, 0700));
+    assert_int_equal(symlink(target, link), 0);
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &facts);
+    assert_int_equal(sync_now(f, PLAIN_MOVING), 0);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/t.MYD")->kind, ARCHIVE_SYMLINK);
+    assert_int_equal(attr_of(r, external)->kind, ARCHIVE_EXTERNAL_DELTA);
+    assert_string_equal(attr_of(r, external)->link_target, target);
+    assert_int_equal(attr_of(r, external)->size, 4);
+    assert_int_equal(stored_bytes(r, external), 0);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -275,6 +501,14 @@ int main(void)
         TEST(data_directory_link_and_its_target_are_kept),
         TEST(views_are_not_tables),
         TEST(file_of_several_pieces_is_whole),
+        TEST(untouched_table_is_not_read_again),
+        TEST(untouched_table_is_a_base_again),
+        TEST(young_stamp_of_the_base_proves_nothing),
+        TEST(only_changed_blocks_are_stored_again),
+        TEST(file_that_was_cut_off_needs_no_block),
+        TEST(one_changed_file_has_its_whole_table_read),
+        TEST(new_and_moved_files_are_stored_whole),
+        TEST(linked_file_is_a_delta_behind_its_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,8 @@ struct err *tailer_check(struct tailer *t)
     return NULL;
 }
 
+#define TEXT(s) ((char *)(uintptr_t)(s))
+
 struct fixture {
     char *dir, *data;
     struct datadir datadir;
@@ -425,6 +427,219 @@ static void unsafe_name_in_the_redo_is_an_error(void **state)
     abandon(f);
 }
 
+/* --- on a base --- */
+
+/* Ends the first backup and begins one that is based on it, at this LSN. */
+static void base_on_this(struct fixture *f, struct base_facts *facts, lsn_t lsn)
+{
+    struct out_bytes o = {0};
+    const struct file_mark none = {0};
+    base_facts_put_head(&o, 0, &none);
+    space_set_put_facts(&f->set, &o);
+    base_facts_put_end(&o);
+    ok(base_facts_parse(facts, o.p, o.n));
+    free(o.p);
+    space_set_fini(&f->set);
+    archive_next(&f->archive, f->dir);
+    f->env.writer = f->archive.writer;
+    f->env.base = facts;
+    f->env.base_lsn = lsn;
+    f->env.bytes_read = 0;
+    space_set_init(&f->set, &f->env);
+}
+
+static void put_page(struct fixture *f, const char *name, space_id_t id, page_no_t no, lsn_t lsn)
+{
+    uint8_t page[PAGE] = {0};
+    if (lsn) {
+        struct space_format format;
+        ok(space_format_decode(&format, FULL_CRC32, PAGE));
+        make_page(page, id, no);
+        put_be64(page + 16, lsn);
+        page_stamp(&format, page);
+    }
+    AUTO_FREE char *path = mem_printf("%s/%s", f->data, name);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    ok(file_pwrite(fd, page, PAGE, (uint64_t)no * PAGE, path));
+}
+
+static const struct archive_attr *attr_of(struct archive_reader *r, const char *name)
+{
+    const int64_t i = archive_reader_find(r, name);
+    assert_true(i >= 0);
+    return archive_reader_entry(r, (uint32_t)i);
+}
+
+/* The pages of the file that are stored, as "1 4z 7": z is zeros. */
+static void assert_stored(struct archive_reader *r, const char *name, const char *expected)
+{
+    enum { NOT_STORED, ZEROS, DATA, MOST = 32 };
+    AUTO(archive_cursor) c = NULL;
+    char found[400] = "", pages[MOST] = {NOT_STORED};
+    uint64_t at, len;
+    const uint8_t *data;
+    ok(archive_cursor_open(&c, r, (uint32_t)archive_reader_find(r, name), 0,
+                           attr_of(r, name)->size));
+    do {
+        ok(archive_cursor_next(c, &at, &data, &len));
+        for (uint64_t i = 0; i < len; i++) {
+            const uint64_t no = (at + i) / PAGE;
+            assert_true(no < MOST);
+            if (pages[no] != DATA)
+                pages[no] = data && data[i] ? DATA : ZEROS;
+        }
+    } while (len);
+    for (int no = 0; no < MOST; no++)
+        if (pages[no])
+            snprintf(found + strlen(found), sizeof found - strlen(found), "%s%d%s",
+                     *found ? " " : "", no, pages[no] == ZEROS ? "z" : "");
+    assert_string_equal(found, expected);
+}
+
+static void pages_of_the_base_are_not_stored_again(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    put_space(f, "d/b.ibd", 6, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    put_page(f, "d/a.ibd", 5, 3, 1000);
+    put_page(f, "d/a.ibd", 5, 6, 0);
+    put_page(f, "d/a.ibd", 5, 7, 2000);
+    put_page(f, "d/a.ibd", 5, 8, 3000);
+    put_page(f, "d/a.ibd", 5, 11, 999);
+    put_page(f, "d/a.ibd", 5, PAGES + 1, 1500); /* it grew */
+    ok(copy_all(f));
+    assert_int_equal(f->env.bytes_read, (3 * PAGES + 2) * PAGE);
+    assert_int_equal(f->env.bytes_changed, (4 + 1) * PAGE); /* and page 0 of ibdata1 */
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/a.ibd")->kind, ARCHIVE_SPACE_DELTA);
+    assert_int_equal(attr_of(r, "d/a.ibd")->size, (PAGES + 2) * PAGE);
+    assert_stored(r, "d/a.ibd", "3 4z 6z 7 8 9z 14z 19z 20z 21");
+    assert_int_equal(attr_of(r, "d/b.ibd")->kind, ARCHIVE_SPACE_DELTA);
+    assert_stored(r, "d/b.ibd", "4z 9z 14z 19z");
+    assert_int_equal(attr_of(r, "ibdata1")->kind, ARCHIVE_SPACE_DELTA);
+    assert_stored(r, "ibdata1", "0 4z 9z 14z 19z");
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void file_that_took_the_place_of_the_base_is_stored_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    AUTO_FREE char *a = mem_printf("%s/d/a.ibd", f->data), *b = mem_printf("%s/d/b.ibd", f->data);
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    put_space(f, "d/b.ibd", 5, 6); /* same id and name, and every LSN is old */
+    assert_int_equal(rename(b, a), 0);
+    put_space(f, "d/new.ibd", 7, 6);
+    ok(copy_all(f));
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_holds(r, "d/a.ibd", 5, 6);
+    assert_holds(r, "d/new.ibd", 7, 6);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void renamed_file_is_still_that_of_the_base(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    AUTO_FREE char *a = mem_printf("%s/d/a.ibd", f->data), *b = mem_printf("%s/d/b.ibd", f->data);
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    assert_int_equal(rename(a, b), 0);
+    ok(copy_all(f));
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/b.ibd")->kind, ARCHIVE_SPACE_DELTA);
+    assert_int_equal(archive_reader_find(r, "d/a.ibd"), -1);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void file_that_was_set_back_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    put_page(f, "d/a.ibd", 5, 7, 900);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    put_page(f, "d/a.ibd", 5, 7, 800);
+    error_is(copy_all(f), REFUSED, "d/a.ibd: page 7: its LSN is 800, and was 900 in the base");
+    abandon(f);
+    base_facts_fini(&facts);
+}
+
+static void copy_again_takes_the_place_of_a_delta(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    AUTO_FREE char *path = mem_printf("%s/d/a.ibd", f->data);
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    put_page(f, "d/a.ibd", 5, 3, 1000);
+    ok(copy_all(f));
+    put_page(f, "d/a.ibd", 5, 7, 2000);
+    const struct listed_space listed = {.name = TEXT("d/a.ibd"), .path = path};
+    ok(space_set_copy_one(&f->set, &listed, SPACE_COPY_AGAIN));
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_stored(r, "d/a.ibd", "3 4z 7 9z 14z 19z");
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void damaged_page_is_stored_whatever_its_lsn(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    AUTO_FREE char *path = mem_printf("%s/d/a.ibd", f->data);
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    f->env.allow_corrupt = true;
+    {
+        AUTO_FD int fd = -1;
+        ok(file_open(&fd, path, O_WRONLY, 0));
+        ok(file_pwrite(fd, "x", 1, 12 * PAGE + 300, path));
+    }
+    ok(copy_all(f));
+    assert_int_equal(f->env.n_corrupt, 1);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_stored(r, "d/a.ibd", "4z 9z 12 14z 19z");
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void each_part_of_a_file_has_its_witness(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    const page_no_t second = WITNESS_BYTES / PAGE;
+    put_space(f, "d/big.ibd", 6, 2);
+    put_page(f, "d/big.ibd", 6, 1, 600);
+    put_page(f, "d/big.ibd", 6, 2 * second + 5, 700);
+    put_page(f, "d/big.ibd", 6, 2 * second + 6, 650);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    const struct space_fact *fact = base_facts_space(&facts, 6, 0);
+    assert_non_null(fact);
+    assert_int_equal(fact->n_witnesses, 3);
+    assert_int_equal(fact->witnesses[0].page, 1);
+    assert_int_equal(fact->witnesses[0].lsn, 600);
+    assert_int_equal(fact->witnesses[1].lsn, 0);
+    assert_int_equal(fact->witnesses[2].page, 2 * second + 5);
+    assert_int_equal(fact->witnesses[2].lsn, 700);
+    abandon(f);
+    base_facts_fini(&facts);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -444,6 +659,13 @@ int main(void)
         TEST(doublewrite_area_is_not_judged),
         TEST(copies_get_the_last_names_of_the_redo),
         TEST(unsafe_name_in_the_redo_is_an_error),
+        TEST(pages_of_the_base_are_not_stored_again),
+        TEST(file_that_took_the_place_of_the_base_is_stored_whole),
+        TEST(renamed_file_is_still_that_of_the_base),
+        TEST(file_that_was_set_back_is_refused),
+        TEST(copy_again_takes_the_place_of_a_delta),
+        TEST(damaged_page_is_stored_whatever_its_lsn),
+        TEST(each_part_of_a_file_has_its_witness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
