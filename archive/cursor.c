@@ -11,8 +11,6 @@
 #include "archive/reader_private.h"
 #include "base/mem.h"
 
-enum { SLOTS_KEPT = 8 };
-
 struct archive_cursor {
     struct archive_reader *r;
     const struct index_entry *entry;
@@ -48,7 +46,7 @@ static struct chunk_slot *take_any(struct archive_reader *r)
 {
     struct chunk_slot *s = NULL;
     pthread_mutex_lock(&r->lock);
-    if (r->n_slots >= SLOTS_KEPT) {
+    if (r->n_slots >= r->slots_kept) {
         struct chunk_slot **p = &r->slots;
         while ((*p)->next)
             p = &(*p)->next;
@@ -65,7 +63,7 @@ static void put_slot(struct archive_reader *r, struct chunk_slot *s)
     if (!s)
         return;
     pthread_mutex_lock(&r->lock);
-    if (r->n_slots < SLOTS_KEPT) {
+    if (r->n_slots < r->slots_kept) {
         s->next = r->slots;
         r->slots = s;
         r->n_slots++;
@@ -113,6 +111,34 @@ void archive_cursor_free(struct archive_cursor *c)
         return;
     put_slot(c->r, c->slot);
     free(c);
+}
+
+uint64_t archive_cursor_skip(struct archive_cursor *c, uint64_t offset)
+{
+    if (offset > c->from)
+        c->from = offset;
+    const struct index_entry *e = c->entry;
+    uint64_t at = c->at > c->from ? c->at : c->from;
+    if (at >= c->extent_end) {
+        while (c->next_extent < e->n_extents &&
+               e->extents[c->next_extent].offset + e->extents[c->next_extent].len <= c->from)
+            c->next_extent++;
+        if (c->next_extent == e->n_extents)
+            return UINT64_MAX;
+        at = e->extents[c->next_extent].offset;
+        if (at < c->from)
+            at = c->from;
+    }
+    return at < c->to ? at : UINT64_MAX;
+}
+
+void archive_cursor_rest(struct archive_cursor *c)
+{
+    if (c->at < c->extent_end && c->from < c->extent_end)
+        return;
+    c->at = c->extent_end;
+    put_slot(c->r, c->slot);
+    c->slot = NULL;
 }
 
 static struct err *load(struct archive_cursor *c, uint32_t number)

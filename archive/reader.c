@@ -14,6 +14,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+enum { SLOTS_KEPT = 8 };
+
 struct chunk_slot *chunk_slot_new(void)
 {
     struct chunk_slot *s = mem_zalloc(sizeof *s);
@@ -230,6 +232,7 @@ struct err *archive_reader_open(struct archive_reader **out, const char *path)
     r->fd = -1;
     r->path = mem_strdup(path);
     pthread_mutex_init(&r->lock, NULL);
+    r->slots_kept = SLOTS_KEPT;
     TRY(open_archive(r, path));
     *out = r;
     r = NULL;
@@ -281,4 +284,14 @@ uint32_t archive_reader_entry_id(const struct archive_reader *r, uint32_t i)
 int64_t archive_reader_find(const struct archive_reader *r, const char *path)
 {
     return index_find(r->index.entries, r->index.n_entries, path);
+}
+
+bool archive_reader_has_content(const struct archive_reader *r, uint32_t i)
+{
+    return r->index.entries[i].n_extents != 0;
+}
+
+void archive_reader_keep(struct archive_reader *r, int n_chunks)
+{
+    r->slots_kept = n_chunks;
 }

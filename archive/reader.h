@@ -32,6 +32,11 @@ const struct archive_attr *archive_reader_entry(const struct archive_reader *r, 
 uint32_t archive_reader_entry_id(const struct archive_reader *r, uint32_t i);
 /* Index of the entry with this path, or -1. */
 int64_t archive_reader_find(const struct archive_reader *r, const char *path);
+/* Whether anything of entry i is stored, be it zeros. */
+bool archive_reader_has_content(const struct archive_reader *r, uint32_t i);
+/* How many unpacked chunks (up to 2 MiB each) are kept for the next cursor; 8 unless told. To be
+ * called before the reader is shared. */
+void archive_reader_keep(struct archive_reader *r, int n_chunks);
 
 /* Iterates over the stored pieces of entry i that overlap [offset, offset + len), in offset
  * order. */
@@ -41,6 +46,12 @@ struct err *archive_cursor_open(struct archive_cursor **out, struct archive_read
  * zeros. *len 0 at the end. Gaps between pieces (zeros too) are not reported. */
 struct err *archive_cursor_next(struct archive_cursor *c, uint64_t *offset, const uint8_t **data,
                                 uint64_t *len) MUST_CHECK;
+/* Leaves out what is stored below `offset`. Returns where the next piece begins, UINT64_MAX when there
+ * is none: the index knows, nothing is read. */
+uint64_t archive_cursor_skip(struct archive_cursor *c, uint64_t offset);
+/* Lends the chunk to other cursors until the next piece is asked for, unless there is more of an
+ * extent in it. The last piece is no longer borrowed. */
+void archive_cursor_rest(struct archive_cursor *c);
 void archive_cursor_free(struct archive_cursor *c);
 CLEANUP(archive_cursor, archive_cursor_free)
 

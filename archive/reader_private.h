@@ -30,6 +30,7 @@ struct archive_reader {
     pthread_mutex_t lock;     /* guards the two below */
     struct chunk_slot *slots; /* not in use, the one used last first */
     int n_slots;
+    int slots_kept; /* at most so many */
 };
 
 /* Reads chunk `sequence`, which lies in [at, at + size), into the slot and verifies it. Errors

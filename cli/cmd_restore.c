@@ -13,7 +13,7 @@ struct err *command_restore(const struct session *s)
     TRY(catalog_find(&path, &id, o->repo, o->backup));
     TRY(catalog_use(&in_use, path));
     const struct restore_options options = {
-        .archive_path = path,
+        .repo = o->repo,
         .backup_id = id,
         .datadir = o->datadir,
         .user = o->user,
@@ -26,5 +26,5 @@ struct err *command_restore(const struct session *s)
         .log = s->log,
         .progress = s->progress,
     };
-    return restore_full(&options);
+    return restore_run(&options);
 }

@@ -9,6 +9,7 @@
 #include "archive/catalog.h"
 #include "base/cleanup.h"
 #include "verify/archive_check.h"
+#include "verify/chain_files.h"
 
 struct tally {
     size_t read, damaged;
@@ -23,6 +24,26 @@ static void print_result(const char *id, const char *verdict, const struct archi
     fflush(stdout);
 }
 
+/* Whether a backup whose archive is whole can be restored: all that it rests on is there. */
+static struct err *check_chain(struct err *opened, const struct chain *chain)
+{
+    struct chain_files files;
+    if (opened) {
+        if (opened->kind == ERR_REFUSED)
+            opened->kind = ERR_CORRUPT; /* a missing link is what a check is to find */
+        return opened;
+    }
+    TRY(chain_files_make(&files, chain));
+    chain_files_fini(&files);
+    return NULL;
+}
+
+static void take_damage(struct tally *t, struct err *e, const char *id)
+{
+    t->damaged++;
+    t->first = err_first(t->first, err_wrap(e, "backup %s", id));
+}
+
 /* Damage is counted, anything else ends the command. */
 static struct err *verify_one(struct tally *t, const struct session *s, const char *id,
                               const char *path)
@@ -30,15 +51,27 @@ static struct err *verify_one(struct tally *t, const struct session *s, const ch
     struct archive_check_result r = {0};
     AUTO_FD int in_use = -1;
     TRY(catalog_use(&in_use, path));
-    struct err *e = archive_check(&r, path, (int)s->options->parallel, s->log, s->progress);
+    struct chain chain = {0};
+    struct err *chain_error = chain_open(&chain, s->options->repo, id);
+    struct err *e = archive_check(&r, path,
+                                  &(struct archive_check_options){
+                                      .chain = chain_error ? NULL : &chain,
+                                      .parallel = (int)s->options->parallel,
+                                      .log = s->log,
+                                      .progress = s->progress,
+                                  });
+    const bool whole = !e;
+    if (whole)
+        e = check_chain(chain_error, &chain);
+    else
+        err_free(chain_error); /* it has the same reason */
+    chain_close(&chain);
     if (e && e->kind != ERR_CORRUPT)
         return err_wrap(e, "backup %s", id);
     t->read++;
-    print_result(id, e ? "damaged" : "ok", &r);
-    if (e) {
-        t->damaged++;
-        t->first = err_first(t->first, err_wrap(e, "backup %s", id));
-    }
+    print_result(id, !whole ? "damaged" : e ? "broken-chain" : "ok", &r);
+    if (e)
+        take_damage(t, e, id);
     return NULL;
 }
 

@@ -11,12 +11,6 @@
 
 enum { SPACE_MAP_MAX = 64 << 20 };
 
-static void json_free(json_t **j)
-{
-    json_decref(*j);
-}
-#define AUTO_JSON __attribute__((cleanup(json_free))) json_t
-
 static struct err *parse(json_t **out, const char *text, size_t len, const char *what)
 {
     json_error_t e;
@@ -24,16 +18,6 @@ static struct err *parse(json_t **out, const char *text, size_t len, const char 
     if (!*out)
         return err_make(CORRUPT, "%s: line %d: %s", what, e.line, e.text);
     return json_is_object(*out) ? NULL : err_make(CORRUPT, "%s: not a JSON object", what);
-}
-
-static struct err *need_number(uint64_t *out, const json_t *object, const char *key,
-                               const char *what)
-{
-    const json_t *v = json_object_get(object, key);
-    if (!json_is_integer(v) || json_integer_value(v) < 0)
-        return err_make(CORRUPT, "manifest: no number %s.%s", what, key);
-    *out = (uint64_t)json_integer_value(v);
-    return NULL;
 }
 
 /* A string or number as text; NULL when absent. */
@@ -55,24 +39,20 @@ static char *version_number(const char *version)
     return number;
 }
 
-static struct err *load_server(struct backup_facts *f, const json_t *manifest)
+static struct err *load_manifest(struct backup_facts *f, const struct chain_link *l)
 {
+    const struct backup_manifest *m = &l->manifest;
+    const char *text = archive_reader_manifest(l->reader);
+    json_auto_t *manifest = NULL;
+    TRY(parse(&manifest, text, strlen(text), "manifest"));
     const json_t *server = json_object_get(manifest, "server");
-    const char *flavour = json_string_value(json_object_get(server, "flavour"));
     const char *version = json_string_value(json_object_get(server, "version"));
-    uint64_t page_size;
-    if (!flavour || !version)
-        return err_make(CORRUPT, "manifest: no server.flavour or server.version");
-    f->family = redo_family_find(flavour);
-    if (!f->family)
-        return err_make(REFUSED, "the backup is of a %s server, which this mbe cannot restore",
-                        flavour);
-    TRY(need_number(&page_size, server, "page_size", "server"));
-    if (page_size < INNODB_PAGE_SIZE_MIN || page_size > INNODB_PAGE_SIZE_MAX ||
-        page_size & (page_size - 1))
-        return err_make(CORRUPT, "manifest: server.page_size %" PRIu64 " is none of 4096 ... 65536",
-                        page_size);
-    f->page_size = (uint32_t)page_size;
+    if (!version)
+        return err_make(CORRUPT, "manifest: no text server.version");
+    f->family = m->family;
+    f->from = m->from;
+    f->to = m->to;
+    f->page_size = m->page_size;
     f->server_version = version_number(version);
     f->data_file_path = optional_text(server, "innodb_data_file_path");
     f->lower_case_table_names = optional_text(server, "lower_case_table_names");
@@ -81,22 +61,8 @@ static struct err *load_server(struct backup_facts *f, const json_t *manifest)
     return NULL;
 }
 
-static struct err *load_manifest(struct backup_facts *f, const char *text)
-{
-    AUTO_JSON *manifest = NULL;
-    TRY(parse(&manifest, text, strlen(text), "manifest"));
-    const json_t *lsn = json_object_get(manifest, "lsn");
-    TRY(load_server(f, manifest));
-    TRY(need_number(&f->from, lsn, "from", "lsn"));
-    TRY(need_number(&f->to, lsn, "to", "lsn"));
-    if (f->from < f->family->lsn_min || f->to < f->from)
-        return err_make(CORRUPT,
-                        "manifest: lsn.from %" PRIu64 " and lsn.to %" PRIu64 " are no range",
-                        f->from, f->to);
-    return NULL;
-}
-
-static struct err *load_map(struct backup_facts *f, struct archive_reader *reader)
+/* Owned by caller. */
+static struct err *read_map(json_t **out, struct archive_reader *reader)
 {
     const int64_t at = archive_reader_find(reader, SPACE_MAP_PATH);
     if (at < 0)
@@ -106,8 +72,31 @@ static struct err *load_map(struct backup_facts *f, struct archive_reader *reade
         return err_make(CORRUPT, "%s: %" PRIu64 " bytes are too many", SPACE_MAP_PATH, size);
     AUTO_FREE char *text = mem_alloc((size_t)size + 1);
     TRY(archive_read(reader, (uint32_t)at, 0, text, (size_t)size));
-    AUTO_JSON *map = NULL;
-    TRY(parse(&map, text, (size_t)size, SPACE_MAP_PATH));
+    return parse(out, text, (size_t)size, SPACE_MAP_PATH);
+}
+
+/* Of several LSNs of one space the highest counts. */
+static struct err *take_imports(struct map64 *out, const json_t *map)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(map, "imports"), i, item)
+    {
+        const json_t *id = json_object_get(item, "id"), *lsn = json_object_get(item, "lsn");
+        uint64_t before;
+        if (!json_is_integer(id) || !json_is_integer(lsn))
+            return err_make(CORRUPT, "%s: imports[%zu] lacks id or lsn", SPACE_MAP_PATH, i);
+        if (!map64_get(out, (uint64_t)json_integer_value(id), &before) ||
+            (uint64_t)json_integer_value(lsn) > before)
+            map64_put(out, (uint64_t)json_integer_value(id), (uint64_t)json_integer_value(lsn));
+    }
+    return NULL;
+}
+
+static struct err *load_map(struct backup_facts *f, struct archive_reader *reader)
+{
+    json_auto_t *map = NULL;
+    TRY(read_map(&map, reader));
     size_t i;
     const json_t *item;
     json_array_foreach(json_object_get(map, "ghosts"), i, item)
@@ -116,13 +105,7 @@ static struct err *load_map(struct backup_facts *f, struct archive_reader *reade
             return err_make(CORRUPT, "%s: ghosts[%zu] is no space id", SPACE_MAP_PATH, i);
         map64_put(&f->ghosts, (uint64_t)json_integer_value(item), 1);
     }
-    json_array_foreach(json_object_get(map, "imports"), i, item)
-    {
-        const json_t *id = json_object_get(item, "id"), *lsn = json_object_get(item, "lsn");
-        if (!json_is_integer(id) || !json_is_integer(lsn))
-            return err_make(CORRUPT, "%s: imports[%zu] lacks id or lsn", SPACE_MAP_PATH, i);
-        map64_put(&f->imports, (uint64_t)json_integer_value(id), (uint64_t)json_integer_value(lsn));
-    }
+    TRY(take_imports(&f->imports, map));
     json_array_foreach(json_object_get(map, "created"), i, item)
     {
         const json_t *id = json_object_get(item, "id"), *name = json_object_get(item, "name");
@@ -136,12 +119,27 @@ static struct err *load_map(struct backup_facts *f, struct archive_reader *reade
     return NULL;
 }
 
-struct err *backup_facts_load(struct backup_facts *out, struct archive_reader *reader)
+static struct err *load_older_imports(struct backup_facts *f, struct archive_reader *reader)
+{
+    json_auto_t *map = NULL;
+    TRY(read_map(&map, reader));
+    return take_imports(&f->older_imports, map);
+}
+
+static struct err *load(struct backup_facts *f, const struct chain *chain)
+{
+    const struct chain_link *last = chain_last(chain);
+    TRY_AT(load_manifest(f, last), "%s", last->path);
+    TRY_AT(load_map(f, last->reader), "%s", last->path);
+    for (size_t i = 0; i + 1 < chain->n; i++)
+        TRY_AT(load_older_imports(f, chain->links[i].reader), "%s", chain->links[i].path);
+    return NULL;
+}
+
+struct err *backup_facts_load(struct backup_facts *out, const struct chain *chain)
 {
     *out = (struct backup_facts){0};
-    struct err *e = load_manifest(out, archive_reader_manifest(reader));
-    if (!e)
-        e = load_map(out, reader);
+    struct err *e = load(out, chain);
     if (e)
         backup_facts_fini(out);
     return e;
@@ -156,6 +154,7 @@ void backup_facts_fini(struct backup_facts *f)
     free(f->directories);
     map64_fini(&f->ghosts);
     map64_fini(&f->imports);
+    map64_fini(&f->older_imports);
     for (size_t i = 0; i < f->n_created; i++)
         free(f->created[i].name);
     free(f->created);

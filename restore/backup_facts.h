@@ -1,15 +1,15 @@
-/* restore/backup_facts.h: what a restore takes from a backup's manifest and space map. Both are JSON from an archive: every
- * value is checked for presence and range here, so that nothing behind it has to. */
+/* restore/backup_facts.h: what a restore takes from the manifest and space map of a chain's last archive. Both are JSON from an
+ * archive: every value is checked for presence and range here or in verify/backup_manifest.h, so that nothing behind it has to. */
 #ifndef MBE_RESTORE_BACKUP_FACTS_H
 #define MBE_RESTORE_BACKUP_FACTS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "archive/reader.h"
 #include "base/err.h"
 #include "base/map64.h"
 #include "innodb/redo_family.h"
+#include "verify/chain.h"
 
 struct backup_facts {
     const struct redo_family *family;
@@ -22,6 +22,7 @@ struct backup_facts {
     char *directories;            /* innodb_directories, ';' between them; NULL if there are none */
     struct map64 ghosts;          /* space id -> 1: created by a CREATE that failed; not restored */
     struct map64 imports;         /* space id -> LSN below which its redo is void */
+    struct map64 older_imports;   /* the same, by the older archives of the chain */
     struct created_space {
         space_id_t id;
         char *name;
@@ -29,8 +30,8 @@ struct backup_facts {
     size_t n_created, cap_created;
 };
 
-/* CORRUPT when the manifest or the map lacks something or makes no sense; REFUSED for a flavour that is not known. */
-struct err *backup_facts_load(struct backup_facts *out, struct archive_reader *reader) MUST_CHECK;
+/* CORRUPT when the manifest or a map lacks something or makes no sense. */
+struct err *backup_facts_load(struct backup_facts *out, const struct chain *chain) MUST_CHECK;
 void backup_facts_fini(struct backup_facts *f);
 
 #endif

@@ -17,7 +17,7 @@ static struct space_plan *add(struct layout *l)
 {
     mem_grow(&l->spaces, &l->cap, l->n, sizeof *l->spaces);
     struct space_plan *p = &l->spaces[l->n++];
-    *p = (struct space_plan){.entry = -1, .last_of_space = true};
+    *p = (struct space_plan){.last_of_space = true};
     return p;
 }
 
@@ -69,17 +69,20 @@ static void set_limits(struct space_plan *p, const struct backup_facts *facts,
     if (trim) {
         p->trim_lsn = trim->lsn;
         p->trim_page = trim->page;
+        p->was_cut = trim->lsn >= facts->from;
     }
 }
 
-static struct err *add_copied(struct layout *l, uint32_t entry, const struct archive_attr *attr,
-                              const struct backup_facts *facts, const struct redo_scan *redo)
+static struct err *add_copied(struct layout *l, const struct file_parts *parts,
+                              const struct archive_attr *attr, const struct backup_facts *facts,
+                              const struct redo_scan *redo)
 {
     if (!is_live(facts, redo, attr->space_id))
         return NULL;
     struct space_plan *p = add(l);
+    uint64_t older;
     p->id = attr->space_id;
-    p->entry = entry;
+    p->parts = parts;
     p->first_page = attr->first_page;
     p->base_size = attr->size;
     p->base_flags = attr->space_flags;
@@ -89,6 +92,9 @@ static struct err *add_copied(struct layout *l, uint32_t entry, const struct arc
                         "%s: copied at LSN %" PRIu64
                         ", before the tablespace was imported at %" PRIu64,
                         attr->path, attr->lsn_at_start, p->void_below);
+    /* Imported while an older backup of the chain ran, and still that file? */
+    if (map64_get(&facts->older_imports, p->id, &older) && older > p->void_below)
+        p->void_below = older;
     return set_name(p, redo, attr);
 }
 
@@ -180,17 +186,18 @@ static struct err *set_targets(struct layout *l, const char *datadir, const char
     return check_targets(l);
 }
 
-static struct err *collect(struct layout *l, struct archive_reader *reader,
-                           const struct backup_facts *facts, const struct redo_scan *redo)
+static struct err *collect(struct layout *l, const struct archive_reader *last,
+                           const struct chain_files *files, const struct backup_facts *facts,
+                           const struct redo_scan *redo)
 {
     struct map64 copied = {0};
     struct err *e = NULL;
-    for (uint32_t i = 0; i < archive_reader_n_entries(reader) && !e; i++) {
-        const struct archive_attr *attr = archive_reader_entry(reader, i);
-        if (attr->kind != ARCHIVE_SPACE)
+    for (uint32_t i = 0; i < files->n && !e; i++) {
+        const struct archive_attr *attr = archive_reader_entry(last, i);
+        if (!archive_is_space(attr->kind))
             continue;
         map64_put(&copied, attr->space_id, 1);
-        e = add_copied(l, i, attr, facts, redo);
+        e = add_copied(l, &files->of[i], attr, facts, redo);
     }
     if (!e)
         e = add_listed(l, facts);
@@ -199,19 +206,20 @@ static struct err *collect(struct layout *l, struct archive_reader *reader,
         facts->family->names_in_redo ? redo_group_spaces(redo->group, &n) : NULL;
     for (size_t i = 0; i < n && !e; i++) {
         uint64_t seen;
-        if (!map64_get(&copied, spaces[i].id, &seen))
+        if (!map64_get(&copied, spaces[i].id, &seen) &&
+            map64_get(&redo->last_spaces, spaces[i].id, &seen))
             e = add_created(l, spaces[i].id, facts, redo);
     }
     map64_fini(&copied);
     return e;
 }
 
-struct err *layout_make(struct layout *out, struct archive_reader *reader,
-                        const struct backup_facts *facts, const struct redo_scan *redo,
-                        const char *datadir, const char *external_dir)
+struct err *layout_make(struct layout *out, const struct archive_reader *last,
+                        const struct chain_files *files, const struct backup_facts *facts,
+                        const struct redo_scan *redo, const char *datadir, const char *external_dir)
 {
     *out = (struct layout){0};
-    struct err *e = collect(out, reader, facts, redo);
+    struct err *e = collect(out, last, files, facts, redo);
     if (!e && out->n)
         qsort(out->spaces, out->n, sizeof *out->spaces, by_id);
     if (!e)

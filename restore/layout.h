@@ -1,4 +1,5 @@
-/* restore/layout.h: which tablespace files a restore writes, from the archive's copies, its space map and the redo.
+/* restore/layout.h: which tablespace files a restore writes, from the archive's copies, its space map and the redo. Of a chain
+ * the last archive alone says that: it lists all that exists. What has redo in an older one only was dropped in between.
  *
  * Where the redo says what tablespaces are called (MariaDB 10.8+):
  *  - a space lives if it was copied or created in the redo, and is neither deleted in it nor a ghost;
@@ -12,14 +13,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "archive/reader.h"
 #include "base/err.h"
 #include "restore/backup_facts.h"
 #include "restore/redo_scan.h"
+#include "verify/chain_files.h"
 
 struct space_plan {
     space_id_t id;
-    int64_t entry; /* of the copy in the archive, or -1: made of redo alone */
+    const struct file_parts *parts; /* the copy; borrowed; NULL: made of redo alone */
     char *name;   /* relative to the datadir; absolute (where it was on the server) when external */
     char *target; /* path to write */
     bool external;      /* lives outside the datadir (DATA DIRECTORY) */
@@ -31,6 +32,7 @@ struct space_plan {
     lsn_t
         trim_lsn; /* 0, or: copied pages from trim_page on with an LSN up to this are void, and so is their redo */
     page_no_t trim_page;
+    bool was_cut; /* in the last archive's redo: what its copy had behind page 0's size is gone */
 };
 
 struct layout {
@@ -38,11 +40,12 @@ struct layout {
     size_t n, cap;
 };
 
-/* datadir: target. external_dir: NULL, or where files from outside the datadir go ("/": where they were). REFUSED when
+/* last: the chain's last archive. files: of the chain; must outlive the layout. datadir: target. external_dir: NULL, or where files from outside the datadir go ("/": where they were). REFUSED when
  * there are such files and external_dir is NULL; CORRUPT when archive and redo contradict each other. */
-struct err *layout_make(struct layout *out, struct archive_reader *reader,
-                        const struct backup_facts *facts, const struct redo_scan *redo,
-                        const char *datadir, const char *external_dir) MUST_CHECK;
+struct err *layout_make(struct layout *out, const struct archive_reader *last,
+                        const struct chain_files *files, const struct backup_facts *facts,
+                        const struct redo_scan *redo, const char *datadir,
+                        const char *external_dir) MUST_CHECK;
 void layout_fini(struct layout *l);
 /* The live external space that was at `path` on the server; NULL if none. */
 const struct space_plan *layout_find_external(const struct layout *l, const char *path);

@@ -43,6 +43,7 @@ struct recovery {
     const struct space_plan *space;
     struct redo_image *image;
     page_no_t no;
+    lsn_t void_below;
     enum state state;
     bool applied;    /* a change was made to the image */
     lsn_t mtr_start; /* of the mtr whose decision stands */
@@ -81,7 +82,7 @@ static void apply_record(struct recovery *r, const struct redo_record *rec,
 static void apply_bundle(struct recovery *r, const struct redo_bundle *b)
 {
     struct redo_record rec;
-    if (b->mtr_start < r->space->void_below ||
+    if (b->mtr_start < r->void_below || b->mtr_start < r->space->void_below ||
         (r->space->trim_lsn && r->no >= r->space->trim_page && b->mtr_start < r->space->trim_lsn))
         return;
     if (b->mtr_start !=
@@ -96,14 +97,20 @@ static void apply_bundle(struct recovery *r, const struct redo_bundle *b)
         redo_image_end_mtr(r->image, b->mtr_end);
 }
 
-struct err *page_recover(const struct space_plan *space, const struct space_format *format,
-                         page_no_t no, uint8_t *slot, struct redo_image *image,
-                         const struct space_key *key, struct bundle_stream *stream, bool *changed)
+struct err *page_recover(const struct page_file *file, page_no_t no, uint8_t *slot,
+                         lsn_t void_below, struct bundle_stream *stream, bool *changed)
 {
-    struct recovery r = {.space = space, .image = image, .no = no, .mtr_start = UINT64_MAX};
-    const bool absent = bytes_are_zero(slot, format->physical) || page_is_trimmed(space, no, slot);
-    TRY_AT(redo_image_load(image, format, key, space->id, no, absent ? NULL : slot),
-           "%s: page %" PRIu32, space->name, no);
+    const struct space_plan *space = file->space;
+    struct recovery r = {.space = space,
+                         .image = file->image,
+                         .no = no,
+                         .void_below = void_below,
+                         .mtr_start = UINT64_MAX};
+    const bool absent =
+        bytes_are_zero(slot, file->format->physical) || page_is_trimmed(space, no, slot);
+    TRY_AT(
+        redo_image_load(file->image, file->format, file->key, space->id, no, absent ? NULL : slot),
+        "%s: page %" PRIu32, space->name, no);
     r.state = absent ? ABSENT : LIVE;
     while (stream->more && stream->bundle.page == no) {
         apply_bundle(&r, &stream->bundle);
@@ -116,6 +123,6 @@ struct err *page_recover(const struct space_plan *space, const struct space_form
                         space->name, no, r.poisoned_at, r.poisoned_why);
     *changed = r.state == LIVE && r.applied;
     if (*changed)
-        TRY_AT(redo_image_store(image, slot), "%s: page %" PRIu32, space->name, no);
+        TRY_AT(redo_image_store(file->image, slot), "%s: page %" PRIu32, space->name, no);
     return NULL;
 }

@@ -21,6 +21,8 @@ struct bench {
     struct space_format format;
     uint8_t slot[PAGE_SIZE];
     struct redo_image *image;
+    struct page_file file;
+    lsn_t void_below;
     bool changed;
 };
 
@@ -38,6 +40,7 @@ static int set_up(void **state)
     must(space_format_decode(&b->format, FLAGS, PAGE_SIZE));
     b->space =
         (struct space_plan){.id = SPACE, .name = mem_strdup("db/t.ibd"), .last_of_space = true};
+    b->file = (struct page_file){.space = &b->space, .format = &b->format, .image = b->image};
     *state = b;
     return 0;
 }
@@ -82,8 +85,7 @@ static struct err *recover(struct bench *b)
     struct bundle_stream s;
     must(redo_group_seal(b->group));
     must(bundle_stream_open(&s, b->group, SPACE, 0, UINT32_MAX));
-    struct err *e =
-        page_recover(&b->space, &b->format, PAGE, b->slot, b->image, NULL, &s, &b->changed);
+    struct err *e = page_recover(&b->file, PAGE, b->slot, b->void_below, &s, &b->changed);
     if (!e)
         assert_false(s.more);
     bundle_stream_fini(&s);
@@ -130,7 +132,7 @@ static void second_part_of_one_mtr_is_not_taken_for_old(void **state)
     struct bundle_stream s;
     must(redo_group_seal(b->group));
     must(bundle_stream_open(&s, b->group, SPACE, 0, UINT32_MAX));
-    must(page_recover(&b->space, &b->format, PAGE, b->slot, b->image, NULL, &s, &b->changed));
+    must(page_recover(&b->file, PAGE, b->slot, b->void_below, &s, &b->changed));
     assert_true(s.more);
     assert_int_equal(s.bundle.page, PAGE + 1);
     bundle_stream_fini(&s);

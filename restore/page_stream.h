@@ -1,18 +1,18 @@
-/* restore/page_stream.h: streams the pages of every tablespace out of the archive, applies the redo of each on the way and
+/* restore/page_stream.h: streams the pages of every tablespace out of the chain of archives, applies the redo of each on the way and
  * writes each page once, recovered. Work is cut into ranges of pages and done by `parallel` threads; memory is a few MiB a
  * thread, whatever the size of the data. */
 #ifndef MBE_RESTORE_PAGE_STREAM_H
 #define MBE_RESTORE_PAGE_STREAM_H
 
-#include "archive/reader.h"
 #include "base/err.h"
 #include "base/progress.h"
 #include "innodb/redo_group.h"
 #include "restore/layout.h"
 #include "restore/target.h"
+#include "verify/chain.h"
 
 struct page_stream_options {
-    struct archive_reader *reader;
+    const struct chain *chain;
     const struct redo_group *group;
     const struct target *target;
     const struct redo_family *family;

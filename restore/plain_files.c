@@ -17,6 +17,7 @@
 #include "base/signals.h"
 #include "base/workers.h"
 #include "myisam/csv_log.h"
+#include "restore/overlay.h"
 
 #define INTERNAL_PREFIX "mbe/" /* entries that are the backup's own */
 #define EXTERNAL_PREFIX "external/"
@@ -33,24 +34,36 @@ static bool ends_with(const char *s, const char *tail)
     return n >= m && !strcmp(s + n - m, tail);
 }
 
+static struct err *write_window(struct overlay *overlay, struct overlay_window *w, int fd,
+                                const char *path)
+{
+    const uint8_t *data;
+    TRY(overlay_whole(overlay, w->at, w->len, &data));
+    if (data)
+        return file_pwrite(fd, data, w->len, w->at, path);
+    TRY(overlay_fill(overlay, w));
+    for (size_t from = 0, to; overlay_next_run(w, &from, &to); from = to)
+        TRY(file_pwrite(fd, w->buf + from, to - from, w->at + from, path));
+    return NULL;
+}
+
 static struct err *write_content(const struct plain_files_options *o, uint32_t entry,
                                  const struct archive_attr *attr, int fd, const char *path)
 {
-    AUTO(archive_cursor) cursor = NULL;
+    AUTO(overlay) overlay = NULL;
+    const size_t cap = attr->size < OVERLAY_WINDOW ? (size_t)attr->size : OVERLAY_WINDOW;
+    AUTO_FREE uint8_t *buf = mem_alloc_aligned(cap);
+    struct overlay_window w = {.buf = buf, .unit = OVERLAY_GRANULE};
     if (ftruncate(fd, (off_t)attr->size))
         return err_os("%s: cannot set the size", path);
-    TRY(archive_cursor_open(&cursor, o->reader, entry, 0, attr->size));
-    for (;;) {
-        uint64_t offset, len;
-        const uint8_t *data;
+    TRY(overlay_open(&overlay, o->chain, &o->files->of[entry], 0, attr->size));
+    for (; w.at < attr->size; w.at += w.len) {
+        w.len = attr->size - w.at < cap ? (size_t)(attr->size - w.at) : cap;
         TRY(signals_check());
-        TRY(archive_cursor_next(cursor, &offset, &data, &len));
-        if (!len)
-            return NULL;
-        if (data)
-            TRY(file_pwrite(fd, data, (size_t)len, offset, path));
-        progress_add(o->progress, len);
+        TRY(write_window(overlay, &w, fd, path));
+        progress_add(o->progress, w.len);
     }
+    return NULL;
 }
 
 static struct err *restore_file(const struct plain_files_options *o, uint32_t entry,
@@ -62,7 +75,16 @@ static struct err *restore_file(const struct plain_files_options *o, uint32_t en
     const struct timespec times[2] = {{.tv_sec = attr->mtime}, {.tv_sec = attr->mtime}};
     if (futimens(fd, times))
         return err_os("%s: cannot set the time", path);
-    return attr->kind == ARCHIVE_EXTERNAL ? file_fsync(fd, path) : NULL;
+    return archive_is_external(attr->kind) ? file_fsync(fd, path) : NULL;
+}
+
+static struct err *read_small(const struct plain_files_options *o, uint32_t entry, char *text,
+                              size_t len)
+{
+    AUTO(overlay) overlay = NULL;
+    struct overlay_window w = {.buf = (uint8_t *)text, .len = len, .unit = OVERLAY_GRANULE};
+    TRY(overlay_open(&overlay, o->chain, &o->files->of[entry], 0, len));
+    return overlay_fill(overlay, &w);
 }
 
 /* The link file of a DATA DIRECTORY tablespace, written for where that is now. The source leaves stale ones behind after
@@ -74,7 +96,7 @@ static struct err *restore_isl(const struct plain_files_options *o, uint32_t ent
     *restored = false;
     if (attr->size == 0 || attr->size > PATH_MAX)
         return NULL;
-    TRY(archive_read(o->reader, entry, 0, link, (size_t)attr->size));
+    TRY(read_small(o, entry, link, (size_t)attr->size));
     link[attr->size] = '\0';
     link[strcspn(link, "\r\n")] = '\0';
     const struct space_plan *space = layout_find_external(o->layout, link);
@@ -106,7 +128,7 @@ static struct err *need_external(const struct plain_files_options *o,
 static struct err *restore_entry(struct job *j, uint32_t i)
 {
     const struct plain_files_options *o = j->o;
-    const struct archive_attr *attr = archive_reader_entry(o->reader, i);
+    const struct archive_attr *attr = archive_reader_entry(chain_last(o->chain)->reader, i);
     const char *slash = strrchr(attr->path, '/');
     bool restored = true;
     if (!strncmp(attr->path, INTERNAL_PREFIX, strlen(INTERNAL_PREFIX)) ||
@@ -114,18 +136,20 @@ static struct err *restore_entry(struct job *j, uint32_t i)
         return NULL;
     AUTO_FREE char *path = mem_printf("%s/%s", o->target->dir, attr->path);
     AUTO_FREE char *elsewhere = NULL;
-    if (attr->kind == ARCHIVE_EXTERNAL || attr->kind == ARCHIVE_SYMLINK) {
+    if (archive_is_external(attr->kind) || attr->kind == ARCHIVE_SYMLINK) {
         TRY(need_external(o, attr));
         elsewhere = layout_external_path(o->target->external_dir, attr->link_target);
     }
     switch (attr->kind) {
     case ARCHIVE_PLAIN:
+    case ARCHIVE_PLAIN_DELTA:
         if (ends_with(attr->path, ".isl"))
             TRY(restore_isl(o, i, attr, path, &restored));
         else
             TRY(restore_file(o, i, attr, path));
         break;
     case ARCHIVE_EXTERNAL:
+    case ARCHIVE_EXTERNAL_DELTA:
         TRY(restore_file(o, i, attr, elsewhere));
         break;
     case ARCHIVE_SYMLINK:
@@ -144,7 +168,7 @@ static struct err *work(void *ctx, bool *more)
 {
     struct job *j = ctx;
     const uint32_t i = atomic_fetch_add(&j->next, 1);
-    if (i >= archive_reader_n_entries(j->o->reader)) {
+    if (i >= j->o->files->n) {
         *more = false;
         return NULL;
     }
@@ -160,12 +184,13 @@ static struct err *mend_log_table(const struct target *t, const char *name)
     return csv_log_mend(csv, csm);
 }
 
-uint64_t plain_files_size(const struct archive_reader *reader)
+uint64_t plain_files_size(const struct archive_reader *last)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < archive_reader_n_entries(reader); i++) {
-        const struct archive_attr *attr = archive_reader_entry(reader, i);
-        if (attr->kind == ARCHIVE_PLAIN || attr->kind == ARCHIVE_EXTERNAL)
+    for (uint32_t i = 0; i < archive_reader_n_entries(last); i++) {
+        const struct archive_attr *attr = archive_reader_entry(last, i);
+        if (attr->kind == ARCHIVE_PLAIN || attr->kind == ARCHIVE_PLAIN_DELTA ||
+            archive_is_external(attr->kind))
             n += attr->size;
     }
     return n;

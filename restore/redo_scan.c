@@ -20,38 +20,68 @@ static void note_trim(struct redo_scan *s, const struct redo_record *rec, lsn_t 
     *t = (struct redo_trim){rec->space, rec->space ? 0 : rec->page, lsn};
 }
 
+static void note_space(struct redo_scan *s, space_id_t space)
+{
+    uint64_t value;
+    if (!s->last || (space == s->seen && map64_get(&s->last_spaces, space, &value)))
+        return;
+    map64_put(&s->last_spaces, space, 1);
+    s->seen = space;
+}
+
 static struct err *take(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end)
 {
     struct redo_scan *s = ctx;
     switch (s->family->kind(rec)) {
     case REDO_KIND_PAGE:
-        return redo_group_add(s->group, rec, start, end);
+        note_space(s, rec->space);
+        return start < s->done_to ? NULL : redo_group_add(s->group, rec, start, end);
     case REDO_KIND_FILE:
-        return s->family->names_in_redo ? file_ops_add(&s->files, rec, start) : NULL;
+        return s->last && s->family->names_in_redo ? file_ops_add(&s->files, rec, start) : NULL;
     case REDO_KIND_TRIM:
-        note_trim(s, rec, start);
+        if (start >= s->done_to)
+            note_trim(s, rec, start);
         return NULL;
     case REDO_KIND_COUNTER:
-        return redo_counters_add(&s->counters, rec, start);
+        return s->last ? redo_counters_add(&s->counters, rec, start) : NULL;
     case REDO_KIND_NONE:
         break;
     }
     return NULL;
 }
 
-struct err *redo_scan_run(struct redo_scan *out, struct archive_reader *reader,
-                          const struct backup_facts *facts, const struct redo_scan_options *options)
+static struct err *scan_link(struct redo_scan *s, const struct chain_link *l,
+                             struct progress *progress)
 {
-    *out = (struct redo_scan){.family = facts->family};
-    const struct redo_visitor visitor = {.ctx = out, .take = take};
+    const struct redo_visitor visitor = {.ctx = s, .take = take};
+    const struct backup_manifest *m = &l->manifest;
+    uint64_t n_mtrs;
+    TRY(redo_entry_walk(l->reader, m->family, m->from, m->to, &visitor, &n_mtrs, progress));
+    s->n_mtrs += n_mtrs;
+    s->done_to = m->to;
+    return NULL;
+}
+
+static struct err *scan_links(struct redo_scan *s, const struct chain *chain, size_t n,
+                              const struct redo_scan_options *options)
+{
+    for (size_t i = 0; i < n; i++) {
+        s->last = i == n - 1;
+        TRY_AT(scan_link(s, &chain->links[i], options->progress), "%s: %s", chain->links[i].path,
+               REDO_PATH);
+    }
+    return redo_group_seal(s->group);
+}
+
+struct err *redo_scan_run(struct redo_scan *out, const struct chain *chain, size_t n,
+                          const struct redo_scan_options *options)
+{
+    *out = (struct redo_scan){.family = chain_last(chain)->manifest.family};
     TRY(redo_group_new(&out->group, options->memory, options->spill_dir));
-    struct err *e = redo_entry_walk(reader, facts->family, facts->from, facts->to, &visitor,
-                                    &out->n_mtrs, options->progress);
-    if (!e)
-        e = redo_group_seal(out->group);
+    struct err *e = scan_links(out, chain, n, options);
     if (e)
         redo_scan_fini(out);
-    return err_wrap(e, "%s", REDO_PATH);
+    return e;
 }
 
 const struct redo_trim *redo_scan_trim(const struct redo_scan *s, space_id_t space)
@@ -66,6 +96,7 @@ void redo_scan_fini(struct redo_scan *s)
 {
     redo_group_free(s->group);
     file_ops_fini(&s->files);
+    map64_fini(&s->last_spaces);
     redo_counters_fini(&s->counters);
     free(s->trims);
     *s = (struct redo_scan){0};

@@ -1,18 +1,19 @@
 /* restore/restore.c: the phases of a restore, top to bottom.
  *
  * Invariants:
- *  R1 Nothing of the target is touched before the archive is known to be complete and its manifest makes sense.
- *  R2 Every page is written once: its stored image, verified by the chunk's checksum, with all redo up to the backup's end
- *     LSN, and none beyond it, applied.
+ *  R1 Nothing of the target is touched before every archive of the chain is known to be complete and the one that the next was
+ *     made on, and all that one says is changed is there to be changed.
+ *  R2 Every page is written once: its newest stored image, verified by the chunk's checksum, with all redo from that archive's
+ *     checkpoint up to the backup's end LSN, and none beyond it, applied.
  *  R3 The target carries a marker from its first moment until everything is durable; the redo log without which no server
  *     starts is the last file made.
  *  R4 No name from the archive leaves the target, unless --external-dir says where such files go.
- *  R5 Memory: redo up to `memory`, a few MiB a thread, and what the index of the archive takes. */
+ *  R5 Memory: redo up to `memory`, a few MiB a thread, what the index of each archive takes, and in a chain the chunks that
+ *     threads share: 256 MiB at most, or 2 MiB an archive if that is more. */
 #include "restore/restore.h"
 
 #include <inttypes.h>
 
-#include "archive/reader.h"
 #include "base/clock.h"
 #include "restore/backup_facts.h"
 #include "restore/finish.h"
@@ -21,11 +22,13 @@
 #include "restore/plain_files.h"
 #include "restore/redo_scan.h"
 #include "restore/target.h"
+#include "verify/chain_files.h"
 #include "verify/key_file.h"
 
 struct restore {
     const struct restore_options *options;
-    struct archive_reader *reader;
+    struct chain chain;
+    struct chain_files files;
     struct backup_facts facts;
     struct target target;
     struct keyring *keys;
@@ -38,19 +41,22 @@ static struct err *read_redo(struct restore *r)
     const struct redo_scan_options o = {
         .memory = r->options->memory, .spill_dir = r->target.dir, .progress = r->options->progress};
     struct redo_group_stats stats;
-    progress_phase(r->options->progress, "redo", r->facts.to - r->facts.from);
-    TRY(redo_scan_run(&r->redo, r->reader, &r->facts, &o));
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < r->chain.n; i++)
+        bytes += r->chain.links[i].manifest.to - r->chain.links[i].manifest.from;
+    progress_phase(r->options->progress, "redo", bytes);
+    TRY(redo_scan_run(&r->redo, &r->chain, r->chain.n, &o));
     redo_group_stats(r->redo.group, &stats);
     log_info(r->options->log, "restore",
              "redo read: LSN %" PRIu64 " to %" PRIu64 ", %" PRIu64 " mini-transactions, %" PRIu64
              " spilled runs",
-             r->facts.from, r->facts.to, r->redo.n_mtrs, stats.runs_spilled);
+             r->chain.links[0].manifest.from, r->facts.to, r->redo.n_mtrs, stats.runs_spilled);
     return NULL;
 }
 
 static struct err *write_pages(struct restore *r)
 {
-    const struct page_stream_options o = {.reader = r->reader,
+    const struct page_stream_options o = {.chain = &r->chain,
                                           .group = r->redo.group,
                                           .target = &r->target,
                                           .family = r->facts.family,
@@ -59,8 +65,8 @@ static struct err *write_pages(struct restore *r)
                                           .parallel = r->options->parallel,
                                           .progress = r->options->progress};
     struct page_stream_stats stats;
-    TRY(layout_make(&r->layout, r->reader, &r->facts, &r->redo, r->target.dir,
-                    r->target.external_dir));
+    TRY(layout_make(&r->layout, chain_last(&r->chain)->reader, &r->files, &r->facts, &r->redo,
+                    r->target.dir, r->target.external_dir));
     TRY(page_stream_run(&stats, &r->layout, &o));
     log_info(r->options->log, "restore",
              "%" PRIu64 " tablespace files, %" PRIu64 " MiB written, %" PRIu64 " pages recovered",
@@ -70,14 +76,16 @@ static struct err *write_pages(struct restore *r)
 
 static struct err *write_plain_files(struct restore *r)
 {
-    const struct plain_files_options o = {.reader = r->reader,
+    const struct plain_files_options o = {.chain = &r->chain,
+                                          .files = &r->files,
                                           .layout = &r->layout,
                                           .target = &r->target,
                                           .parallel = r->options->parallel,
                                           .log = r->options->log,
                                           .progress = r->options->progress};
     uint64_t n_files;
-    progress_phase(r->options->progress, "other engines", plain_files_size(r->reader));
+    progress_phase(r->options->progress, "other engines",
+                   plain_files_size(chain_last(&r->chain)->reader));
     TRY(plain_files_restore(&n_files, &o));
     log_info(r->options->log, "restore", "%" PRIu64 " files of other engines", n_files);
     return NULL;
@@ -86,10 +94,14 @@ static struct err *write_plain_files(struct restore *r)
 static struct err *run(struct restore *r)
 {
     const struct restore_options *o = r->options;
-    TRY(archive_reader_open(&r->reader, o->archive_path));
-    TRY_AT(backup_facts_load(&r->facts, r->reader), "%s", o->archive_path);
+    TRY(chain_open(&r->chain, o->repo, o->backup_id));
+    TRY(chain_files_make(&r->files, &r->chain));
+    TRY(backup_facts_load(&r->facts, &r->chain));
     TRY(key_file_read(&r->keys, r->facts.family, o->keyring_file, o->keyring_pass_file));
     TRY(target_open(&r->target, o->datadir, o->external_dir, o->user, o->group));
+    if (r->chain.n > 1)
+        log_info(o->log, "restore", "backup %s rests on %s: %zu archives",
+                 chain_last(&r->chain)->id, r->chain.links[0].id, r->chain.n);
     TRY(read_redo(r));
     TRY(write_pages(r));
     TRY(write_plain_files(r));
@@ -98,19 +110,20 @@ static struct err *run(struct restore *r)
     return target_commit(&r->target);
 }
 
-struct err *restore_full(const struct restore_options *options)
+struct err *restore_run(const struct restore_options *options)
 {
     struct restore r = {.options = options, .target = {.fd = -1}};
     const double started = clock_seconds();
     struct err *e = run(&r);
     if (!e)
-        log_info(options->log, "restore", "backup %s restored to %s in %.1f s", options->backup_id,
-                 options->datadir, clock_seconds() - started);
+        log_info(options->log, "restore", "backup %s restored to %s in %.1f s",
+                 chain_last(&r.chain)->id, options->datadir, clock_seconds() - started);
     layout_fini(&r.layout);
     redo_scan_fini(&r.redo);
     target_fini(&r.target);
     keyring_free(r.keys);
     backup_facts_fini(&r.facts);
-    archive_reader_free(r.reader);
+    chain_files_fini(&r.files);
+    chain_close(&r.chain);
     return e;
 }

@@ -1,5 +1,5 @@
-/* restore/restore.h: turns an archive into a datadir on which the server starts: one pass, every
- * page written once, already recovered. */
+/* restore/restore.h: turns a backup, an increment with all that it rests on, into a datadir on which the
+ * server starts: one pass, every page written once, already recovered. */
 #ifndef MBE_RESTORE_RESTORE_H
 #define MBE_RESTORE_RESTORE_H
 
@@ -10,8 +10,7 @@
 #include "base/progress.h"
 
 struct restore_options {
-    const char *archive_path;                     /* of the backup, see catalog_find */
-    const char *backup_id;                        /* for messages */
+    const char *repo, *backup_id;                 /* the backup, see chain_open */
     const char *datadir;                          /* target: absent or empty */
     const char *user, *group;                     /* owner of the files, or NULL */
     const char *keyring_file, *keyring_pass_file; /* or NULL: see key_file.h */
@@ -24,9 +23,9 @@ struct restore_options {
     struct progress *progress;
 };
 
-/* Errors: REFUSED (target not empty, files outside the datadir), CORRUPT (archive), USAGE (unknown
- * owner), IO. After an error the target, once it was made, keeps the marker file of
+/* Errors: REFUSED (target not empty, files outside the datadir, a missing link of the chain), CORRUPT
+ * (archive), USAGE (unknown backup, unknown owner), IO. After an error the target, once it was made, keeps the marker file of
  * restore/target.h. */
-struct err *restore_full(const struct restore_options *options) MUST_CHECK;
+struct err *restore_run(const struct restore_options *options) MUST_CHECK;
 
 #endif

@@ -7,23 +7,15 @@
 #include "verify/archive_check.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <string.h>
 
 #include "archive/reader.h"
 #include "base/signals.h"
 #include "innodb/space_map.h"
-#include "innodb/types.h"
+#include "verify/backup_manifest.h"
 #include "verify/content_check.h"
 #include "verify/damage.h"
 #include "verify/redo_entry.h"
-
-/* What the checks need of the manifest. */
-struct facts {
-    const struct redo_family *family;
-    uint32_t page_size;
-    lsn_t from, to;
-};
 
 struct chunk_walk {
     const char *path;
@@ -64,47 +56,6 @@ static struct err *check_chunks(struct archive_check_result *out, const char *pa
     return e;
 }
 
-static struct err *number(uint64_t *out, const json_t *manifest, const char *group, const char *key)
-{
-    const json_t *value = json_object_get(json_object_get(manifest, group), key);
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
-        return err_make(CORRUPT, "manifest: no number %s.%s", group, key);
-    *out = (uint64_t)json_integer_value(value);
-    return NULL;
-}
-
-static struct err *facts_take(struct facts *out, const json_t *manifest)
-{
-    const char *flavour =
-        json_string_value(json_object_get(json_object_get(manifest, "server"), "flavour"));
-    uint64_t size = 0;
-    if (!flavour)
-        return err_make(CORRUPT, "manifest: no text server.flavour");
-    out->family = redo_family_find(flavour);
-    if (!out->family)
-        return err_make(REFUSED,
-                        "a backup of a server of kind '%s', whose pages this mbe cannot check",
-                        flavour);
-    TRY(number(&size, manifest, "server", "page_size"));
-    TRY(number(&out->from, manifest, "lsn", "from"));
-    TRY(number(&out->to, manifest, "lsn", "to"));
-    if (size < INNODB_PAGE_SIZE_MIN || size > INNODB_PAGE_SIZE_MAX || size & (size - 1))
-        return err_make(CORRUPT, "manifest: server.page_size %" PRIu64 " is no page size", size);
-    out->page_size = (uint32_t)size;
-    return NULL;
-}
-
-static struct err *facts_load(struct facts *out, const struct archive_reader *reader)
-{
-    json_error_t why;
-    json_t *manifest = json_loads(archive_reader_manifest(reader), JSON_REJECT_DUPLICATES, &why);
-    if (!manifest)
-        return err_make(CORRUPT, "manifest: line %d: %s", why.line, why.text);
-    struct err *e = facts_take(out, manifest);
-    json_decref(manifest);
-    return e;
-}
-
 static struct err *take_nothing(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end)
 {
     (void)ctx;
@@ -114,7 +65,7 @@ static struct err *take_nothing(void *ctx, const struct redo_record *rec, lsn_t 
     return NULL;
 }
 
-static struct err *check_redo(struct archive_reader *reader, const struct facts *facts,
+static struct err *check_redo(struct archive_reader *reader, const struct backup_manifest *facts,
                               struct damage *damage, struct progress *progress)
 {
     const struct redo_visitor nobody = {.take = take_nothing};
@@ -134,15 +85,16 @@ static uint64_t content_bytes(const struct archive_reader *reader)
 }
 
 static struct err *check_contents(struct archive_check_result *out, struct archive_reader *reader,
-                                  int parallel, struct damage *damage, struct progress *progress)
+                                  const struct backup_manifest *facts,
+                                  const struct archive_check_options *o, struct damage *damage)
 {
-    struct facts facts;
     struct content_result content;
-    TRY(facts_load(&facts, reader));
+    struct progress *progress = o->progress;
     const struct content_check options = {
         .reader = reader,
-        .page_size = facts.page_size,
-        .parallel = parallel,
+        .chain = o->chain,
+        .page_size = facts->page_size,
+        .parallel = o->parallel,
         .damage = damage,
         .progress = progress,
     };
@@ -152,7 +104,7 @@ static struct err *check_contents(struct archive_check_result *out, struct archi
     out->bytes = content.bytes;
     out->pages = content.pages;
     out->pages_damaged = content.pages_damaged;
-    return e ? e : check_redo(reader, &facts, damage, progress);
+    return e ? e : check_redo(reader, facts, damage, progress);
 }
 
 static const char *plural(uint64_t n)
@@ -160,10 +112,21 @@ static const char *plural(uint64_t n)
     return n == 1 ? "" : "s";
 }
 
-struct err *archive_check(struct archive_check_result *out, const char *archive_path, int parallel,
-                          struct log *log, struct progress *progress)
+static struct err *check_opened(struct archive_check_result *out, struct archive_reader *reader,
+                                const struct archive_check_options *o, struct damage *damage)
 {
-    struct damage damage = {.log = log};
+    struct backup_manifest facts;
+    TRY(backup_manifest_load(&facts, reader));
+    struct err *e = check_contents(out, reader, &facts, o, damage);
+    backup_manifest_fini(&facts);
+    return e;
+}
+
+struct err *archive_check(struct archive_check_result *out, const char *archive_path,
+                          const struct archive_check_options *options)
+{
+    struct damage damage = {.log = options->log};
+    struct progress *progress = options->progress;
     AUTO(archive_reader) reader = NULL;
     *out = (struct archive_check_result){0};
     struct err *index_error = archive_reader_open(&reader, archive_path);
@@ -173,7 +136,7 @@ struct err *archive_check(struct archive_check_result *out, const char *archive_
     struct err *e = check_chunks(out, archive_path, &damage, progress);
     if (e || index_error)
         return err_first(e, index_error);
-    TRY_AT(check_contents(out, reader, parallel, &damage, progress), "%s", archive_path);
+    TRY_AT(check_opened(out, reader, options, &damage), "%s", archive_path);
     if (!damage.n)
         return NULL;
     return err_make(CORRUPT,

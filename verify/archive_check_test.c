@@ -213,7 +213,8 @@ static struct err *check(const struct sandbox *s, int parallel, struct archive_c
     size_t len;
     unlink(s->log_file);
     assert_null(log_open(&log, &(struct log_options){.file = s->log_file}));
-    struct err *e = archive_check(result, s->archive, parallel, log, NULL);
+    struct err *e = archive_check(
+        result, s->archive, &(struct archive_check_options){.parallel = parallel, .log = log});
     log_close(log);
     assert_null(file_read_all(&logged, &len, s->log_file, 1 << 20));
     *text = mem_printf("%s%s", logged, e ? e->message : "");
@@ -314,7 +315,7 @@ static void a_backup_of_another_kind_of_server_is_refused(void **state)
     struct err *e = check(s, 1, &r, &text);
     assert_non_null(e);
     assert_int_equal(e->kind, ERR_REFUSED);
-    assert_contains(text, "a backup of a server of kind 'postgres'");
+    assert_contains(text, "the backup is of a postgres server");
     err_free(e);
     free(text);
 }

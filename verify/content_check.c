@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/workers.h"
@@ -21,6 +22,7 @@ enum { RANGE_BYTES = 4 << 20 }; /* a multiple of every page size */
 struct run {
     const struct content_check *o;
     struct doublewrite doublewrite;
+    bool doublewrite_unknown; /* a base would say where it is */
     _Atomic uint64_t bytes, pages, pages_damaged;
     pthread_mutex_t lock; /* guards all below */
     uint32_t entry;       /* next item: this entry from this offset on */
@@ -64,12 +66,12 @@ static bool take_locked(struct run *r, struct item *item)
         *item = (struct item){.entry = r->entry, .attr = a, .offset = r->offset, .len = a->size};
         if (a->kind == ARCHIVE_REDO || (r->offset && r->offset >= a->size))
             continue;
-        if (a->kind == ARCHIVE_SPACE && !r->offset) {
+        if (archive_is_space(a->kind) && !r->offset) {
             struct err *e = check_space(&r->format, a, r->o->page_size);
             item->is_space = !e;
             err_free(damage_take(r->o->damage, e, "%s", a->path));
         } else {
-            item->is_space = a->kind == ARCHIVE_SPACE;
+            item->is_space = archive_is_space(a->kind);
         }
         if (item->is_space) {
             item->format = r->format;
@@ -119,18 +121,32 @@ static struct err *read_stored(struct run *r, const struct item *item)
     return NULL;
 }
 
-/* Reads a range into buf. *stored is false, and buf left alone, when all of it is zeros. */
-static struct err *read_range(struct run *r, const struct item *item, uint8_t *buf, bool *stored)
+/* Pages of which [at, at + len) is a part, but not of what ends at *counted, which is moved on. */
+static uint64_t new_pages(const struct item *item, uint64_t at, uint64_t len, uint64_t *counted)
+{
+    const uint32_t size = item->format.physical;
+    const uint64_t from = at / size * size, to = (at + len + size - 1) / size * size;
+    const uint64_t n = to <= *counted ? 0 : (to - (from > *counted ? from : *counted)) / size;
+    *counted = to;
+    return n;
+}
+
+/* Reads a range into buf. *n_pages: pages of which anything is stored. *stored is false, and buf left alone, when all of it is
+ * zeros. */
+static struct err *read_range(struct run *r, const struct item *item, uint8_t *buf, bool *stored,
+                              uint64_t *n_pages)
 {
     AUTO(archive_cursor) cursor = NULL;
-    uint64_t at, len, filled = 0;
+    uint64_t at, len, filled = 0, counted = 0;
     const uint8_t *data;
     *stored = false;
+    *n_pages = 0;
     TRY(archive_cursor_open(&cursor, r->o->reader, item->entry, item->offset, item->len));
     for (;;) {
         TRY(archive_cursor_next(cursor, &at, &data, &len));
         if (!len)
             break;
+        *n_pages += new_pages(item, at, len, &counted);
         if (!data)
             continue;
         memset(buf + filled, 0, (size_t)(at - item->offset - filled));
@@ -146,7 +162,8 @@ static struct err *read_range(struct run *r, const struct item *item, uint8_t *b
 
 static bool in_doublewrite(const struct run *r, const struct item *item, page_no_t no)
 {
-    return item->attr->space_id == 0 && doublewrite_has(&r->doublewrite, no);
+    return item->attr->space_id == 0 &&
+           (r->doublewrite_unknown || doublewrite_has(&r->doublewrite, no));
 }
 
 static page_no_t page_at(const struct item *item, uint64_t offset)
@@ -158,7 +175,6 @@ static void check_page(struct run *r, const struct item *item, uint64_t offset, 
 {
     const page_no_t no = page_at(item, offset);
     char why[PAGE_WHY_SIZE];
-    atomic_fetch_add_explicit(&r->pages, 1, memory_order_relaxed);
     if (page_check(&item->format, item->attr->space_id, no, page, why) != PAGE_CORRUPT ||
         in_doublewrite(r, item, no))
         return;
@@ -211,6 +227,8 @@ static struct err *check_page_by_page(struct run *r, const struct item *item, ui
         e = archive_read(r->o->reader, item->entry, offset, buf, size);
         if (!e) {
             report_lost(r, item, &lost);
+            if (!archive_is_delta(item->attr->kind) || !bytes_are_zero(buf, size))
+                atomic_fetch_add(&r->pages, 1);
             check_page(r, item, offset, buf);
         } else if (e->kind == ERR_CORRUPT) {
             add_lost(r, item, &lost, offset, e->message);
@@ -225,15 +243,18 @@ static struct err *check_page_by_page(struct run *r, const struct item *item, ui
 static struct err *check_range(struct run *r, const struct item *item, uint8_t *buf)
 {
     bool stored;
-    struct err *e = read_range(r, item, buf, &stored);
+    uint64_t n_pages;
+    struct err *e = read_range(r, item, buf, &stored, &n_pages);
     if (e && e->kind == ERR_CORRUPT) {
         err_free(e);
         e = check_page_by_page(r, item, buf);
-    } else if (!e && stored) {
-        for (uint64_t done = 0; done < item->len; done += item->format.physical)
-            check_page(r, item, item->offset + done, buf + done);
     } else if (!e) {
-        atomic_fetch_add(&r->pages, item->len / item->format.physical); /* zero pages are whole */
+        for (uint64_t done = 0; stored && done < item->len; done += item->format.physical)
+            check_page(r, item, item->offset + done, buf + done);
+        /* What a whole copy does not store are pages of zeros, which are whole. */
+        atomic_fetch_add(&r->pages, archive_is_delta(item->attr->kind)
+                                        ? n_pages
+                                        : item->len / item->format.physical);
     }
     progress_add(r->o->progress, item->len);
     return e;
@@ -255,29 +276,56 @@ static struct err *work(void *ctx, bool *more)
     return err_wrap(e, "%s", item.attr->path);
 }
 
-/* Finds the doublewrite area by way of the first file of the system tablespace, if that can be
- * read. */
-static struct err *find_doublewrite(struct run *r)
+/* The first file of the system tablespace, or -1. */
+static int64_t find_system_file(const struct archive_reader *reader)
+{
+    for (uint32_t i = 0; i < archive_reader_n_entries(reader); i++) {
+        const struct archive_attr *a = archive_reader_entry(reader, i);
+        if (archive_is_space(a->kind) && !a->space_id && !a->first_page)
+            return i;
+    }
+    return -1;
+}
+
+/* Looks for the doublewrite area in one archive's copy of that file. *found: what it stores says all there is to say, be it that
+ * nothing can be read there. */
+static struct err *look_for_doublewrite(struct run *r, struct archive_reader *reader, bool *found)
 {
     const uint32_t size = r->o->page_size;
+    const uint64_t at = (uint64_t)TRX_SYS_PAGE_NO * size;
+    const int64_t entry = find_system_file(reader);
     AUTO_FREE uint8_t *page = mem_alloc(size);
+    AUTO(archive_cursor) cursor = NULL;
+    struct space_format format;
     char why[PAGE_WHY_SIZE];
-    for (uint32_t i = 0; i < archive_reader_n_entries(r->o->reader); i++) {
-        const struct archive_attr *a = archive_reader_entry(r->o->reader, i);
-        struct space_format format;
-        if (a->kind != ARCHIVE_SPACE || a->space_id || a->first_page ||
-            a->size < (TRX_SYS_PAGE_NO + 1) * size)
-            continue;
-        struct err *e = space_format_decode(&format, a->space_flags, size);
-        if (!e)
-            e = archive_read(r->o->reader, i, (uint64_t)TRX_SYS_PAGE_NO * size, page, size);
-        if (!e && page_check(&format, 0, TRX_SYS_PAGE_NO, page, why) == PAGE_OK)
-            r->doublewrite = doublewrite_of(page, size);
-        if (e && e->kind != ERR_CORRUPT)
-            return e;
-        err_free(e); /* damage is reported in its turn */
+    *found = entry < 0;
+    if (entry < 0)
         return NULL;
-    }
+    const struct archive_attr *a = archive_reader_entry(reader, (uint32_t)entry);
+    TRY(archive_cursor_open(&cursor, reader, (uint32_t)entry, at, size));
+    *found = !archive_is_delta(a->kind) || archive_cursor_skip(cursor, at) != UINT64_MAX;
+    if (!*found || a->size < at + size)
+        return NULL;
+    struct err *e = space_format_decode(&format, a->space_flags, size);
+    if (!e)
+        e = archive_read(reader, (uint32_t)entry, at, page, size);
+    if (!e && page_check(&format, 0, TRX_SYS_PAGE_NO, page, why) == PAGE_OK)
+        r->doublewrite = doublewrite_of(page, size);
+    if (e && e->kind != ERR_CORRUPT)
+        return e;
+    err_free(e); /* damage is reported in its turn */
+    return NULL;
+}
+
+/* In this archive, or the newest below it that knows. */
+static struct err *find_doublewrite(struct run *r)
+{
+    const struct chain *chain = r->o->chain;
+    bool found;
+    TRY(look_for_doublewrite(r, r->o->reader, &found));
+    for (size_t i = chain ? chain->n - 1 : 0; i-- > 0 && !found;)
+        TRY(look_for_doublewrite(r, chain->links[i].reader, &found));
+    r->doublewrite_unknown = !found;
     return NULL;
 }
 

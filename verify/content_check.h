@@ -1,14 +1,17 @@
 /* verify/content_check.h: reads every entry of an archive by its index, and checks every page of
- * its tablespaces. */
+ * its tablespaces that it stores. */
 #ifndef MBE_VERIFY_CONTENT_CHECK_H
 #define MBE_VERIFY_CONTENT_CHECK_H
 
 #include "archive/reader.h"
 #include "base/progress.h"
+#include "verify/chain.h"
 #include "verify/damage.h"
 
 struct content_check {
     struct archive_reader *reader;
+    const struct chain
+        *chain;         /* that ends with this archive; NULL: not known, see archive_check.h */
     uint32_t page_size; /* innodb_page_size */
     int parallel;
     struct damage *damage;

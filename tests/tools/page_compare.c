@@ -21,8 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/catalog.h"
-#include "archive/reader.h"
 #include "base/map64.h"
 #include "innodb/fil_page.h"
 #include "innodb/index_page.h"
@@ -348,23 +346,32 @@ static struct err *side_open(struct side *s, const char *root, const struct back
     return listing_make(&s->list, &s->datadir);
 }
 
+/* What the redo of all archives says, oldest first. */
+static struct err *read_redo(struct page_states *states, const struct chain *chain)
+{
+    const struct redo_visitor visitor = {.ctx = states, .take = note_record};
+    uint64_t n_mtrs;
+    for (size_t i = 0; i < chain->n; i++) {
+        const struct backup_manifest *m = &chain->links[i].manifest;
+        TRY(redo_entry_walk(chain->links[i].reader, m->family, m->from, m->to, &visitor, &n_mtrs,
+                            NULL));
+    }
+    return NULL;
+}
+
 static struct err *compare(char **argv, bool *same)
 {
-    AUTO(archive_reader) reader = NULL;
-    AUTO_FREE char *path = NULL, *id = NULL;
+    struct chain chain = {0};
     struct backup_facts facts = {0};
     struct page_states states = {0};
-    const struct redo_visitor visitor = {.ctx = &states, .take = note_record};
-    uint64_t n_mtrs;
     struct side mbe = {0}, server = {0};
     struct tally t = {0};
     uint64_t missing = 0;
-    TRY(catalog_find(&path, &id, argv[1], argv[2]));
-    TRY(archive_reader_open(&reader, path));
-    struct err *e = backup_facts_load(&facts, reader);
+    TRY(chain_open(&chain, argv[1], argv[2]));
+    struct err *e = backup_facts_load(&facts, &chain);
     states.family = facts.family;
     if (!e)
-        e = redo_entry_walk(reader, facts.family, facts.from, facts.to, &visitor, &n_mtrs, NULL);
+        e = read_redo(&states, &chain);
     t.end = facts.to;
     t.mysql = !e && !strcmp(facts.family->flavour, "mysql");
     if (!e)
@@ -389,6 +396,7 @@ static struct err *compare(char **argv, bool *same)
     map64_fini(&states.trims);
     map64_fini(&states.deleted);
     backup_facts_fini(&facts);
+    chain_close(&chain);
     return e;
 }
 

@@ -1,0 +1,213 @@
+/* verify/chain.c: see chain.h. */
+#include "verify/chain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive/catalog.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+enum { KEPT_CHUNKS = 128 }; /* of all archives of a chain together, if it has fewer than that */
+
+static void link_close(struct chain_link *l)
+{
+    archive_reader_free(l->reader);
+    backup_manifest_fini(&l->manifest);
+    free(l->id);
+    free(l->path);
+    *l = (struct chain_link){0};
+}
+
+void chain_close(struct chain *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        link_close(&c->links[i]);
+    free(c->links);
+    *c = (struct chain){0};
+}
+
+const struct chain_link *chain_last(const struct chain *c)
+{
+    return &c->links[c->n - 1];
+}
+
+static struct err *open_archive(struct chain_link *l)
+{
+    TRY(archive_reader_open(&l->reader, l->path));
+    l->archive_id = archive_reader_id(l->reader);
+    return err_wrap(backup_manifest_load(&l->manifest, l->reader), "%s", l->path);
+}
+
+/* --- one link and the next --- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* Whether `base` is what `l` says of its base. Its manifest is believed only if it is the archive that the increment was made
+ * on: that is seen first. */
+static struct err *check_link(const struct chain_link *l, const struct chain_link *base)
+{
+    const struct backup_manifest *m = &l->manifest, *b = &base->manifest;
+    if (base->archive_id != m->base_archive)
+        return err_make(REFUSED,
+                        "backup %s was made on the archive 0x%016" PRIx64
+                        ", but %s is the archive 0x%016" PRIx64,
+                        l->id, m->base_archive, base->id, base->archive_id);
+    const char *what = m->family != b->family                          ? "kind of server"
+                       : m->page_size != b->page_size                  ? "page size"
+                       : !same_text(m->server_uuid, b->server_uuid)    ? "server"
+                       : m->length != b->length + 1                    ? "length of the chain"
+                       : strcmp(m->full, b->full ? b->full : base->id) ? "full backup below it"
+                       : m->base_lsn != b->to                          ? "LSN between them"
+                                                                       : NULL;
+    return what ? err_make(CORRUPT, "backup %s and its base %s contradict each other: %s", l->id,
+                           base->id, what)
+                : NULL;
+}
+
+/* --- what can be restored instead --- */
+
+struct survivors {
+    struct chain_link *items; /* backups whose chain is sound, oldest first; not open */
+    size_t n, cap;
+};
+
+static const struct chain_link *find(const struct survivors *s, const char *id)
+{
+    for (size_t i = s->n; i-- > 0;)
+        if (!strcmp(s->items[i].id, id))
+            return &s->items[i];
+    return NULL;
+}
+
+static struct err *check_against(const struct survivors *s, const struct chain_link *l)
+{
+    const struct chain_link *base = l->manifest.base ? find(s, l->manifest.base) : NULL;
+    if (!l->manifest.base)
+        return NULL;
+    return base ? check_link(l, base) : err_make(REFUSED, "%s is gone", l->manifest.base);
+}
+
+static void consider(struct survivors *s, const struct catalog_item *item)
+{
+    struct chain_link l = {.id = mem_strdup(item->id), .path = mem_strdup(item->archive_path)};
+    struct err *e = open_archive(&l);
+    if (!e)
+        e = check_against(s, &l);
+    if (e) {
+        err_free(e);
+        link_close(&l);
+        return;
+    }
+    archive_reader_free(l.reader);
+    l.reader = NULL;
+    mem_grow(&s->items, &s->cap, s->n, sizeof *s->items);
+    s->items[s->n++] = l;
+}
+
+/* The newest sound backup before `id` that rests on the backup `full` or is it (NULL: any); NULL if there is none. Owned by caller. */
+static char *find_restorable(const char *repo, const char *id, const char *full)
+{
+    struct survivors s = {0};
+    struct catalog_list list = {0};
+    char *found = NULL;
+    err_free(catalog_list_load(&list, repo)); /* this is for a hint only */
+    for (size_t i = 0; i < list.n && strcmp(list.items[i].id, id); i++)
+        consider(&s, &list.items[i]);
+    for (size_t i = s.n; i-- > 0 && !found;) {
+        const struct chain_link *l = &s.items[i];
+        if (!full || !strcmp(l->manifest.full ? l->manifest.full : l->id, full))
+            found = mem_strdup(l->id);
+    }
+    for (size_t i = 0; i < s.n; i++)
+        link_close(&s.items[i]);
+    free(s.items);
+    catalog_list_fini(&list);
+    return found;
+}
+
+static struct err *hint_at_restorable(struct err *e, const char *repo, const char *id,
+                                      const char *full)
+{
+    AUTO_FREE char *other = find_restorable(repo, id, full);
+    if (other)
+        return err_hint(e, "The newest backup before it that can be restored is %s.", other);
+    return err_hint(e, "No backup before it can be restored.");
+}
+
+/* --- the whole --- */
+
+static bool is_missing(const struct err *e)
+{
+    return e->kind == ERR_USAGE || e->os_errno == ENOENT;
+}
+
+static struct err *open_base(struct chain_link *base, const char *repo, const struct chain_link *l)
+{
+    struct err *e = catalog_find(&base->path, &base->id, repo, l->manifest.base);
+    if (!e)
+        e = open_archive(base);
+    if (e && is_missing(e)) {
+        err_free(e);
+        return err_make(REFUSED, "backup %s needs its base %s, which is not in %s", l->id,
+                        l->manifest.base, repo);
+    }
+    TRY_AT(e, "backup %s needs its base %s", l->id, l->manifest.base);
+    return check_link(l, base);
+}
+
+/* Newest first, then turned round. */
+static struct err *open_links(struct chain *c, const char *repo)
+{
+    size_t cap = 1;
+    while (c->links[c->n - 1].manifest.base) {
+        mem_grow(&c->links, &cap, c->n, sizeof *c->links);
+        c->links[c->n] = (struct chain_link){0};
+        c->n++;
+        TRY(open_base(&c->links[c->n - 1], repo, &c->links[c->n - 2]));
+    }
+    for (size_t i = 0; i < c->n / 2; i++) {
+        const struct chain_link l = c->links[i];
+        c->links[i] = c->links[c->n - 1 - i];
+        c->links[c->n - 1 - i] = l;
+    }
+    const int keep = KEPT_CHUNKS / (int)c->n;
+    for (size_t i = 0; i < c->n && c->n > 1; i++)
+        archive_reader_keep(c->links[i].reader, keep < 1 ? 1 : keep > 8 ? 8 : keep);
+    return NULL;
+}
+
+static struct err *open_chain(struct chain *c, const char *repo)
+{
+    const struct chain_link *last = chain_last(c);
+    TRY(open_archive(&c->links[0]));
+    if (last->manifest.length > CHAIN_MAX)
+        return err_make(REFUSED,
+                        "backup %s is the end of a chain of %" PRIu32
+                        " archives, more than the %d that are read",
+                        last->id, last->manifest.length, CHAIN_MAX);
+    return open_links(c, repo);
+}
+
+struct err *chain_open(struct chain *out, const char *repo, const char *id)
+{
+    struct chain_link last = {0};
+    *out = (struct chain){0};
+    TRY(catalog_find(&last.path, &last.id, repo, id));
+    out->links = mem_alloc(sizeof last);
+    out->links[0] = last;
+    out->n = 1;
+    struct err *e = open_chain(out, repo);
+    if (e && (e->kind == ERR_CORRUPT || e->kind == ERR_REFUSED)) {
+        const struct backup_manifest *m = &out->links[0].manifest;
+        e = hint_at_restorable(e, repo, out->links[0].id, m->full);
+    }
+    if (e)
+        chain_close(out);
+    return e;
+}

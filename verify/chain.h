@@ -1,0 +1,37 @@
+/* verify/chain.h: a backup together with all that it rests on: the archives from a full backup to the one asked for.
+ *
+ * An increment names its base, and that one's archive id. A link is sound when it can be opened (its header, index, manifest
+ * and final record are whole), is the archive that its successor was made on, and is of the same server, with an LSN that goes
+ * on where it ends. What lies in its chunks is checked when it is read. */
+#ifndef MBE_VERIFY_CHAIN_H
+#define MBE_VERIFY_CHAIN_H
+
+#include <stddef.h>
+
+#include "archive/reader.h"
+#include "base/err.h"
+#include "verify/backup_manifest.h"
+
+/* Archives in a chain: each is an open file, and up to 2 MiB of memory while it is read. */
+enum { CHAIN_MAX = 500 };
+
+struct chain_link {
+    char *id, *path;
+    uint64_t archive_id;
+    struct archive_reader *reader;
+    struct backup_manifest manifest;
+};
+
+struct chain {
+    struct chain_link *links; /* oldest first: links[0] is a full backup */
+    size_t n;
+};
+
+/* id: or "latest". USAGE when there is no such backup; REFUSED when a link is missing or is not the archive that the next one
+ * was made on; CORRUPT when one is damaged or contradicts the next. Such an error names the link; its hint names the newest
+ * older backup on the same full one that can be restored. */
+struct err *chain_open(struct chain *out, const char *repo, const char *id) MUST_CHECK;
+void chain_close(struct chain *c);
+const struct chain_link *chain_last(const struct chain *c);
+
+#endif
