@@ -7,8 +7,9 @@
  *     has seen, and it still has that point;
  *  C2 the server was not restarted since. What it lost by an unclean restart shows in no file, and what kind of restart it was cannot
  *     be proven: the caller's to know;
- *  C3 the group's last block stops at or above `covered`. It does for a checkpoint that was read before: the server puts what it has
- *     in memory there before it writes a checkpoint;
+ *  C3 `covered` is a checkpoint that was known before the files are read: the server puts what it has in memory there before it
+ *     tells of a checkpoint. (No block says so: a checkpoint with nothing new leaves no trace.) Who reads a page that was changed
+ *     from `since` to `covered` and is not in the map knows that something is wrong;
  *  C4 every block is whole, in order, and none of those that were filled during a recovery.
  *
  * It may list more than that: pages written in vain, spaces dropped since. It does not list pages that
@@ -46,7 +47,7 @@ CLEANUP(change_map, change_map_free)
 
 /* Different pages in it, of all tablespaces. */
 size_t change_map_size(const struct change_map *m);
-/* How far it reaches: at least `covered`. */
+/* `covered`. */
 lsn_t change_map_end(const struct change_map *m);
 bool change_map_has(const struct change_map *m, space_id_t space, page_no_t page);
 /* The first run [*begin, *end) of the space's page numbers at or behind `from`; false: there is none. Pages that are no more than

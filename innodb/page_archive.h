@@ -8,7 +8,7 @@
  *        1     1         0 reset block, 1 data block
  *        2     4  big    CRC-32C of the data bytes
  *        6     2  big    how many data bytes there are
- *        8     8  big    data: stop LSN, the checkpoint up to which all is noted in this block and those before it.
+ *        8     8  big    data: stop LSN, the checkpoint with which the block was written last.
  *                        2^63-1 in a data block: it was filled while the server recovered from a crash, and what was lost is
  *                        not known. In a reset block it always stands
  *       16     8  big    data: LSN of the reset point within the block, 0: there is none
@@ -18,8 +18,9 @@
  *                        the first page behind it, counted from the start of that block (2)
  *
  * A page is noted when it is written to its file for the first time since the last reset point, in memory; what is in memory goes to
- * these files with each checkpoint, before that is durable. The last block grows in place. So the pages that were changed since an
- * LSN, up to the stop LSN of the last block, are among those behind the last reset point at or below it, to the end.
+ * these files with each checkpoint, before that is told. A checkpoint with nothing new leaves no trace in them. The last block
+ * grows in place. So the pages that were changed since an LSN, up to a checkpoint that was known before the files were read, are
+ * among those behind the last reset point at or below it, to the end.
  *
  * Facts: MySQL 9.7.4, by experiment; fixture in tests/data/page_archive/. Files behind the first (4 million pages) were not seen: whether
  * the points' block number goes on counting there is left open here. */

@@ -150,7 +150,7 @@ def every_kind_of_change(s, source, mbe):
     steps = (
         ("insert into grown (a,b) select seq, repeat('g',500) from " + source.numbers(5000), "drop table gone", "truncate table emptied",
          "rename table moved to elsewhere"),
-        ("create index i on indexed (a), lock=shared", "create index j on indexed (b(20)), lock=none", "update packed set a=a+1 where id%9=0"),
+        ("create index i on indexed (a) lock=shared", "create index j on indexed (b(20)) lock=none", "update packed set a=a+1 where id%9=0"),
         ("update punched set b=repeat('p',id%300) where id%7=0", "delete from grown where id<1000", "create table gone (a int)",
          "alter table indexed add fulltext(b)", "create undo tablespace another add datafile 'another.ibu'"),
         ("alter table elsewhere engine=innodb", "alter table packed drop column b, algorithm=instant", "optimize table grown"),
@@ -239,4 +239,5 @@ def main(s):
     under_load(s, source, mbe)
 
 
-run(main)
+if __name__ == "__main__":
+    run(main)
