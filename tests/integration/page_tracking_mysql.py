@@ -76,18 +76,23 @@ def read_pages(path):
         data = f.read()
     shift = int.from_bytes(data[54:58], "big") >> 1 & 15
     size = 512 << shift if shift else PAGE_SIZE
-    return [bytearray(data[at:at + size]) for at in range(0, len(data), size)]
+    return [data[at:at + size] for at in range(0, len(data), size)]
+
+
+def content(page):
+    """All but checksums and LSN: the server gives a page that it frees a new LSN, and changes nothing in it that any redo tells."""
+    return page[4:16] + page[24:-8 if len(page) == PAGE_SIZE else None]
 
 
 def differing_pages(first, second, name, end_of_first):
     """Pages that differ although the server has not changed them since the end of the first backup."""
     one, two = (read_pages(os.path.join(root, name)) for root in (first, second))
     if name == "ibdata1":
-        one[0][FLUSH_LSN] = two[0][FLUSH_LSN]
+        one[0] = one[0][:FLUSH_LSN.start] + two[0][FLUSH_LSN] + one[0][FLUSH_LSN.stop:]
     if len(one) != len(two):
         yield "%s: %d and %d pages" % (name, len(one), len(two))
     for number, (a, b) in enumerate(zip(one, two)):
-        if a != b and int.from_bytes(b[LSN], "big") <= end_of_first:
+        if content(a) != content(b) and int.from_bytes(b[LSN], "big") <= end_of_first:
             yield "%s: page %d: LSN %d and %d, end of the first backup %d" % (
                 name, number, int.from_bytes(a[LSN], "big"), int.from_bytes(b[LSN], "big"), end_of_first)
 
@@ -153,7 +158,7 @@ def every_kind_of_change(s, source, mbe):
         ("create index i on indexed (a) lock=shared", "create index j on indexed (b(20)) lock=none", "update packed set a=a+1 where id%9=0"),
         ("update punched set b=repeat('p',id%300) where id%7=0", "delete from grown where id<1000", "create table gone (a int)",
          "alter table indexed add fulltext(b)", "create undo tablespace another add datafile 'another.ibu'"),
-        ("alter table elsewhere engine=innodb", "alter table packed drop column b, algorithm=instant", "optimize table grown"),
+        ("alter table elsewhere engine=innodb", "alter table emptied add column c int default 7, algorithm=instant", "optimize table grown"),
     )
     for step in steps:
         source.sql("use k", *step)
