@@ -1,77 +1,103 @@
-/* cli/cmd_list.c: mbe list. A backup that cannot be opened is a row with its error. */
+/* cli/cmd_list.c: mbe list. A backup that cannot be opened is a row with its error. For people the backups are a tree, each
+ * increment behind and below its base; JSON has them by age. */
 #include "cli/command.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#include "archive/catalog.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "base/signals.h"
 #include "base/text.h"
-#include "cli/manifest.h"
+#include "verify/lineage.h"
+#include "verify/manifest_read.h"
 
-static json_t *row_of(const struct catalog_item *item)
+enum { INDENT = 2, ID_WIDTH = 26, CHAIN_WIDTH = 7, TIME_WIDTH = 22, BYTES_WIDTH = 12 };
+
+static int indent_of(const struct lineage_row *row)
 {
-    json_auto_t *manifest = NULL;
-    struct err *e = manifest_load(&manifest, item->archive_path);
-    if (!e)
-        return manifest_list_object(manifest, item->id);
-    json_t *row = manifest_error_object(item->id, e->message);
-    err_free(e);
-    return row;
+    return INDENT * (int)row->level;
 }
 
-enum { ID_WIDTH = 26, TIME_WIDTH = 22, BYTES_WIDTH = 12 };
+/* Wide enough for every id behind its indent. */
+static int id_width(const struct lineage *l)
+{
+    int width = ID_WIDTH;
+    for (size_t i = 0; i < l->n; i++) {
+        const int needed = indent_of(&l->rows[i]) + (int)strlen(l->rows[i].id) + 2;
+        width = needed > width ? needed : width;
+    }
+    return width;
+}
 
-static void print_row(const json_t *row)
+static void print_row(const struct lineage_row *row, int width)
 {
     char read[16], stored[16];
-    print_clean(manifest_text(row, "id", "?"), ID_WIDTH);
-    const char *error = manifest_text(row, "error", NULL);
-    if (error) {
+    const int indent = indent_of(row);
+    const json_t *facts = row->facts;
+    printf("%*s", indent, "");
+    print_clean(row->id, width - indent);
+    if (row->error) {
         print_clean("error: ", 0);
-        print_clean(error, 0);
+        print_clean(row->error, 0);
         putchar('\n');
         return;
     }
-    AUTO_FREE char *server = mem_printf("%s %s", manifest_text(row, "server.flavour", "?"),
-                                        manifest_text(row, "server.version", "?"));
-    print_clean(manifest_text(row, "finished", "?"), TIME_WIDTH);
-    print_clean(text_bytes(read, manifest_u64(row, "bytes.read")), BYTES_WIDTH);
-    print_clean(text_bytes(stored, manifest_u64(row, "bytes.stored")), BYTES_WIDTH);
+    AUTO_FREE char *chain = row->broken ? mem_strdup("-") : mem_printf("%zu", row->n_chain);
+    AUTO_FREE char *server = mem_printf("%s %s", manifest_text(facts, "server.flavour", "?"),
+                                        manifest_text(facts, "server.version", "?"));
+    print_clean(chain, CHAIN_WIDTH);
+    print_clean(manifest_text(facts, "finished", "?"), TIME_WIDTH);
+    print_clean(text_bytes(read, manifest_u64(facts, "bytes.read")), BYTES_WIDTH);
+    print_clean(text_bytes(stored, manifest_u64(facts, "bytes.stored")), BYTES_WIDTH);
     print_clean(server, 0);
-    puts(json_is_true(manifest_value(row, "damaged")) ? "  (damaged)" : "");
+    if (row->damaged)
+        print_clean("  (damaged)", 0);
+    if (row->broken && !row->damaged) {
+        print_clean("  (broken: ", 0);
+        print_clean(row->broken, 0);
+        putchar(')');
+    }
+    putchar('\n');
 }
 
-static struct err *collect(json_t *rows, const struct catalog_list *list)
+static void print_tree(const struct lineage *l)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        TRY(signals_check());
-        json_array_append_new(rows, row_of(&list->items[i]));
+    const int width = id_width(l);
+    printf("%-*s%-*s%-*s%-*s%-*s%s\n", width, "ID", CHAIN_WIDTH, "CHAIN", TIME_WIDTH, "FINISHED",
+           BYTES_WIDTH, "READ", BYTES_WIDTH, "STORED", "SERVER");
+    for (size_t i = 0; i < l->n; i++)
+        print_row(&l->rows[l->order[i]], width);
+}
+
+/* The manifest of a full backup may be older than chains are; that of another is what its base was when it was taken. */
+static void add_chain(json_t *facts, const struct lineage_row *row)
+{
+    if (row->full && json_is_null(json_object_get(facts, "chain")))
+        json_object_set_new(
+            facts, "chain",
+            json_pack("{s:s,s:i,s:n}", "full", row->id, "length", 1, "base_archive"));
+    json_object_set_new(facts, "broken", row->broken ? json_string(row->broken) : json_null());
+}
+
+static void print_rows(const struct lineage *l)
+{
+    json_auto_t *list = json_array();
+    for (size_t i = 0; i < l->n; i++) {
+        if (!l->rows[i].error)
+            add_chain(l->rows[i].facts, &l->rows[i]);
+        json_array_append(list, l->rows[i].facts);
     }
-    return NULL;
+    print_json(list);
 }
 
 struct err *command_list(const struct options *o)
 {
-    struct catalog_list list;
-    TRY(catalog_list_load(&list, o->repo));
-    json_auto_t *rows = json_array();
-    struct err *e = collect(rows, &list);
-    catalog_list_fini(&list);
-    if (e)
-        return e;
-    if (o->json) {
-        print_json(rows);
-        return NULL;
-    }
-    printf("%-*s%-*s%-*s%-*s%s\n", ID_WIDTH, "ID", TIME_WIDTH, "FINISHED", BYTES_WIDTH, "READ",
-           BYTES_WIDTH, "STORED", "SERVER");
-    size_t i;
-    const json_t *row;
-    json_array_foreach(rows, i, row)
-    {
-        print_row(row);
-    }
+    struct lineage l;
+    TRY(lineage_load(&l, o->repo));
+    if (o->json)
+        print_rows(&l);
+    else
+        print_tree(&l);
+    lineage_fini(&l);
     return NULL;
 }

@@ -1,20 +1,14 @@
 /* cli/cmd_restore.c: mbe restore. */
 #include "cli/command.h"
 
-#include "archive/catalog.h"
-#include "base/cleanup.h"
 #include "restore/restore.h"
 
 struct err *command_restore(const struct session *s)
 {
     const struct options *o = s->options;
-    AUTO_FREE char *path = NULL, *id = NULL;
-    AUTO_FD int in_use = -1;
-    TRY(catalog_find(&path, &id, o->repo, o->backup));
-    TRY(catalog_use(&in_use, path));
     const struct restore_options options = {
         .repo = o->repo,
-        .backup_id = id,
+        .backup_id = o->backup,
         .datadir = o->datadir,
         .user = o->user,
         .group = o->group,

@@ -49,9 +49,9 @@ static struct err *verify_one(struct tally *t, const struct session *s, const ch
                               const char *path)
 {
     struct archive_check_result r = {0};
+    struct chain chain;
     AUTO_FD int in_use = -1;
     TRY(catalog_use(&in_use, path));
-    struct chain chain = {0};
     struct err *chain_error = chain_open(&chain, s->options->repo, id);
     struct err *e = archive_check(&r, path,
                                   &(struct archive_check_options){

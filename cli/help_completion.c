@@ -2,6 +2,8 @@
  * three of them. */
 #include "cli/help.h"
 
+#include <string.h>
+
 static void put_verb_options(FILE *out, enum verb verb)
 {
     fprintf(out, "    %s) options='", verb_rows[verb].name);
@@ -45,7 +47,9 @@ static void put_values(FILE *out, const struct option_row *row)
             fputs("words='none zstd' ;;\n", out);
             break;
         case OPTION_BACKUP:
-            fputs(v == VERB_VERIFY ? "words='latest all' ;;\n" : "words=latest ;;\n", out);
+            fputs("words='", out);
+            put_words(out, row->argument + strcspn(row->argument, "|")); /* what is no id */
+            fputs("' ;;\n", out);
             break;
         default:
             fputs(";;\n", out);

@@ -90,6 +90,7 @@ void help_print_man(FILE *out)
         ".SH EXAMPLES\n.nf\nmbe backup \\-\\-full \\-\\-repo=/backups\nmbe list "
         "\\-\\-repo=/backups\n"
         "mbe verify \\-\\-repo=/backups \\-\\-backup=all\n"
+        "mbe prune \\-\\-repo=/backups \\-\\-keep\\-full=4 \\-\\-keep\\-days=30\n"
         "mbe restore \\-\\-repo=/backups \\-\\-datadir=/var/lib/mysql.new \\-\\-user=mysql "
         "\\-\\-group=mysql\n.fi\n",
         out);

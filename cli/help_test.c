@@ -121,7 +121,8 @@ static void the_completion_knows_every_option_and_choice(void **state)
     }
     assert_non_null(strstr(text, "backup:--progress) words='auto bar json none' ;;"));
     assert_non_null(strstr(text, "restore:--datadir) kind=-d ;;"));
-    assert_non_null(strstr(text, "verify:--backup) words='latest all' ;;"));
+    assert_non_null(strstr(text, "verify:--backup) words=' latest latest-full all' ;;"));
+    assert_non_null(strstr(text, "delete:--backup) words='' ;;"));
     assert_non_null(strstr(text, "complete -F _mbe mbe\n"));
 }
 

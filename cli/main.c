@@ -29,6 +29,10 @@ static struct err *run(const struct options *o)
         return command_list(o);
     case VERB_SHOW:
         return command_show(o);
+    case VERB_DELETE:
+        return session_run(o, command_delete);
+    case VERB_PRUNE:
+        return session_run(o, command_prune);
     case VERB_HELP:
         return command_help(o);
     case VERB_COUNT:

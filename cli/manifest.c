@@ -9,55 +9,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-struct err *manifest_parse(json_t **out, const char *text, const char *from)
-{
-    json_error_t error;
-    json_t *m = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-    if (!m)
-        return err_make(CORRUPT, "%s: manifest: line %d: %s", from, error.line, error.text);
-    if (!json_is_object(m)) {
-        json_decref(m);
-        return err_make(CORRUPT, "%s: manifest: is not a JSON object", from);
-    }
-    *out = m;
-    return NULL;
-}
-
 struct err *manifest_load(json_t **out, const char *path)
 {
     AUTO(archive_reader) r = NULL;
     TRY(archive_reader_open(&r, path));
     return manifest_parse(out, archive_reader_manifest(r), path);
-}
-
-const json_t *manifest_value(const json_t *m, const char *key)
-{
-    while (m) {
-        const size_t n = strcspn(key, ".");
-        AUTO_FREE char *name = mem_printf("%.*s", (int)n, key);
-        m = json_object_get(m, name); /* NULL when m is no object */
-        if (!key[n])
-            return m;
-        key += n + 1;
-    }
-    return NULL;
-}
-
-const char *manifest_text(const json_t *m, const char *key, const char *fallback)
-{
-    const char *text = json_string_value(manifest_value(m, key));
-    return text ? text : fallback;
-}
-
-uint64_t manifest_u64(const json_t *m, const char *key)
-{
-    const json_int_t v = json_integer_value(manifest_value(m, key));
-    return v > 0 ? (uint64_t)v : 0;
-}
-
-double manifest_real(const json_t *m, const char *key)
-{
-    return json_number_value(manifest_value(m, key));
 }
 
 static void sum_up_sizes(FILE *out, const json_t *m)
@@ -127,27 +83,4 @@ char *manifest_summary(const json_t *m)
         return mem_strdup("");
     }
     return text;
-}
-
-json_t *manifest_list_object(const json_t *m, const char *id)
-{
-    static const char *const keys[] = {"type",  "base", "started", "finished",
-                                       "bytes", "lsn",  "server",  "damaged"};
-    json_t *row = json_object();
-    json_object_set_new(row, "id", json_string(id));
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        json_t *value = json_object_get(m, keys[i]);
-        json_object_set(row, keys[i], value ? value : json_null());
-    }
-    return row;
-}
-
-json_t *manifest_error_object(const char *id, const char *error)
-{
-    /* A message may quote bytes of a damaged archive; jansson takes UTF-8 only. */
-    AUTO_FREE char *quoted = text_json(error);
-    json_t *row = json_object();
-    json_object_set_new(row, "id", json_string(id));
-    json_object_set_new(row, "error", json_loads(quoted, JSON_DECODE_ANY, NULL));
-    return row;
 }

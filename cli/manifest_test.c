@@ -1,4 +1,4 @@
-/* cli/manifest_test.c: full, sparse and broken manifests. */
+/* cli/manifest_test.c: the summary of full and sparse manifests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,18 +37,12 @@ static void a_summary_tells_sizes_lock_and_position(void **state)
                         "log bin.000003:4711; GTID 0-1-12; 12 files, 7 tables");
 }
 
-static void values_are_found_by_dotted_key(void **state)
+static void a_summary_of_an_increment_tells_what_it_read_for_each_changed_byte(void **state)
 {
     (void)state;
-    json_auto_t *m = parsed(full);
-    assert_string_equal(manifest_text(m, "server.version", "?"), "10.11.19");
-    assert_true(manifest_u64(m, "lsn.to") == UINT64_C(9007199254740993));
-    static const char *const absent[] = {
-        "nothing", "server.nothing", "server.version.deeper", "id.x", "", "."};
-    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
-        assert_null(manifest_value(m, absent[i]));
-    assert_string_equal(manifest_text(m, "files", "not a text"), "not a text");
-    assert_true(manifest_u64(m, "type") == 0);
+    json_auto_t *m = parsed("{\"base\":\"b-full\",\"bytes\":{\"read\":3072,\"changed\":2048}}");
+    AUTO_FREE char *text = manifest_summary(m);
+    assert_non_null(strstr(text, "; 2.0 KiB changed since b-full, 1.50 bytes read for each; "));
 }
 
 static void odd_manifests_have_a_summary_too(void **state)
@@ -70,62 +64,12 @@ static void odd_manifests_have_a_summary_too(void **state)
     }
 }
 
-static void what_is_no_manifest_is_corrupt(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
-        {"[]", "a.mbe: manifest: is not a JSON object"},
-        {"", "a.mbe: manifest: line 1: '[' or '{' expected near end of file"},
-        {"{\"a\":1,\"a\":2}", "a.mbe: manifest: line 1: duplicate object key near '\"a\"'"},
-        {"{\"a\":99999999999999999999}",
-         "a.mbe: manifest: line 1: too big integer near '99999999999999999999'"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        json_t *m = NULL;
-        struct err *e = manifest_parse(&m, cases[i].text, "a.mbe");
-        assert_non_null(e);
-        assert_string_equal(e->message, cases[i].message);
-        assert_int_equal(e->kind, ERR_CORRUPT);
-        assert_null(m);
-        err_free(e);
-    }
-}
-
-static void list_rows_have_every_key_even_when_the_manifest_has_not(void **state)
-{
-    (void)state;
-    static const char *const keys[] = {"id",    "type", "base",   "started", "finished",
-                                       "bytes", "lsn",  "server", "damaged"};
-    json_auto_t *whole = parsed(full), *sparse = parsed("{}");
-    json_auto_t *whole_row = manifest_list_object(whole, "the-id"),
-                *sparse_row = manifest_list_object(sparse, "the-id");
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        assert_non_null(json_object_get(whole_row, keys[i]));
-        assert_non_null(json_object_get(sparse_row, keys[i]));
-    }
-    assert_string_equal(manifest_text(whole_row, "server.flavour", ""), "mariadb");
-    assert_string_equal(manifest_text(sparse_row, "id", ""), "the-id");
-}
-
-static void a_damaged_backup_is_a_row_with_its_error(void **state)
-{
-    (void)state;
-    json_auto_t *row = manifest_error_object("the-id", "chunk 3: name \xFF\n");
-    assert_string_equal(manifest_text(row, "id", ""), "the-id");
-    assert_string_equal(manifest_text(row, "error", ""), "chunk 3: name \xEF\xBF\xBD\n");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_summary_tells_sizes_lock_and_position),
-        cmocka_unit_test(values_are_found_by_dotted_key),
+        cmocka_unit_test(a_summary_of_an_increment_tells_what_it_read_for_each_changed_byte),
         cmocka_unit_test(odd_manifests_have_a_summary_too),
-        cmocka_unit_test(what_is_no_manifest_is_corrupt),
-        cmocka_unit_test(list_rows_have_every_key_even_when_the_manifest_has_not),
-        cmocka_unit_test(a_damaged_backup_is_a_row_with_its_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

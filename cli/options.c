@@ -239,6 +239,8 @@ static struct err *check_together(const struct options *o)
         return err_make(USAGE, "--password and --password-file exclude each other");
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
+    if (o->verb == VERB_PRUNE && !o->keep_full && !o->keep_days)
+        return err_make(USAGE, "prune needs --keep-full=N or --keep-days=D, or both");
     return NULL;
 }
 

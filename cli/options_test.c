@@ -114,6 +114,13 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "--password and --password-file exclude each other"},
         {"mbe backup --full --repo=/r --password secret",
          "unexpected argument behind --password (not shown)"},
+        {"mbe delete --repo=/r", "delete needs --backup=ID: the backup: its id"},
+        {"mbe prune --repo=/r", "prune needs --keep-full=N or --keep-days=D, or both"},
+        {"mbe prune --repo=/r --dry-run", "prune needs --keep-full=N or --keep-days=D, or both"},
+        {"mbe prune --repo=/r --keep-full=0",
+         "--keep-full: '0' is not a whole number from 1 to 1000000"},
+        {"mbe prune --repo=/r --keep-days=-1",
+         "--keep-days: '-1' is not a whole number from 1 to 1000000"},
         {"mbe help --man --completion", "--man and --completion exclude each other"},
         {"mbe help nothing", "there is no command 'nothing'"},
         {"mbe help backup restore", "unexpected argument 'restore'"},
@@ -200,6 +207,16 @@ static void every_option_of_a_command_arrives(void **state)
     free(l.text);
     o = parsed(&l, "mbe backup --incremental --repo=/r --change-map=page-tracking");
     assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_PAGE_TRACKING);
+    free(l.text);
+    o = parsed(&l, "mbe delete --repo=/r --backup=x --with-dependents --dry-run");
+    assert_string_equal(o.backup, "x");
+    assert_true(o.with_dependents && o.dry_run);
+    free(l.text);
+    o = parsed(&l, "mbe prune --repo=/r --keep-full=4 --keep-days=30");
+    assert_true(o.keep_full == 4 && o.keep_days == 30 && !o.dry_run);
+    free(l.text);
+    o = parsed(&l, "mbe prune --repo=/r --keep-days=30");
+    assert_true(o.keep_full == 0 && o.keep_days == 30);
     free(l.text);
 }
 

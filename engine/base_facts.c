@@ -173,7 +173,7 @@ static void get_plain(struct base_facts *out, struct reader *r)
     f->mark = get_mark(r);
     f->size = rd_varint_max(r, CONTENT_SIZE_MAX);
     const uint64_t blocks = plain_fact_blocks(f->size);
-    if (!f->name || blocks > rd_left(r) / BLOCK_HASH) {
+    if (r->ran_out || !f->name || blocks > rd_left(r) / BLOCK_HASH) {
         r->ran_out = true;
         return;
     }

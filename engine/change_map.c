@@ -79,8 +79,7 @@ static struct err *look_through(lsn_t *begin, DIR *d, const char *path, const ch
     }
 }
 
-/* *begin: of the group that the server writes now; 0: of none. */
-static struct err *find_active_group(lsn_t *begin, const char *datadir)
+struct err *tracking_active_group(lsn_t *begin, const char *datadir)
 {
     AUTO_FREE char *path = mem_printf("%s/" ARCHIVE_DIR, datadir);
     DIR *d = opendir(path);
@@ -218,7 +217,7 @@ static struct err *check_group(const struct change_map_query *q)
     lsn_t active;
     if (!q->base.begin)
         return err_make(REFUSED, "page tracking was not on when the base ended");
-    TRY(find_active_group(&active, q->datadir));
+    TRY(tracking_active_group(&active, q->datadir));
     if (!active)
         return err_make(REFUSED, "page tracking is off");
     if (active != q->base.begin)

@@ -55,7 +55,9 @@ bool change_map_has(const struct change_map *m, space_id_t space, page_no_t page
 bool change_map_next(const struct change_map *m, space_id_t space, page_no_t from, page_no_t gap,
                      uint64_t *begin, uint64_t *end);
 
-/* When the directory of an active group was made; false: there is no such group, or it cannot be told. */
+/* *begin: of the group that the server writes now, by its files; 0: of none. */
+struct err *tracking_active_group(lsn_t *begin, const char *datadir) MUST_CHECK;
+/* When the directory of a group was made; false: there is no such group, or it cannot be told. */
 bool tracking_group_birth(struct timespec *birth, const char *datadir, lsn_t begin);
 
 #endif

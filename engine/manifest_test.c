@@ -109,6 +109,12 @@ static void every_fact_has_its_key(void **state)
     assert_number(j, "lsn.checkpoint", (json_int_t)1 << 60);
     assert_number(j, "lsn.from", (json_int_t)1 << 60);
     assert_number(j, "lsn.to", ((json_int_t)1 << 60) + 512);
+    assert_true(json_is_null(at(j, "lsn.base")));
+    assert_text(j, "chain.full", "20261125T120000Z-full");
+    assert_number(j, "chain.length", 1);
+    assert_true(json_is_null(at(j, "chain.base_archive")));
+    assert_true(json_is_null(at(j, "change_map")));
+    assert_true(json_is_null(at(j, "bytes.changed")));
     assert_text(j, "binlog.file", "bin.000003");
     assert_number(j, "binlog.position", 5000000000);
     assert_text(j, "gtid.binlog_pos", "0-7-21");
@@ -125,6 +131,41 @@ static void every_fact_has_its_key(void **state)
     assert_text(j, "needs_repair.0", "d/m");
     assert_int_equal(json_array_size(at(j, "needs_repair")), 1);
     assert_text(j, "tool.name", "mbe");
+    json_decref(j);
+}
+
+static void an_increment_names_its_base(void **state)
+{
+    (void)state;
+    const struct coordinates none = {0};
+    const struct lock_times lock = {0};
+    const struct manifest_base base = {.id = "20261125T120000Z-incremental",
+                                       .archive_id = 0xabc,
+                                       .to = 900,
+                                       .full_id = "20261124T120000Z-full",
+                                       .n_chain = 2,
+                                       .change_map = "scan",
+                                       .bytes_changed = 16384};
+    const struct manifest m = {.id = "20261126T120000Z-incremental",
+                               .base = &base,
+                               .started = "",
+                               .finished = "",
+                               .server = &server,
+                               .coordinates = &none,
+                               .lock = &lock,
+                               .from = 800,
+                               .to = 1000};
+    char *text;
+    ok(manifest_json(&text, &m));
+    json_t *j = parsed(text);
+    assert_text(j, "type", "incremental");
+    assert_text(j, "base", "20261125T120000Z-incremental");
+    assert_text(j, "chain.full", "20261124T120000Z-full");
+    assert_number(j, "chain.length", 3);
+    assert_text(j, "chain.base_archive", "0000000000000abc");
+    assert_number(j, "lsn.base", 900);
+    assert_text(j, "change_map", "scan");
+    assert_number(j, "bytes.changed", 16384);
     json_decref(j);
 }
 
@@ -246,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fact_has_its_key),
+        cmocka_unit_test(an_increment_names_its_base),
         cmocka_unit_test(absent_facts_are_null_or_empty),
         cmocka_unit_test(file_name_that_is_not_utf8_is_still_json),
         cmocka_unit_test(space_map_tells_ghosts_and_imports),

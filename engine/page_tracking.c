@@ -36,29 +36,45 @@ static bool is_of_this_run(const struct page_tracking *t, lsn_t begin)
            birth.tv_sec > t->server_start + BIRTH_MARGIN_SECONDS;
 }
 
-static struct err *renew(struct tracking_state *out, const struct page_tracking *t, bool *present)
+/* Ends what is left of an earlier run of the server. It may even say then that nothing is tracked, and go on with the old group when
+ * told to begin. */
+static struct err *end_old_group(const struct page_tracking *t, lsn_t begin)
+{
+    lsn_t active = begin;
+    if (begin && is_of_this_run(t, begin))
+        return NULL;
+    if (!begin)
+        TRY(tracking_active_group(&active, t->datadir));
+    if (!active)
+        return NULL;
+    log_info(t->log, "backup",
+             "page tracking is begun anew: it was on before the server was started");
+    return page_track_end(t->conn);
+}
+
+static struct err *renew(struct tracking_state *out, const struct page_tracking *t)
 {
     lsn_t begin;
-    TRY(page_track_begin_lsn(t->conn, present, &begin));
-    if (!*present)
+    bool present;
+    TRY(page_track_begin_lsn(t->conn, &present, &begin));
+    if (!present)
         return NULL;
-    if (begin && !is_of_this_run(t, begin)) {
-        log_info(t->log, "backup",
-                 "page tracking is begun anew: it was on before the server was started");
-        TRY(page_track_end(t->conn));
-        begin = 0;
-    }
+    TRY(end_old_group(t, begin));
     TRY(page_track_reset(t->conn, &out->reset));
-    return page_track_begin_lsn(t->conn, present, &out->begin);
+    TRY(page_track_begin_lsn(t->conn, &present, &out->begin));
+    if (!out->begin || out->reset < out->begin)
+        return err_make(SERVER,
+                        "page tracking has begun at LSN %" PRIu64 ", and was reset at %" PRIu64,
+                        out->begin, out->reset);
+    return NULL;
 }
 
 struct err *page_tracking_renew(struct tracking_state *out, const struct page_tracking *t)
 {
-    bool present;
     *out = (struct tracking_state){0};
     if (t->mode == CHANGE_MAP_SCAN)
         return NULL;
-    struct err *e = renew(out, t, &present);
+    struct err *e = renew(out, t);
     if (!e || t->mode == CHANGE_MAP_PAGE_TRACKING || conn_errno_is_lost(conn_errno(t->conn)))
         return e;
     *out = (struct tracking_state){0};

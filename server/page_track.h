@@ -9,7 +9,8 @@
  * Never used, and not to be: ..._get_changed_pages and ..._get_changed_page_count. After a restart that was not clean the first one
  * gives a list that breaks off, and the second one can end the server. It takes a variable that all users share, too.
  *
- * BACKUP_ADMIN, no lock. Whether it is on is remembered over restarts, and outlives the component.
+ * BACKUP_ADMIN, no lock. Whether it is on is remembered over restarts, and outlives the component. But behind a crash the last function
+ * was seen to give 0 while the first one gave the LSN of the old reset point, and went on doing so: set(0), then set(1) helps.
  * Facts: MySQL 9.7.4, by experiment. */
 #ifndef MBE_SERVER_PAGE_TRACK_H
 #define MBE_SERVER_PAGE_TRACK_H

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "archive/catalog.h"
 #include "base/cleanup.h"
@@ -26,7 +27,9 @@ void chain_close(struct chain *c)
     for (size_t i = 0; i < c->n; i++)
         link_close(&c->links[i]);
     free(c->links);
-    *c = (struct chain){0};
+    if (c->in_use >= 0)
+        close(c->in_use);
+    *c = (struct chain){.in_use = -1};
 }
 
 const struct chain_link *chain_last(const struct chain *c)
@@ -131,13 +134,15 @@ static char *find_restorable(const char *repo, const char *id, const char *full)
     return found;
 }
 
+/* Behind what hint there is already. */
 static struct err *hint_at_restorable(struct err *e, const char *repo, const char *id,
                                       const char *full)
 {
     AUTO_FREE char *other = find_restorable(repo, id, full);
-    if (other)
-        return err_hint(e, "The newest backup before it that can be restored is %s.", other);
-    return err_hint(e, "No backup before it can be restored.");
+    AUTO_FREE char *before = e->hint;
+    e->hint = NULL;
+    return err_hint(e, "%s%sThe newest backup before it that can be restored: %s.",
+                    before ? before : "", before ? " " : "", other ? other : "none");
 }
 
 /* --- the whole --- */
@@ -185,6 +190,7 @@ static struct err *open_links(struct chain *c, const char *repo)
 static struct err *open_chain(struct chain *c, const char *repo)
 {
     const struct chain_link *last = chain_last(c);
+    TRY(catalog_use(&c->in_use, last->path));
     TRY(open_archive(&c->links[0]));
     if (last->manifest.length > CHAIN_MAX)
         return err_make(REFUSED,
@@ -197,7 +203,7 @@ static struct err *open_chain(struct chain *c, const char *repo)
 struct err *chain_open(struct chain *out, const char *repo, const char *id)
 {
     struct chain_link last = {0};
-    *out = (struct chain){0};
+    *out = (struct chain){.in_use = -1};
     TRY(catalog_find(&last.path, &last.id, repo, id));
     out->links = mem_alloc(sizeof last);
     out->links[0] = last;

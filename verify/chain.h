@@ -25,6 +25,7 @@ struct chain_link {
 struct chain {
     struct chain_link *links; /* oldest first: links[0] is a full backup */
     size_t n;
+    int in_use; /* see catalog_use: while it is open nobody deletes any of them */
 };
 
 /* id: or "latest". USAGE when there is no such backup; REFUSED when a link is missing or is not the archive that the next one

@@ -361,7 +361,7 @@ static struct err *read_redo(struct page_states *states, const struct chain *cha
 
 static struct err *compare(char **argv, bool *same)
 {
-    struct chain chain = {0};
+    struct chain chain;
     struct backup_facts facts = {0};
     struct page_states states = {0};
     struct side mbe = {0}, server = {0};

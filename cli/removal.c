@@ -1,0 +1,68 @@
+/* cli/removal.c: see removal.h. */
+#include "cli/removal.h"
+
+#include <stdio.h>
+
+#include "base/signals.h"
+#include "cli/command.h"
+
+struct err *removal_each(const struct lineage *l, const bool *chosen,
+                         struct err *(*each)(void *ctx, size_t row), void *ctx)
+{
+    for (size_t i = l->n; i-- > 0;)
+        if (chosen[l->order[i]])
+            TRY(each(ctx, l->order[i]));
+    return NULL;
+}
+
+struct claiming {
+    struct catalog_deletion *deletion;
+    const struct lineage *lineage;
+    size_t busy;
+};
+
+static struct err *claim(void *ctx, size_t row)
+{
+    struct claiming *c = ctx;
+    bool in_use = false;
+    if (c->busy != LINEAGE_NONE)
+        return NULL;
+    TRY(catalog_deletion_claim(c->deletion, c->lineage->rows[row].id, &in_use));
+    if (in_use)
+        c->busy = row;
+    return NULL;
+}
+
+struct err *removal_claim(size_t *busy, struct catalog_deletion *d, const struct lineage *l,
+                          const bool *chosen)
+{
+    struct claiming c = {d, l, LINEAGE_NONE};
+    TRY(removal_each(l, chosen, claim, &c));
+    if (c.busy != LINEAGE_NONE)
+        catalog_deletion_unclaim(d);
+    *busy = c.busy;
+    return NULL;
+}
+
+void removal_print(const char *what, const char *id, const char *why)
+{
+    print_clean(what, 0);
+    print_clean("  ", 0);
+    print_clean(id, 0);
+    print_clean(why ? "  " : "", 0);
+    print_clean(why ? why : "", 0);
+    putchar('\n');
+}
+
+struct err *removal_run(struct catalog_deletion *d, const char *why)
+{
+    for (;;) {
+        const char *id;
+        TRY(signals_check());
+        TRY(catalog_deletion_next(d, &id));
+        if (!id)
+            return catalog_deletion_finish(d);
+        removal_print("deleted", id, why);
+        fflush(stdout);
+    }
+}

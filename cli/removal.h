@@ -1,0 +1,19 @@
+/* cli/removal.h: what `mbe delete` and `mbe prune` share: taking chosen backups out of a repository. */
+#ifndef MBE_CLI_REMOVAL_H
+#define MBE_CLI_REMOVAL_H
+
+#include "archive/catalog.h"
+#include "verify/lineage.h"
+
+/* Calls `each` for the chosen rows, dependents before their bases. */
+struct err *removal_each(const struct lineage *l, const bool *chosen,
+                         struct err *(*each)(void *ctx, size_t row), void *ctx) MUST_CHECK;
+/* Claims all that is chosen. *busy is the first row that is in use, and nothing is claimed then; or LINEAGE_NONE. */
+struct err *removal_claim(size_t *busy, struct catalog_deletion *d, const struct lineage *l,
+                          const bool *chosen) MUST_CHECK;
+/* Deletes what is claimed and prints one line for each: "deleted ID", "  " and `why` behind it unless that is NULL. */
+struct err *removal_run(struct catalog_deletion *d, const char *why) MUST_CHECK;
+/* One line of the kind. */
+void removal_print(const char *what, const char *id, const char *why);
+
+#endif

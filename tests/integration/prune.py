@@ -1,0 +1,295 @@
+#!/usr/bin/python3
+"""Lists, deletions and pruning of repositories with chains. What is decided by manifests alone is tried on archives that hold
+nothing else; that a backup in use is not deleted, and that a killed deletion leaves whole backups only, on real ones as well."""
+# timeout: 240
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import _path                                    # noqa: F401  pylint: disable=unused-import
+from harness import proof
+from harness.mbe import OK, REFUSED, USAGE
+from harness.scenario import run
+
+DAY = 86400
+
+
+class Repository:
+    """A repository of small archives. Backups are called by the letters that the test gives them."""
+
+    def __init__(self, s, name):
+        self.s = s
+        self.mbe = s.mbe(None, repo=name)
+        self.path = self.mbe.repo
+        os.makedirs(self.path)
+        with open(os.path.join(self.path, "mbe-repository"), "w", encoding="utf-8") as f:
+            f.write("mbe repository 1\n")
+        self.ids, self.archive_ids = {}, {}
+        self.begun = time.time()
+
+    def archive(self, name):
+        return os.path.join(self.path, self.ids[name], "backup.mbe")
+
+    def put(self, name, base=None, age=0.0, server="one", **more):
+        """A backup of `age` days ago: a full one, or an increment on `base`."""
+        at = time.gmtime(self.begun - age * DAY)
+        kind = "incremental" if base else "full"
+        self.ids[name] = time.strftime("%Y%m%dT%H%M%SZ-", at) + kind
+        self.s.check(not os.path.exists(os.path.join(self.path, self.ids[name])), "two backups of one second")
+        manifest = {"type": kind, "base": None, "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", at),
+                    "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", at), "damaged": False,
+                    "server": {"flavour": "mariadb", "version": "10.11.19", "server_uid": server, "datadir": "/data"},
+                    "bytes": {"read": 4096, "stored": 1024, "redo": 0}, **more}
+        if base:
+            manifest["base"] = self.ids[base]
+            manifest["chain"] = {"base_archive": self.archive_ids[base]}
+        os.makedirs(os.path.dirname(self.archive(name)))
+        self.archive_ids[name] = subprocess.run(
+            [self.s.tool("tiny_backup"), self.archive(name)], input=json.dumps(manifest), stdout=subprocess.PIPE, text=True,
+            check=True).stdout.strip()
+
+    def listed(self):
+        """Names of what lists."""
+        names = {i: n for n, i in self.ids.items()}
+        return "".join(names[b["id"]] for b in self.mbe.list())
+
+    def delete(self, name, *extra, **kwargs):
+        return self.mbe.run("delete", "--repo=" + self.path, "--backup=" + self.ids.get(name, name), *extra, **kwargs)
+
+    def prune(self, *extra, **kwargs):
+        """{name: (what became of it, why)}"""
+        done = self.mbe.run("prune", "--repo=" + self.path, *extra, **kwargs)
+        names = {i: n for n, i in self.ids.items()}
+        return {names[i]: (what, why) for what, i, why in re.findall(r"(?m)^(keep|deleted|would delete)  (\S+)  (.*)$", done.out)}
+
+
+def week(s, name):
+    """A full, B and C on it one after the other, D on B; E full, F on it."""
+    r = Repository(s, name)
+    for args in (("A", None, 14), ("B", "A", 13), ("C", "B", 12), ("D", "B", 11), ("E", None, 7), ("F", "E", 2)):
+        r.put(*args)
+    return r
+
+
+def list_cases(s):
+    r = week(s, "list")
+    lines = [re.match(r"( *)(\S+) +(\S+)", line).groups() for line in
+             r.mbe.run("list", "--repo=" + r.path).out.splitlines()]
+    s.check_equal(lines, [("", "ID", "CHAIN")] + [(" " * n, r.ids[i], str(c)) for n, i, c in
+                                                  ((0, "A", 1), (2, "B", 2), (4, "C", 3), (4, "D", 3), (0, "E", 1), (2, "F", 2))],
+                  "indent, id and length of the chain")
+    rows = {b["id"]: b for b in r.mbe.list()}
+    s.check_equal((rows[r.ids["C"]]["type"], rows[r.ids["C"]]["base"], rows[r.ids["C"]]["chain"]["base_archive"],
+                   rows[r.ids["C"]]["broken"]), ("incremental", r.ids["B"], r.archive_ids["B"], None), "JSON of an increment")
+    s.check_equal((rows[r.ids["A"]]["type"], rows[r.ids["A"]]["base"], rows[r.ids["A"]]["chain"]),
+                  ("full", None, {"full": r.ids["A"], "length": 1, "base_archive": None}), "JSON of a full")
+    for which, name in (("latest", "F"), ("latest-full", "E")):
+        s.check_equal(r.mbe.show(which)["finished"], rows[r.ids[name]]["finished"], which)
+    shutil.rmtree(os.path.join(r.path, r.ids["A"]))
+    os.truncate(r.archive("E"), 200)
+    out = r.mbe.run("list", "--repo=" + r.path).out
+    for text in ("^%s +-.*\\(broken: needs %s, which is not here\\)" % (r.ids["B"], r.ids["A"]),
+                 "^  %s +-.*\\(broken: needs %s, which cannot be restored\\)" % (r.ids["C"], r.ids["B"]),
+                 "^%s +error: .*incomplete" % r.ids["E"],
+                 "^  %s +-.*\\(broken: needs %s, which cannot be read\\)" % (r.ids["F"], r.ids["E"])):
+        s.check(re.search("(?m)" + text, out), "no %r in\n%s", text, out)
+
+
+def delete_cases(s):
+    r = week(s, "delete")
+    done = r.delete("A", expect=REFUSED)
+    s.check("is needed by 3 others: %s, %s, %s" % tuple(r.ids[n] for n in "BCD") in done.err and "--with-dependents" in done.err,
+            "the dependents are not named: %s", done)
+    s.check_equal((done.out, r.listed()), ("", "ABCDEF"), "after a refusal")
+    r.delete("A", "--dry-run", expect=REFUSED)
+    for wrong in ("latest", "latest-full", "20010101T000000Z-full", "../E", "."):
+        s.check("has no backup " + wrong in r.delete(wrong, expect=USAGE).err, "backup %s", wrong)
+    done = r.delete("A", "--with-dependents", "--dry-run")
+    s.check_equal(done.out.split("\n"), ["would delete  " + r.ids[n] for n in "DCBA"] + [""], "what would be deleted")
+    s.check_equal((r.listed(), r.mbe.leftovers()), ("ABCDEF", []), "after a dry run")
+    s.check_equal(r.delete("C").out, "deleted  %s\n" % r.ids["C"], "output")
+    s.check_equal(r.delete("A", "--with-dependents").out.split("\n"), ["deleted  " + r.ids[n] for n in "DBA"] + [""], "newest first")
+    s.check_equal((r.listed(), r.mbe.leftovers()), ("EF", []), "after deletions")
+    os.truncate(r.archive("E"), 200)    # what cannot be read can be deleted, and has dependents all the same
+    s.check(r.ids["F"] in r.delete("E", expect=REFUSED).err, "dependents of a damaged backup")
+    r.delete("E", "--with-dependents")
+    s.check_equal(os.listdir(r.path), ["mbe-repository"], "files in an empty repository")
+
+
+@contextlib.contextmanager
+def locked(path, how):
+    with open(path, "rb+") as f:
+        fcntl.flock(f, how)
+        yield
+
+
+def in_use_cases(s):
+    r = week(s, "in-use")
+    with locked(r.archive("C"), fcntl.LOCK_SH):
+        done = r.delete("A", "--with-dependents", expect=REFUSED)
+        s.check("%s is in use" % r.ids["C"] in done.err, "who is in use: %s", done)
+        s.check_equal(r.listed(), "ABCDEF", "nothing of a chain in use is deleted")
+        result = r.prune("--keep-full=1")
+        s.check_equal({n: w[0] for n, w in result.items()},
+                      {"A": "keep", "B": "keep", "C": "keep", "D": "deleted", "E": "keep", "F": "keep"}, "pruned while C is in use")
+        s.check_equal((result["C"][1], result["B"][1]), ("in use by another process", "needed by " + r.ids["C"]), "why")
+    r.prune("--keep-full=1")
+    s.check_equal((r.listed(), r.mbe.leftovers()), ("EF", []), "pruned when it was no longer")
+
+
+def prune_cases(s):
+    for rules, left in ((["--keep-full=1"], "EF"), (["--keep-full=2"], "ABCDEF"), (["--keep-days=5"], "EF"),
+                        (["--keep-days=1"], "EF"), (["--keep-days=12"], "ABDEF"), (["--keep-full=1", "--keep-days=12"], "ABDEF")):
+        r = week(s, "prune-" + "-".join(rules).replace("--keep-", ""))
+        dry = r.prune("--dry-run", *rules)
+        s.check_equal((r.listed(), r.mbe.leftovers()), ("ABCDEF", []), "after a dry run")
+        real = r.prune(*rules)
+        s.check_equal({n: (w[0].replace("would delete", "deleted"), w[1]) for n, w in dry.items()}, real, "dry and real with %s" % rules)
+        s.check_equal((r.listed(), r.mbe.leftovers()), (left, []), "left by %s" % rules)
+        s.check_equal("".join(sorted(n for n, w in real.items() if w[0] == "keep")), left, "said to be kept by %s" % rules)
+        s.check_equal([b["id"] for b in r.mbe.list() if b["broken"]], [], "broken by %s" % rules)
+        s.check_equal({n: w[0] for n, w in r.prune(*rules).items()}, {n: "keep" for n in left}, "the same again")
+
+
+def damaged_cases(s):
+    r = week(s, "damaged")
+    r.put("G", None, 1, damaged=True)
+    r.put("H", None, 0.5)
+    os.truncate(r.archive("H"), 200)
+    result = r.prune("--keep-full=1")
+    s.check_equal(r.listed(), "EFGH", "pruned with damaged backups: %s" % result)
+    s.check("mbe delete" in result["G"][1] and "corrupt pages" in result["G"][1], "why: %s", result["G"])
+    s.check("mbe delete" in result["H"][1] and "cannot be read" in result["H"][1], "why: %s", result["H"])
+    r.delete("G")
+    r.delete("H")
+    s.check_equal(r.listed(), "EF", "damaged backups deleted by name")
+    r.mbe.run("prune", "--repo=" + r.path, expect=USAGE)
+    r.mbe.run("prune", "--repo=" + s.path("absent"), "--keep-full=1", expect=REFUSED)
+
+
+def check_whole(s, r, leftovers=True):
+    """Every backup that lists has its whole chain; whatever else is there is on its way out."""
+    s.check_equal([b for b in r.mbe.list() if b.get("error") or b["broken"]], [], "broken backups in the list")
+    if not leftovers:
+        s.check_equal(r.mbe.leftovers(), [], "left in the repository")
+    s.check_none([n for n in r.mbe.leftovers() if not re.match(r"\.\d{8}T\d{6}Z-(full|incremental)\.deleted$", n)], "leftovers")
+
+
+def said(running):
+    with open(running.out_path, encoding="utf-8") as f:
+        return f.read()
+
+
+def kill_chain_deletion(s):
+    """kill -9 while a long chain is deleted, each time when more of it is gone."""
+    r = Repository(s, "killed")
+    length, rounds, in_between = 40, s.rounds(12), 0
+    for n in range(rounds):
+        for k in range(length):
+            if str(k) not in r.ids or not os.path.exists(r.archive(str(k))):
+                r.put(str(k), str(k - 1) if k else None, 100 - k)
+        running = r.mbe.start("delete", "--repo=" + r.path, "--backup=" + r.ids["0"], "--with-dependents")
+        s.wait_until(lambda: said(running).count("deleted") >= n * length // rounds or not running.running(), 60,
+                     "%d deletions" % (n * length // rounds), every=0.001)
+        time.sleep(s.random.uniform(0, 0.02))
+        running.signal(signal.SIGKILL)
+        running.wait()
+        check_whole(s, r)
+        left = len(r.mbe.list())
+        in_between += 0 < left < length
+        # what is left of it goes with the next run
+        if left:
+            r.delete("0", "--with-dependents")
+        else:
+            r.prune("--keep-full=1")
+        s.check_equal(os.listdir(r.path), ["mbe-repository"], "after the next deletion of round %d" % n)
+    s.say("%d of %d kills left a part of the chain", in_between, rounds)
+    s.check(in_between * 4 >= rounds, "only %d of %d kills came in between", in_between, rounds)
+
+
+def lock_of(pid):
+    """Whether the process waits for, or has, a shared flock: "waits", "has" or None."""
+    with open("/proc/locks", encoding="utf-8") as f:
+        for line in f:
+            if re.search(r"FLOCK +ADVISORY +READ +%d " % pid, line):
+                return "waits" if "->" in line else "has"
+    return None
+
+
+def readers_hold_their_backup(s, mbe, backup):
+    """Restore and verify take the lock before they read, and have it to their end."""
+    for verb, more in (("restore", ["--datadir=" + s.path("held"), "--parallel=1"]), ("verify", ["--parallel=1"])):
+        with locked(backup.archive, fcntl.LOCK_EX):
+            running = mbe.start(verb, "--repo=" + mbe.repo, "--backup=" + backup.id, "--progress=none", *more)
+            s.wait_until(lambda pid=running.pid: lock_of(pid) == "waits", 20, "%s waits for a deletion" % verb)
+        s.check_equal(running.wait().status, OK, verb)
+
+    def caught():
+        shutil.rmtree(s.path("caught"), ignore_errors=True)
+        running = mbe.start("restore", "--repo=" + mbe.repo, "--backup=" + backup.id, "--datadir=" + s.path("caught"),
+                            "--progress=none", "--parallel=1")
+        while running.running() and lock_of(running.pid) != "has":
+            time.sleep(0.001)
+        if running.running():
+            running.signal(signal.SIGSTOP)
+        return running if running.running() else None
+
+    running = s.wait_until(caught, 60, "a restore is stopped while it reads")
+    try:
+        done = mbe.run("delete", "--repo=" + mbe.repo, "--backup=" + backup.id, expect=REFUSED)
+        s.check("is in use" in done.err, "deletion of what is being restored: %s", done)
+    finally:
+        running.signal(signal.SIGCONT)
+    s.check_equal(running.wait().status, OK, "the restore that was stopped meanwhile")
+
+
+def kill_real_deletion(s, mbe, backup):
+    """Of real backups those that list after a kill restore; the killed one's bytes go with the next backup."""
+    for n in range(4):
+        copies = ["2001010%dT000000Z-full" % (k + 1) for k in range(3)]
+        for c in copies:
+            shutil.rmtree(os.path.join(mbe.repo, c), ignore_errors=True)
+            shutil.copytree(backup.path, os.path.join(mbe.repo, c))
+        running = mbe.start("prune", "--repo=" + mbe.repo, "--keep-full=1")
+        time.sleep(s.random.uniform(0.001, 0.05))
+        running.signal(signal.SIGKILL)
+        running.wait()
+        listed = mbe.ids()
+        s.check(backup.id in listed, "the newest backup is gone: %s", listed)
+        for i in listed if n == 0 else listed[:1] + listed[-1:]:
+            mbe.restore(os.path.join(s.sub("whole"), "data"), backup=i)
+        s.say("killed: %d of 3 are still listed, %d leftovers", len(listed) - 1, len(mbe.leftovers()))
+    mbe.backup()
+    s.check_equal(mbe.leftovers(), [], "left in the repository after the next backup")
+
+
+def real_cases(s):
+    source = proof.start_source(s)
+    source.sql("create database b", "create table b.t (a int primary key, b char(200)) engine=innodb",
+               "insert into b.t select seq, seq from b.seq_1_to_20000")
+    mbe = s.mbe(source)
+    backup = mbe.backup()
+    readers_hold_their_backup(s, mbe, backup)
+    kill_real_deletion(s, mbe, backup)
+
+
+def body(s):
+    list_cases(s)
+    delete_cases(s)
+    in_use_cases(s)
+    prune_cases(s)
+    damaged_cases(s)
+    s.say("decisions are right")
+    kill_chain_deletion(s)
+    real_cases(s)
+
+
+if __name__ == "__main__":
+    run(body)

@@ -1,0 +1,294 @@
+/* verify/lineage_test.c: repositories of small archives, whole and broken, as a tree. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "archive/reader.h"
+#include "archive/writer.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "verify/lineage.h"
+#include "verify/manifest_read.h"
+
+#define FULL_1 "20261101T000000Z-full"
+#define FULL_2 "20261108T000000Z-full"
+#define INC(day) "202611" day "T000000Z-incremental"
+
+static int make_repository(void **state)
+{
+    char *dir = mem_strdup("/tmp/mbe-lineage-XXXXXX");
+    if (!mkdtemp(dir))
+        return -1;
+    AUTO_FREE char *marker = mem_printf("%s/mbe-repository", dir);
+    struct err *e = file_replace(marker, "mbe repository 1\n", 17, 0600);
+    err_free(e);
+    *state = dir;
+    return e ? -1 : 0;
+}
+
+static int remove_repository(void **state)
+{
+    struct err *e = file_remove_tree(*state);
+    err_free(e);
+    free(*state);
+    return e ? -1 : 0;
+}
+
+static char *archive_of(const char *repo, const char *id)
+{
+    return mem_printf("%s/%s/backup.mbe", repo, id);
+}
+
+/* Returns the id of the archive. */
+static uint64_t put(const char *repo, const char *id, const char *manifest)
+{
+    AUTO_FREE char *path = archive_of(repo, id);
+    struct archive_writer *w = NULL;
+    struct archive_reader *r = NULL;
+    struct sink *sink;
+    assert_null(file_mkdirs_for(path, 0700));
+    assert_null(sink_file_open(&sink, path));
+    assert_null(
+        archive_writer_open(&w, sink, &(struct archive_writer_options){ARCHIVE_CODEC_NONE, 0}));
+    assert_null(archive_writer_finish(w, manifest));
+    assert_null(sink->commit(sink));
+    archive_writer_free(w);
+    sink->free(sink);
+    assert_null(archive_reader_open(&r, path));
+    const uint64_t archive_id = archive_reader_id(r);
+    archive_reader_free(r);
+    return archive_id;
+}
+
+static uint64_t put_full(const char *repo, const char *id)
+{
+    return put(repo, id,
+               "{\"type\":\"full\",\"base\":null,\"finished\":\"2026-11-01T00:10:00Z\","
+               "\"server\":{\"datadir\":\"/data\",\"server_uid\":\"abc\",\"server_uuid\":null}}");
+}
+
+static uint64_t put_increment(const char *repo, const char *id, const char *base,
+                              uint64_t base_archive)
+{
+    AUTO_FREE char *manifest = mem_printf(
+        "{\"type\":\"incremental\",\"base\":\"%s\",\"chain\":{\"base_archive\":\"%016" PRIx64
+        "\"},\"server\":{\"datadir\":\"/data\"}}",
+        base, base_archive);
+    return put(repo, id, manifest);
+}
+
+static struct lineage load(const char *repo)
+{
+    struct lineage l;
+    struct err *e = lineage_load(&l, repo);
+    if (e)
+        fail_msg("%s", e->message);
+    return l;
+}
+
+/* The tree with the levels as indent, and why a backup is broken. Owned by caller. */
+static char *drawn(const struct lineage *l)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    for (size_t i = 0; i < l->n; i++) {
+        const struct lineage_row *row = &l->rows[l->order[i]];
+        fprintf(out, "%*s%s %zu%s%s\n", (int)row->level, "", row->id, row->n_chain,
+                row->broken ? " " : "", row->broken ? row->broken : "");
+    }
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void each_increment_stands_below_its_base(void **state)
+{
+    const char *repo = *state;
+    const uint64_t one = put_full(repo, FULL_1), two = put_full(repo, FULL_2);
+    const uint64_t b = put_increment(repo, INC("02"), FULL_1, one);
+    put_increment(repo, INC("03"), INC("02"), b);
+    put_increment(repo, INC("09"), FULL_2, two);
+    put_increment(repo, INC("10"), FULL_1, one);
+    put_increment(repo, INC("11"), INC("02"), b);
+    struct lineage l = load(repo);
+    AUTO_FREE char *tree = drawn(&l);
+    assert_string_equal(tree, FULL_1 " 1\n " INC("02") " 2\n  " INC("03") " 3\n  " INC(
+                                  "11") " 3\n " INC("10") " 2\n" FULL_2 " 1\n " INC("09") " 2\n");
+    assert_string_equal(l.rows[l.rows[2].full_row].id, FULL_1);
+    lineage_fini(&l);
+}
+
+static void what_the_manifest_says_is_in_the_row(void **state)
+{
+    const char *repo = *state;
+    const uint64_t one = put_full(repo, FULL_1);
+    put_increment(repo, INC("02"), FULL_1, one);
+    put(repo, FULL_2,
+        "{\"type\":\"full\",\"damaged\":true,\"server\":{\"server_uuid\":\"u-u\",\"datadir\":\"/"
+        "d\"}}");
+    struct lineage l = load(repo);
+    assert_true(l.rows[0].full && !l.rows[1].full);
+    assert_true(l.rows[0].archive_id == one && l.rows[1].base_archive_id == one);
+    assert_string_equal(l.rows[0].server, "abc");
+    assert_string_equal(l.rows[1].server, "/data");
+    assert_string_equal(l.rows[2].server, "u-u");
+    assert_int_equal(l.rows[0].finished, 1793491800); /* of the manifest */
+    assert_int_equal(l.rows[1].finished, 1793577600); /* of the id */
+    assert_true(l.rows[2].damaged);
+    assert_string_equal(l.rows[2].broken, "holds corrupt pages");
+    static const char *const keys[] = {"id",       "type",  "base", "chain",  "started",
+                                       "finished", "bytes", "lsn",  "server", "damaged"};
+    for (size_t i = 0; i < l.n; i++)
+        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+            assert_non_null(json_object_get(l.rows[i].facts, keys[k]));
+    assert_string_equal(manifest_text(l.rows[1].facts, "base", ""), FULL_1);
+    lineage_fini(&l);
+}
+
+static void broken_chains_say_what_they_lack(void **state)
+{
+    const char *repo = *state;
+    AUTO_FREE char *damaged = archive_of(repo, FULL_2);
+    const uint64_t one = put_full(repo, FULL_1), two = put_full(repo, FULL_2);
+    const uint64_t b = put_increment(repo, INC("02"), "20260101T000000Z-full", 1);
+    put_increment(repo, INC("03"), INC("02"), b);
+    put_increment(repo, INC("04"), FULL_1, one ^ 1);
+    put_increment(repo, INC("09"), FULL_2, two);
+    put_increment(repo, INC("20"), INC("21"), 1);
+    put_increment(repo, INC("21"), INC("20"), 1);
+    assert_int_equal(truncate(damaged, 100), 0);
+    struct lineage l = load(repo);
+    AUTO_FREE char *tree = drawn(&l);
+    AUTO_FREE char *expected = mem_printf(
+        FULL_1
+        " 1\n" INC("02") " 0 needs 20260101T000000Z-full, which is not here\n"
+                         " " INC("03") " 0 needs " INC("02") ", which cannot be restored\n" INC(
+                             "04") " 0 needs " FULL_1 ", but the backup of that name here is "
+                                                      "another one: its archive is %016" PRIx64
+                                   ", not %016" PRIx64 "\n" FULL_2 " 0 cannot be read\n"
+                                   " " INC("09") " 0 needs " FULL_2 ", which cannot be read\n",
+        one, one ^ 1);
+    assert_int_equal(strncmp(tree, expected, strlen(expected)), 0);
+    assert_non_null(strstr(
+        tree, INC("20") " 0 needs " INC("21") ", but the backup of that name here is another one"));
+    lineage_fini(&l);
+}
+
+static void a_backup_that_cannot_be_read_is_a_row_with_its_error(void **state)
+{
+    static const struct {
+        const char *manifest, *message;
+    } cases[] = {
+        {"{\"type\":\"weekly\"}", "manifest: its type is neither full nor incremental"},
+        {"{}", "manifest: its type is neither full nor incremental"},
+        {"[]", "manifest: is not a JSON object"},
+        {"{\"a\":\"\xFF\"}", "manifest: line 1: unable to decode byte 0xff near '\"'"},
+        {"{\"type\":\"incremental\"}",
+         "manifest: an incremental backup without the id of its base"},
+        {"{\"type\":\"incremental\",\"base\":"
+         "\"12345678901234567890123456789012345678901234567890123456789012345\"}",
+         "manifest: an incremental backup without the id of its base"},
+        {"{\"type\":\"incremental\",\"base\":\"x\"}",
+         "manifest: chain.base_archive is no archive id"},
+        {"{\"type\":\"incremental\",\"base\":\"x\",\"chain\":{\"base_archive\":\"12345678\"}}",
+         "manifest: chain.base_archive is no archive id"},
+        {"{\"type\":\"incremental\",\"base\":\"x\",\"chain\":{\"base_archive\":"
+         "\"123456789012345X\"}}",
+         "manifest: chain.base_archive is no archive id"},
+    };
+    const char *repo = *state;
+    AUTO_FREE char *path = archive_of(repo, FULL_1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put(repo, FULL_1, cases[i].manifest);
+        struct lineage l = load(repo);
+        AUTO_FREE char *expected = mem_printf("%s: %s", path, cases[i].message);
+        assert_int_equal(l.n, 1);
+        assert_string_equal(l.rows[0].error, expected);
+        assert_string_equal(manifest_text(l.rows[0].facts, "id", ""), FULL_1);
+        assert_non_null(manifest_text(l.rows[0].facts, "error", NULL));
+        assert_string_equal(l.rows[0].broken, "cannot be read");
+        lineage_fini(&l);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
+static void a_long_chain_needs_no_stack(void **state)
+{
+    enum { LENGTH = 100000 };
+    (void)state;
+    struct lineage l = {0};
+    for (int i = 0; i < LENGTH; i++) {
+        mem_grow(&l.rows, &l.cap, l.n, sizeof *l.rows);
+        l.rows[l.n++] =
+            (struct lineage_row){.id = mem_printf("%06d", i),
+                                 .archive_path = mem_strdup(""),
+                                 .full = i == LENGTH - 1,
+                                 .base_id = i == LENGTH - 1 ? NULL : mem_printf("%06d", i + 1)};
+    }
+    lineage_link(&l);
+    assert_int_equal(l.rows[0].n_chain, LENGTH);
+    assert_int_equal(l.rows[0].full_row, LENGTH - 1);
+    AUTO_FREE bool *chosen = mem_zalloc(LENGTH * sizeof *chosen);
+    chosen[1000] = true;
+    assert_int_equal(lineage_add_dependents(&l, chosen), 1000);
+    assert_true(chosen[0] && !chosen[1001]);
+    l.rows[LENGTH - 1].full = false; /* and a circle as long */
+    l.rows[LENGTH - 1].base_id = mem_strdup("000000");
+    lineage_link(&l);
+    for (size_t i = 0; i < l.n; i++)
+        assert_true(l.rows[i].broken != NULL);
+    lineage_fini(&l);
+}
+
+static void backups_are_found_by_their_id_alone(void **state)
+{
+    size_t row = 99;
+    const char *repo = *state;
+    put_full(repo, FULL_1);
+    put_full(repo, FULL_2);
+    struct lineage l = load(repo);
+    assert_null(lineage_find(&row, &l, repo, FULL_2));
+    assert_int_equal(row, 1);
+    static const char *const absent[] = {"latest", "../x", "", "20261101T000000Z"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        AUTO_FREE char *expected = mem_printf("%s: has no backup %s", repo, absent[i]);
+        struct err *e = lineage_find(&row, &l, repo, absent[i]);
+        assert_non_null(e);
+        assert_string_equal(e->message, expected);
+        assert_int_equal(e->kind, ERR_USAGE);
+        err_free(e);
+    }
+    lineage_fini(&l);
+}
+
+static void an_empty_repository_is_an_empty_tree(void **state)
+{
+    struct lineage l = load(*state);
+    assert_int_equal(l.n, 0);
+    lineage_fini(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define IN_REPOSITORY(test) \
+    cmocka_unit_test_setup_teardown(test, make_repository, remove_repository)
+        IN_REPOSITORY(each_increment_stands_below_its_base),
+        IN_REPOSITORY(what_the_manifest_says_is_in_the_row),
+        IN_REPOSITORY(broken_chains_say_what_they_lack),
+        IN_REPOSITORY(a_backup_that_cannot_be_read_is_a_row_with_its_error),
+        cmocka_unit_test(a_long_chain_needs_no_stack),
+        IN_REPOSITORY(backups_are_found_by_their_id_alone),
+        IN_REPOSITORY(an_empty_repository_is_an_empty_tree),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
