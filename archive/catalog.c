@@ -374,16 +374,11 @@ static struct err *try_id(struct catalog_draft *d, const char *stem, int number,
     return e;
 }
 
-static struct err *make_directory(struct catalog_draft *d, const char *type)
+static struct err *make_directory(struct catalog_draft *d, const char *stamp, const char *type)
 {
-    const time_t now = time(NULL);
-    struct tm tm;
-    char stamp[32];
-    gmtime_r(&now, &tm);
-    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
-    AUTO_FREE char *stem = mem_printf("%s-%s", stamp, type);
+    AUTO_FREE char *stem = mem_printf("%.*s-%s", STAMP_LEN, stamp, type);
     if (!is_id(stem))
-        return err_make(FAILED, "\"%s\" is no type of backup", type);
+        return err_make(FAILED, "\"%s\" is no id of a backup", stem);
     bool taken = true;
     for (int number = 1; taken && number < SAME_SECOND_MAX; number++)
         TRY(try_id(d, stem, number, &taken));
@@ -397,21 +392,39 @@ static struct err *make_lock(struct catalog_draft *d)
     return flock(d->lock_fd, LOCK_EX | LOCK_NB) ? err_os("%s: cannot lock", path) : NULL;
 }
 
-struct err *catalog_begin(struct catalog_draft **out, const char *repo, const char *type,
-                          struct log *log)
+static struct err *begin(struct catalog_draft **out, const char *repo, const char *stamp,
+                         const char *type, struct log *log)
 {
     AUTO_FD int repo_lock = -1;
-    TRY(open_or_create(repo));
     TRY(lock_repository(&repo_lock, repo));
     TRY(remove_abandoned(repo, log));
     AUTO(catalog_draft) d = mem_zalloc(sizeof *d);
     d->lock_fd = -1;
     d->repo = mem_strdup(repo);
-    TRY(make_directory(d, type));
+    TRY(make_directory(d, stamp, type));
     TRY(make_lock(d));
     *out = d;
     d = NULL;
     return NULL;
+}
+
+struct err *catalog_begin(struct catalog_draft **out, const char *repo, const char *type,
+                          struct log *log)
+{
+    const time_t now = time(NULL);
+    struct tm tm;
+    char stamp[32];
+    gmtime_r(&now, &tm);
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
+    TRY(open_or_create(repo));
+    return begin(out, repo, stamp, type, log);
+}
+
+struct err *catalog_begin_like(struct catalog_draft **out, const char *repo, const char *like,
+                               const char *type, struct log *log)
+{
+    TRY(check_marker(repo));
+    return begin(out, repo, like, type, log);
 }
 
 const char *catalog_draft_id(const struct catalog_draft *d)

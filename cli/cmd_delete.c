@@ -58,6 +58,7 @@ static struct err *delete_chosen(const struct session *s, struct lineage *l,
     AUTO_FREE bool *chosen = mem_zalloc(l->n * sizeof *chosen);
     size_t busy;
     TRY(choose(chosen, l, s->options));
+    TRY(removal_check(l, chosen));
     if (!d)
         return removal_each(l, chosen, print_chosen, l);
     TRY(removal_claim(&busy, d, l, chosen));

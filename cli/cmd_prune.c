@@ -93,21 +93,21 @@ static struct err *claim_chosen(struct prune *p, struct catalog_deletion *d)
 {
     for (;;) {
         size_t busy;
-        decide(p);
         TRY(removal_claim(&busy, d, p->lineage, p->chosen));
         if (busy == LINEAGE_NONE)
             return NULL;
         p->in_use[busy] = true;
+        decide(p);
     }
 }
 
 /* d is NULL in a dry run. */
 static struct err *prune(struct prune *p, struct catalog_deletion *d)
 {
+    decide(p);
+    TRY(removal_check(p->lineage, p->chosen));
     if (d)
         TRY(claim_chosen(p, d));
-    else
-        decide(p);
     print_kept(p);
     return d ? removal_run(d, p->why_deleted)
              : removal_each(p->lineage, p->chosen, print_chosen, p);

@@ -15,6 +15,18 @@ struct err *removal_each(const struct lineage *l, const bool *chosen,
     return NULL;
 }
 
+struct err *removal_check(const struct lineage *l, const bool *chosen)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->rows[i].unsure && !chosen[i])
+            return err_hint(
+                err_make(REFUSED,
+                         "nothing is deleted, for it is not known what backup %s needs: %s",
+                         l->rows[i].id, l->rows[i].error),
+                "Make it readable, or delete it first.");
+    return NULL;
+}
+
 struct claiming {
     struct catalog_deletion *deletion;
     const struct lineage *lineage;

@@ -294,10 +294,11 @@ static void missing_link_is_named_with_what_can_be_restored(void **state)
     make_chain(b);
     char *path = archive_path(b, 2);
     assert_int_equal(unlink(path), 0);
-    assert_broken(b, ERR_REFUSED,
-                  "backup 20261104T000000Z-incremental needs its base 20261103T000000Z-incremental, "
-                  "which is not in",
-                  "can be restored: 20261102T000000Z-incremental");
+    assert_broken(
+        b, ERR_REFUSED,
+        "backup 20261104T000000Z-incremental needs its base 20261103T000000Z-incremental, "
+        "which is not in",
+        "can be restored: 20261102T000000Z-incremental");
     free(path);
     path = archive_path(b, 0);
     assert_int_equal(unlink(path), 0);
@@ -338,7 +339,8 @@ static void lsn_that_does_not_go_on_is_damage(void **state)
     struct bench *b = *state;
     next_backup(b, FROM + 100);
     b->base_lsn++;
-    assert_broken(b, ERR_CORRUPT, "contradict each other: LSN between them", "20261101T000000Z-full");
+    assert_broken(b, ERR_CORRUPT, "contradict each other: LSN between them",
+                  "20261101T000000Z-full");
 }
 
 static void changes_of_nothing_are_damage(void **state)
@@ -346,7 +348,8 @@ static void changes_of_nothing_are_damage(void **state)
     struct bench *b = *state;
     next_backup(b, FROM + 100);
     add_delta(b, 5, "db/a.ibd", 2);
-    assert_broken(b, ERR_CORRUPT, "db/a.ibd: holds only changes, but backup 20261101T000000Z-full", "");
+    assert_broken(b, ERR_CORRUPT, "db/a.ibd: holds only changes, but backup 20261101T000000Z-full",
+                  "");
 }
 
 static void changes_in_a_full_backup_are_damage(void **state)

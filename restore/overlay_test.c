@@ -18,9 +18,9 @@ enum { FILE_MAX = 3 << 20, LINKS_MAX = 5, ROUNDS = 60 };
 /* What the file is by the rule of overlay.h. */
 struct model {
     uint32_t unit;
-    size_t size;               /* of the newest */
-    uint8_t *bytes;            /* FILE_MAX */
-    uint16_t *part;            /* of each unit: which archive, oldest first, gives it */
+    size_t size;    /* of the newest */
+    uint8_t *bytes; /* FILE_MAX */
+    uint16_t *part; /* of each unit: which archive, oldest first, gives it */
     struct test_file files[LINKS_MAX];
     struct chain chain;
     struct chain_files parts;
@@ -60,9 +60,8 @@ static size_t write_piece(struct model *m, struct archive_writer *w, uint16_t li
 static void write_archive(struct model *m, uint16_t link, size_t size, uint64_t *seed)
 {
     struct test_sink sink = test_sink_new();
-    const struct archive_attr attr = {.kind = link ? ARCHIVE_PLAIN_DELTA : ARCHIVE_PLAIN,
-                                      .path = "a",
-                                      .size = size};
+    const struct archive_attr attr = {
+        .kind = link ? ARCHIVE_PLAIN_DELTA : ARCHIVE_PLAIN, .path = "a", .size = size};
     const struct archive_writer_options o = {ARCHIVE_CODEC_ZSTD, 1};
     const size_t gaps = 1 + below(seed, 200);
     uint32_t id;

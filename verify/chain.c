@@ -10,6 +10,7 @@
 #include "archive/catalog.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "verify/lineage.h"
 
 enum { KEPT_CHUNKS = 128 }; /* of all archives of a chain together, if it has fewer than that */
 
@@ -75,63 +76,21 @@ static struct err *check_link(const struct chain_link *l, const struct chain_lin
 
 /* --- what can be restored instead --- */
 
-struct survivors {
-    struct chain_link *items; /* backups whose chain is sound, oldest first; not open */
-    size_t n, cap;
-};
-
-static const struct chain_link *find(const struct survivors *s, const char *id)
-{
-    for (size_t i = s->n; i-- > 0;)
-        if (!strcmp(s->items[i].id, id))
-            return &s->items[i];
-    return NULL;
-}
-
-static struct err *check_against(const struct survivors *s, const struct chain_link *l)
-{
-    const struct chain_link *base = l->manifest.base ? find(s, l->manifest.base) : NULL;
-    if (!l->manifest.base)
-        return NULL;
-    return base ? check_link(l, base) : err_make(REFUSED, "%s is gone", l->manifest.base);
-}
-
-static void consider(struct survivors *s, const struct catalog_item *item)
-{
-    struct chain_link l = {.id = mem_strdup(item->id), .path = mem_strdup(item->archive_path)};
-    struct err *e = open_archive(&l);
-    if (!e)
-        e = check_against(s, &l);
-    if (e) {
-        err_free(e);
-        link_close(&l);
-        return;
-    }
-    archive_reader_free(l.reader);
-    l.reader = NULL;
-    mem_grow(&s->items, &s->cap, s->n, sizeof *s->items);
-    s->items[s->n++] = l;
-}
-
-/* The newest sound backup before `id` that rests on the backup `full` or is it (NULL: any); NULL if there is none. Owned by caller. */
+/* The newest backup before `id` that rests on the backup `full` or is it (NULL: any) and can be restored; NULL if there is none.
+ * Owned by caller. */
 static char *find_restorable(const char *repo, const char *id, const char *full)
 {
-    struct survivors s = {0};
-    struct catalog_list list = {0};
-    char *found = NULL;
-    err_free(catalog_list_load(&list, repo)); /* this is for a hint only */
-    for (size_t i = 0; i < list.n && strcmp(list.items[i].id, id); i++)
-        consider(&s, &list.items[i]);
-    for (size_t i = s.n; i-- > 0 && !found;) {
-        const struct chain_link *l = &s.items[i];
-        if (!full || !strcmp(l->manifest.full ? l->manifest.full : l->id, full))
-            found = mem_strdup(l->id);
+    struct lineage l = {0};
+    const char *found = NULL;
+    err_free(lineage_load(&l, repo)); /* this is for a hint only */
+    for (size_t i = 0; i < l.n && strcmp(l.rows[i].id, id); i++) {
+        const struct lineage_row *row = &l.rows[i];
+        if (row->n_chain && (!full || !strcmp(l.rows[row->full_row].id, full)))
+            found = row->id;
     }
-    for (size_t i = 0; i < s.n; i++)
-        link_close(&s.items[i]);
-    free(s.items);
-    catalog_list_fini(&list);
-    return found;
+    char *copy = found ? mem_strdup(found) : NULL;
+    lineage_fini(&l);
+    return copy;
 }
 
 /* Behind what hint there is already. */

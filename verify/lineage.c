@@ -78,7 +78,7 @@ static struct err *take_manifest(struct lineage_row *row, const json_t *m)
     const char *type = manifest_text(m, "type", "");
     row->full = !strcmp(type, "full");
     if (!row->full && strcmp(type, "incremental"))
-        return err_make(CORRUPT, "%s: manifest: its type is neither full nor incremental",
+        return err_make(FAILED, "%s: manifest: its type is neither full nor incremental",
                         row->archive_path);
     if (!row->full)
         TRY(take_base(row, m));
@@ -124,6 +124,7 @@ static void add_row(struct lineage *l, const struct catalog_item *item)
     }
     if (e) {
         row.error = mem_strdup(e->message);
+        row.unsure = e->kind != ERR_CORRUPT;
         row.facts = error_facts(&row);
         err_free(e);
     }

@@ -17,6 +17,8 @@
 struct lineage_row {
     char *id, *archive_path;
     char *error; /* why it cannot be read; NULL: it can, and so is known what stands next */
+    bool
+        unsure; /* with an error: it may be sound and need others all the same. It could not be read now, or not by this mbe */
 
     bool full;
     bool damaged; /* it was taken with corrupt pages (--allow-corrupt) */

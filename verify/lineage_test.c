@@ -173,8 +173,8 @@ static void broken_chains_say_what_they_lack(void **state)
         " 1\n" INC("02") " 0 needs 20260101T000000Z-full, which is not here\n"
                          " " INC("03") " 0 needs " INC("02") ", which cannot be restored\n" INC(
                              "04") " 0 needs " FULL_1 ", but the backup of that name here is "
-                                                      "another one: its archive is %016" PRIx64
-                                   ", not %016" PRIx64 "\n" FULL_2 " 0 cannot be read\n"
+                                   "another one: its archive is %016" PRIx64 ", not %016" PRIx64
+                                   "\n" FULL_2 " 0 cannot be read\n"
                                    " " INC("09") " 0 needs " FULL_2 ", which cannot be read\n",
         one, one ^ 1);
     assert_int_equal(strncmp(tree, expected, strlen(expected)), 0);
@@ -216,6 +216,7 @@ static void a_backup_that_cannot_be_read_is_a_row_with_its_error(void **state)
         assert_string_equal(manifest_text(l.rows[0].facts, "id", ""), FULL_1);
         assert_non_null(manifest_text(l.rows[0].facts, "error", NULL));
         assert_string_equal(l.rows[0].broken, "cannot be read");
+        assert_int_equal(l.rows[0].unsure, strstr(cases[i].message, "its type is") != NULL);
         lineage_fini(&l);
         assert_int_equal(unlink(path), 0);
     }

@@ -170,6 +170,14 @@ def damaged_cases(s):
     r.delete("G")
     r.delete("H")
     s.check_equal(r.listed(), "EF", "damaged backups deleted by name")
+    # A backup that a newer mbe has made, say: it may need any other.
+    r.put("X", "F", 0.1, type="weekly")
+    for refused in (r.mbe.run("prune", "--repo=" + r.path, "--keep-full=1", expect=REFUSED), r.delete("F", expect=REFUSED)):
+        s.check("not known what backup %s needs" % r.ids["X"] in refused.err, "why: %s", refused)
+    s.check_equal(r.listed(), "EFX", "refused")
+    r.delete("X")
+    r.delete("F")
+    s.check_equal(r.listed(), "E", "deleted")
     r.mbe.run("prune", "--repo=" + r.path, expect=USAGE)
     r.mbe.run("prune", "--repo=" + s.path("absent"), "--keep-full=1", expect=REFUSED)
 
