@@ -568,6 +568,23 @@ static void nothing_is_published_while_backups_are_chosen_for_deletion(void **st
     close(go);
 }
 
+static void a_backup_of_an_older_state_has_the_time_of_that_in_its_id(void **state)
+{
+    AUTO(catalog_draft) d = NULL;
+    AUTO(catalog_draft) again = NULL;
+    const char *repo = *state;
+    assert_error(catalog_begin_like(&d, repo, "20250101T000000Z-incremental-3", "full", NULL),
+                 ERR_REFUSED, "%s: is no mbe repository: it has no file mbe-repository", repo);
+    catalog_draft_free(begin(repo));
+    assert_null(catalog_begin_like(&d, repo, "20250101T000000Z-incremental-3", "full", NULL));
+    assert_string_equal(catalog_draft_id(d), "20250101T000000Z-full");
+    assert_null(catalog_begin_like(&again, repo, "20250101T000000Z-incremental-3", "full", NULL));
+    assert_string_equal(catalog_draft_id(again), "20250101T000000Z-full-2");
+    struct catalog_draft *none;
+    assert_error(catalog_begin_like(&none, repo, "../20250101", "full", NULL), ERR_FAILED,
+                 "\"../20250101\" is no backup id");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -576,6 +593,7 @@ int main(void)
         IN_DIR(a_draft_that_is_given_up_leaves_nothing),
         IN_DIR(a_draft_without_archive_cannot_be_published),
         IN_DIR(ids_of_one_second_differ_and_sort_in_order),
+        IN_DIR(a_backup_of_an_older_state_has_the_time_of_that_in_its_id),
         IN_DIR(only_what_looks_like_a_backup_is_listed_oldest_first),
         IN_DIR(ids_that_are_no_ids_or_not_there_are_usage_errors),
         IN_DIR(the_latest_is_of_any_type_unless_a_full_one_is_asked_for),

@@ -273,6 +273,55 @@ static void a_file_that_is_no_archive_is_refused(void **state)
     assert_null(r);
 }
 
+/* Of three pieces the one in the middle is damaged, and left out: a cursor that skips reads nothing of it, wherever it stands and
+ * whether or not it lends its chunk meanwhile. */
+static void what_a_cursor_skips_is_not_read(void **state)
+{
+    (void)state;
+    const struct test_file file = test_file_new();
+    struct test_sink s = sample(ARCHIVE_CODEC_ZSTD);
+    s.bytes.p[test_chunk_at(s.bytes.p, 2) - 1] ^= 1; /* the last byte of chunk 1 */
+    test_file_set(&file, s.bytes.p, s.bytes.n);
+    AUTO(archive_reader) r = NULL;
+    assert_null(archive_reader_open(&r, file.path));
+    archive_reader_keep(r, 1);
+    for (int lend = 0; lend < 2; lend++) {
+        AUTO(archive_cursor) c = NULL;
+        uint64_t at, len;
+        const uint8_t *data;
+        assert_null(archive_cursor_open(&c, r, 1, 100, UINT64_MAX));
+        assert_int_equal(archive_cursor_skip(c, 0), 100);
+        assert_null(archive_cursor_next(c, &at, &data, &len));
+        assert_int_equal(at, 100);
+        if (lend)
+            archive_cursor_rest(c);
+        assert_int_equal(archive_cursor_skip(c, 2 * SAMPLE_PIECE), 2 * SAMPLE_PIECE);
+        if (lend)
+            archive_cursor_rest(c);
+        const uint64_t from = 2 * SAMPLE_PIECE + 10 * SAMPLE_DENSE + 7;
+        assert_int_equal(archive_cursor_skip(c, from), from);
+        assert_null(archive_cursor_next(c, &at, &data, &len));
+        assert_int_equal(at, from);
+        assert_int_equal(len, SAMPLE_DENSE - 7);
+        assert_int_equal(data[0], test_sample_byte(from));
+        assert_int_equal(archive_cursor_skip(c, 0), from + len);
+        assert_int_equal(archive_cursor_skip(c, SAMPLE_PIECES * SAMPLE_PIECE), UINT64_MAX);
+        assert_null(archive_cursor_next(c, &at, &data, &len));
+        assert_int_equal(len, 0);
+    }
+    AUTO(archive_cursor) all = NULL;
+    uint64_t at, len;
+    const uint8_t *data;
+    assert_null(archive_cursor_open(&all, r, 1, SAMPLE_PIECE, 1));
+    struct err *e = archive_cursor_next(all, &at, &data, &len);
+    assert_non_null(e);
+    err_free(e);
+    assert_true(archive_reader_has_content(r, 1));
+    assert_false(archive_reader_has_content(r, 4)); /* a link */
+    test_sink_free(&s.sink);
+    close(file.fd);
+}
+
 /* ---- threads ---- */
 
 struct shared_read {
@@ -323,6 +372,7 @@ int main(void)
         cmocka_unit_test(bytes_added_behind_the_end_are_noticed),
         cmocka_unit_test(forged_fields_are_refused_by_name),
         cmocka_unit_test(a_file_that_is_no_archive_is_refused),
+        cmocka_unit_test(what_a_cursor_skips_is_not_read),
         cmocka_unit_test(one_reader_serves_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

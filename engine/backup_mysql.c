@@ -9,7 +9,9 @@
  *     go for it and taken again under it, where it is free; what DDL has done in between is settled then.
  *  Y3 The end of the backup is the LSN of performance_schema.log_status, read with coordinates and GTIDs in one statement, after
  *     the last copied byte. It is the end of a mini-transaction. The log files reach it later: see mysql_flush_logs.
- *  Y4 A map of changes (page_tracking.h) is complete for what was written without redo before the first barrier. What is copied
+ *  Y4 The server's log is on disk up to there before the backup is published. Else a power failure could give it another
+ *     history from before that LSN on, which a backup based on this one would not tell from the old one.
+ *  Y5 A map of changes (page_tracking.h) is complete for what was written without redo before the first barrier. What is copied
  *     later, because something was written so behind it, is read whole. */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -81,7 +83,7 @@ static struct err *copy(struct backup *b)
     progress_phase(b->options->progress, "copy", b->size.spaces);
     b->env.changes = b->changes;
     TRY(mysql_settle_copy(&b->settle));
-    b->env.changes = NULL; /* Y4 */
+    b->env.changes = NULL; /* Y5 */
     TRY(backup_copy_others(b));
     return mysql_settle_rounds(&b->settle, ROUNDS_MAX);
 }
@@ -226,11 +228,31 @@ static struct err *lock_window(struct backup *b)
 
 /* --- the redo --- */
 
+/* Y4 */
+static struct err *wait_until_durable(struct backup *b)
+{
+    const double end = clock_seconds() + BACKUP_TAIL_WAIT_SECONDS;
+    for (;;) {
+        lsn_t lsn;
+        TRY(conn_status_u64(b->queries, &lsn, "Innodb_redo_log_flushed_to_disk_lsn"));
+        if (lsn >= b->span.to)
+            return NULL;
+        if (clock_seconds() >= end)
+            return err_make(SERVER,
+                            "the server's redo log is on disk up to LSN %" PRIu64
+                            " only, %d s after the backup's end at %" PRIu64,
+                            lsn, BACKUP_TAIL_WAIT_SECONDS, b->span.to);
+        TRY(backup_poll(b));
+        clock_sleep_ms(20);
+    }
+}
+
 static struct err *store_redo(struct backup *b, char **map)
 {
     const struct tailer_origin *origin = tailer_origin(b->tail);
     TRY(mysql_flush_logs(b->queries));
     TRY(tailer_wait(b->tail, b->span.to, BACKUP_TAIL_WAIT_SECONDS));
+    TRY(wait_until_durable(b));
     err_free(tailer_stop(b->tail)); /* it has reached the end; a later error is none of ours */
     TRY(manifest_created_map_json(map, b->settle.created, b->settle.n_created));
     return redo_store_mysql(b->writer, b->spool_path, &b->span, origin->creator, origin->uuid,

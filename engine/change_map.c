@@ -159,14 +159,12 @@ static struct err *open_and_walk(struct page_archive_walk *w, const char *dir, u
 {
     AUTO_FREE char *path = mem_printf("%s/ib_page_%u", dir, number);
     struct archive_file f = {.path = path, .block = block};
-    struct err *e = file_open(&f.fd, path, O_RDONLY, 0);
-    *there = !e;
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    bool absent;
+    TRY(file_absent(file_open(&f.fd, path, O_RDONLY, 0), &absent));
+    *there = !absent;
+    if (absent)
         return NULL;
-    }
-    TRY(e);
-    e = walk_file(w, &f, full);
+    struct err *e = walk_file(w, &f, full);
     close(f.fd);
     return e;
 }

@@ -191,14 +191,12 @@ static struct err *copy_as(struct copy_env *env, const char *path, struct archiv
                            struct plain_content *content, bool *present)
 {
     AUTO_FD int fd = -1;
+    bool absent;
     *content = (struct plain_content){0};
-    struct err *e = file_open(&fd, path, O_RDONLY, 0);
-    *present = !e;
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    TRY(file_absent(file_open(&fd, path, O_RDONLY, 0), &absent));
+    *present = !absent;
+    if (absent)
         return NULL;
-    }
-    TRY(e);
     TRY(archive_entry_add(env->writer, attr, entry));
     TRY(plain_content_copy(content, env, fd, path, *entry, base));
     attr->size = content->size;

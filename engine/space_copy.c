@@ -15,22 +15,15 @@
 #include "base/signals.h"
 #include "base/workers.h"
 #include "engine/page_filter.h"
+#include "innodb/doublewrite.h"
+#include "innodb/fil_page.h"
 #include "innodb/page_crypt.h"
 
 enum {
     RANGE_BYTES = WITNESS_BYTES, /* work item of a thread */
     TORN_TRIES = 30,             /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
-    READ_THROUGH_BYTES =
-        32 << 10, /* between changed pages: rather than a read of its own for each */
-    FIL_LSN = 16,
-    FIL_TYPE = 24,
-    FIL_SPACE_ID = 34,
-};
-
-struct doublewrite {
-    page_no_t first[2]; /* 0: none */
-    uint32_t n_pages;
+    READ_THROUGH_BYTES = 32 << 10, /* between changed pages: rather than two reads */
 };
 
 /* One file on its way; several threads copy ranges of it. */
@@ -73,28 +66,16 @@ struct copy_queue {
     uint32_t next_range;
 };
 
-/* TRX_SYS page (5 of space 0), 200 bytes before its end: 10 bytes segment header, magic, first pages of two extents. */
+/* An area that cannot be read has no pages: they are judged like any other. */
 static void find_doublewrite(struct job *j, const char *path)
 {
-    enum { TRX_SYS_PAGE = 5, FROM_END = 200, MAGIC = 0x1FFFBD5F };
-    uint8_t b[22];
+    const uint32_t size = j->format.page_size;
+    AUTO_FREE uint8_t *trx_sys = mem_alloc_aligned(size);
     size_t got = 0;
-    const uint64_t at =
-        (uint64_t)TRX_SYS_PAGE * j->format.page_size + j->format.page_size - FROM_END;
-    struct err *e = file_pread(j->fd, b, sizeof b, at, &got, path);
+    struct err *e = file_pread(j->fd, trx_sys, size, (uint64_t)TRX_SYS_PAGE_NO * size, &got, path);
     err_free(e);
-    if (!e && got == sizeof b && be32(b + 10) == MAGIC)
-        j->dblwr = (struct doublewrite){{be32(b + 14), be32(b + 18)},
-                                        space_extent_pages(j->format.page_size)};
-}
-
-static bool in_doublewrite(const struct job *j, page_no_t no)
-{
-    for (int i = 0; i < 2; i++)
-        if (j->dblwr.first[i] && no >= j->dblwr.first[i] &&
-            no - j->dblwr.first[i] < j->dblwr.n_pages)
-            return true;
-    return false;
+    if (!e && got == size)
+        j->dblwr = doublewrite_of(trx_sys, size);
 }
 
 /* The key of an encrypted tablespace, if we have any keys. */
@@ -123,7 +104,7 @@ static struct err *read_page_0(struct job *j, const struct copy_env *env, const 
         const uint32_t flags = be32(p + FSP_FLAGS);
         struct err *e = space_format_decode(&j->format, flags, page_size);
         if (!e && got >= j->format.physical) {
-            j->id = be32(p + FIL_SPACE_ID);
+            j->id = be32(p + FIL_SPACE);
             j->page_lsn = be64(p + FIL_LSN);
             if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK) {
                 e = find_key(j, env, p);
@@ -264,16 +245,15 @@ static struct err *leave_for_later(struct copy_env *env, char *text)
 static struct err *job_open(struct space_set *s, struct job *j)
 {
     const char *path = j->listed->path;
-    bool found = true;
+    struct err *e = NULL;
+    bool found = true, absent;
     j->state = JOB_SKIP;
     j->lsn_at_start = tailer_lsn(s->env->tail);
-    struct err *e = file_open(&j->fd, path, O_RDONLY, 0);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    TRY(file_absent(file_open(&j->fd, path, O_RDONLY, 0), &absent));
+    if (absent) {
         log_debug(s->env->log, "copy", "%s vanished before it was opened", j->listed->name);
         return NULL;
     }
-    TRY(e);
     TRY(take_mark(j));
     if (j->listed->system)
         TRY(read_system_format(j, s->env));
@@ -306,7 +286,7 @@ static bool is_of_other_space(const struct job *j, const uint8_t *page, page_no_
 {
     char why[160];
     return !j->listed->system &&
-           page_check(&j->format, be32(page + FIL_SPACE_ID), no, page, why) != PAGE_CORRUPT;
+           page_check(&j->format, be32(page + FIL_SPACE), no, page, why) != PAGE_CORRUPT;
 }
 
 /* Takes text. */
@@ -334,7 +314,7 @@ static struct err *give_up(struct copy_env *env, struct job *j, const uint8_t *p
     if (is_of_other_space(j, page, no)) {
         note_suspect(j, mem_printf("%s: page %" PRIu32 " at offset %" PRIu64
                                    ": belongs to space %" PRIu32 ", not %" PRIu32,
-                                   path, no, offset, be32(page + FIL_SPACE_ID), j->id));
+                                   path, no, offset, be32(page + FIL_SPACE), j->id));
         return NULL;
     }
     char *text =
@@ -450,7 +430,7 @@ static struct err *check_pages(struct copy_env *env, struct job *j, struct piece
     for (size_t i = 0; i < piece->n; i += size) {
         const page_no_t no = j->listed->first_page + (page_no_t)((piece->at + i) / size);
         enum page_look look = LOOK_GOOD;
-        if (!in_doublewrite(j, no)) {
+        if (!doublewrite_has(&j->dblwr, no)) {
             TRY(check_page(env, j, piece, i, no, scratch, &look));
             if (look == LOOK_GOOD)
                 TRY_AT(witness_look(watch, &j->filter, no, piece->buf + i), "%s", j->listed->path);
@@ -532,6 +512,16 @@ static void note_witness(struct job *j, const struct witness_watch *w)
     pthread_mutex_unlock(&j->lock);
 }
 
+struct stretch {
+    uint64_t begin, end;
+};
+
+static void take_nearer(struct stretch *s, uint64_t begin, uint64_t end)
+{
+    if (begin < s->begin)
+        *s = (struct stretch){begin, end};
+}
+
 /* What is read first of bytes [*at, to), which lie in one part of the file: [*at, *stop). Of a file with a map of changes that is what
  * the map has, the base's witness of the part, and all that is behind the file's end as the base saw it. False: nothing more. */
 static bool next_stretch(const struct job *j, uint64_t *at, uint64_t to, uint64_t *stop)
@@ -543,26 +533,19 @@ static bool next_stretch(const struct job *j, uint64_t *at, uint64_t to, uint64_
     const struct space_fact *base = j->filter.base;
     const uint64_t known = base->mark.size - base->mark.size % size, part = *at / WITNESS_BYTES;
     const page_no_t first = j->listed->first_page;
-    uint64_t begin = known > *at ? known : *at, from, end;
-    if (*at < known &&
-        change_map_next(j->changes, j->id, (page_no_t)(first + *at / size),
-                        (page_no_t)(READ_THROUGH_BYTES / size), &from, &end) &&
-        (from - first) * size < begin) {
-        begin = (from - first) * size;
-        *stop = (end - first) * size;
+    const page_no_t gap = (page_no_t)(READ_THROUGH_BYTES / size);
+    struct stretch s = {known > *at ? known : *at, to};
+    uint64_t from, end;
+    if (change_map_next(j->changes, j->id, (page_no_t)(first + *at / size), gap, &from, &end))
+        take_nearer(&s, (from - first) * size, (end - first) * size);
+    if (part < base->n_witnesses && base->witnesses[part].lsn) {
+        const uint64_t witness = (uint64_t)(base->witnesses[part].page - first) * size;
+        if (witness >= *at)
+            take_nearer(&s, witness, witness + size);
     }
-    if (part < base->n_witnesses && base->witnesses[part].lsn &&
-        base->witnesses[part].page >= first) {
-        const uint64_t witness = (base->witnesses[part].page - first) * size;
-        if (witness >= *at && witness < begin) {
-            begin = witness;
-            *stop = witness + size;
-        }
-    }
-    if (*stop > to)
-        *stop = to;
-    *at = begin;
-    return begin < to;
+    *at = s.begin;
+    *stop = s.end < to ? s.end : to;
+    return *at < to;
 }
 
 /* Reads bytes [from, to) of the file, which lie in one part of it (base_facts.h). *end: how far there was something; *ended: the

@@ -160,6 +160,9 @@ static struct err *stored_page_0(struct overlay_window *w, const struct page_ran
                                  const struct space_plan *space)
 {
     AUTO(overlay) overlay = NULL;
+    w->part[0] = OVERLAY_NO_PART;
+    if (space->base_size < w->len)
+        return NULL;
     TRY(overlay_open(&overlay, env->chain, space->parts, 0, w->len));
     return overlay_fill(overlay, w);
 }

@@ -28,7 +28,7 @@ enum {
 /* One range of one file. */
 struct range {
     uint32_t space; /* index in the layout */
-    uint32_t part;  /* which range_bytes of the file */
+    uint32_t part;  /* which range_bytes() of the file */
 };
 
 /* What the first look at a file tells; made before any range of it is written. */
@@ -46,7 +46,6 @@ struct stream {
     struct file_facts *facts; /* one a space_plan */
     struct range *ranges;
     size_t n_ranges, cap_ranges;
-    uint32_t range_bytes;
     _Atomic size_t next_space, next_range;
     _Atomic uint64_t pages_recovered, bytes_written;
 };
@@ -119,12 +118,19 @@ static struct err *learn_work(void *ctx, bool *more)
     return learn_file(s, i);
 }
 
+/* Each range of a file elsewhere costs an fsync. */
+static uint64_t range_bytes(const struct stream *s, const struct space_plan *p)
+{
+    return s->options->chain->n > 1 && !p->external ? RANGE_BYTES_OF_CHAIN : RANGE_BYTES;
+}
+
 static void cut_into_ranges(struct stream *s)
 {
     for (size_t i = 0; i < s->layout->n; i++) {
         if (!s->facts[i].exists)
             continue;
-        const uint64_t parts = (s->facts[i].size + s->range_bytes - 1) / s->range_bytes;
+        const uint64_t len = range_bytes(s, &s->layout->spaces[i]);
+        const uint64_t parts = (s->facts[i].size + len - 1) / len;
         for (uint64_t part = 0; part < parts; part++) {
             mem_grow(&s->ranges, &s->cap_ranges, s->n_ranges, sizeof *s->ranges);
             s->ranges[s->n_ranges++] = (struct range){(uint32_t)i, (uint32_t)part};
@@ -153,8 +159,8 @@ static struct err *write_range(struct stream *s, const struct range *r)
     struct output out = {
         .stream = s, .space = &s->layout->spaces[r->space], .facts = &s->facts[r->space]};
     AUTO_FD int fd = -1;
-    const uint64_t from = (uint64_t)r->part * s->range_bytes, size = out.facts->size;
-    const uint64_t to = size - from < s->range_bytes ? size : from + s->range_bytes;
+    const uint64_t len = range_bytes(s, out.space), size = out.facts->size;
+    const uint64_t from = r->part * len, to = size - from < len ? size : from + len;
     const struct page_range range = {.space = out.space,
                                      .format = &out.facts->format,
                                      .from = from,
@@ -199,8 +205,7 @@ struct err *page_stream_run(struct page_stream_stats *out, const struct layout *
                                .family = options->family,
                                .page_size = options->page_size,
                                .redo_links = chain->n,
-                               .progress = options->progress},
-                       .range_bytes = chain->n > 1 ? RANGE_BYTES_OF_CHAIN : RANGE_BYTES};
+                               .progress = options->progress}};
     s.facts = mem_zalloc(layout->n * sizeof *s.facts);
     struct err *e = workers_run(options->parallel, learn_work, &s);
     if (!e) {

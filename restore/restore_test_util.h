@@ -40,6 +40,7 @@ struct bench {
     /* what a test may change before finish() */
     uint64_t manifest_from, manifest_to;
     const char *flavour, *space_map, *external_dir;
+    const char *more; /* of the manifest */
     bool without_redo;
     /* the backups finished so far, and what the next one says of the last of them */
     unsigned n_finished;
@@ -225,8 +226,8 @@ static inline void finish(struct bench *b)
         "{\"id\":\"x\",%s,\"server\":{\"flavour\":\"%s\",\"version\":\"10.11.19-MariaDB\","
         "\"page_size\":%d,"
         "\"innodb_data_file_path\":\"ibdata1:12M:autoextend\"},\"lsn\":{\"from\":%" PRIu64
-        ",\"to\":%" PRIu64 ",\"base\":%" PRIu64 "}}",
-        lineage, b->flavour, PAGE_SIZE, b->manifest_from, to, b->base_lsn);
+        ",\"to\":%" PRIu64 ",\"base\":%" PRIu64 "}%s}",
+        lineage, b->flavour, PAGE_SIZE, b->manifest_from, to, b->base_lsn, b->more);
     if (!b->without_redo)
         add_entry(b,
                   (struct archive_attr){
@@ -300,6 +301,7 @@ static inline int set_up(void **state)
     b->repo = mem_printf("%s/repo", b->dir);
     b->target = mem_printf("%s/data", b->dir);
     b->flavour = "mariadb";
+    b->more = "";
     b->space_map = "{\"ghosts\":[],\"imports\":[]}";
     char *marker = mem_printf("%s/mbe-repository", b->repo);
     must(file_mkdirs(b->repo, 0700));

@@ -38,6 +38,8 @@ struct variant {
     int64_t lsn_to_shift, lsn_from_shift;
     bool spoil_redo;
     bool no_redo;
+    bool
+        delta; /* an increment: every 7th page of db/t.ibd, and of the system tablespace what is not page 5 */
     const char *manifest; /* NULL: a right one */
     const char *message;  /* expected in the log or the error */
     uint64_t pages_damaged;
@@ -100,7 +102,7 @@ static void add_table(struct archive_writer *w, const struct variant *v, struct 
 {
     AUTO_FREE uint8_t *page = mem_alloc(PAGE);
     struct archive_attr attr = {
-        .kind = ARCHIVE_SPACE,
+        .kind = v->delta ? ARCHIVE_SPACE_DELTA : ARCHIVE_SPACE,
         .path = "db/t.ibd",
         .size = v->table_size ? v->table_size : (uint64_t)N_PAGES * PAGE,
         .space_id = 7,
@@ -110,7 +112,7 @@ static void add_table(struct archive_writer *w, const struct variant *v, struct 
     uint32_t id;
     assert_null(archive_entry_add(w, &attr, &id));
     for (page_no_t no = 0; no < N_PAGES - 10; no++) {
-        if (no >= 80 && no < 250)
+        if ((no >= 80 && no < 250) || (v->delta && no % 7))
             continue; /* a hole */
         make_page(page, 7, no, random);
         if (no && (no == v->spoiled[0] || no == v->spoiled[1]))
@@ -127,7 +129,7 @@ static void add_system(struct archive_writer *w, const struct variant *v,
     AUTO_FREE uint8_t *page = mem_alloc(PAGE);
     for (page_no_t first = 0; first <= SYSTEM_PAGES; first += SYSTEM_PAGES) {
         const struct archive_attr attr = {
-            .kind = ARCHIVE_SPACE,
+            .kind = v->delta ? ARCHIVE_SPACE_DELTA : ARCHIVE_SPACE,
             .path = first ? "ibdata2" : "ibdata1",
             .size = (uint64_t)SYSTEM_PAGES * PAGE,
             .page_size = PAGE,
@@ -137,7 +139,7 @@ static void add_system(struct archive_writer *w, const struct variant *v,
         uint32_t id;
         assert_null(archive_entry_add(w, &attr, &id));
         for (page_no_t no = first; no < first + SYSTEM_PAGES; no++) {
-            if (no > 5 && no % 64 > 3 && no % 64 < 60)
+            if (no > (v->delta ? 4u : 5u) && no % 64 > 3 && no % 64 < 60)
                 continue; /* what is far from the edges of the doublewrite blocks */
             make_page(page, 0, no, random);
             if ((no >= 64 && no < 192) || (no && no == v->spoiled_system))
@@ -203,23 +205,36 @@ static void make_archive(const struct sandbox *s, const struct variant *v)
     sink->free(sink);
 }
 
+/* The archive that make_archive has made, as one of a chain. */
+static void link_of(const struct sandbox *s, struct chain_link *l)
+{
+    *l = (struct chain_link){.id = s->archive, .path = s->archive};
+    assert_null(archive_reader_open(&l->reader, s->archive));
+}
+
 /* Checks the archive with `parallel` threads; *text is what was logged, and the error's message,
  * owned by caller. */
-static struct err *check(const struct sandbox *s, int parallel, struct archive_check_result *result,
-                         char **text)
+static struct err *check_in_chain(const struct sandbox *s, const struct chain *chain, int parallel,
+                                  struct archive_check_result *result, char **text)
 {
     struct log *log = NULL;
     char *logged;
     size_t len;
     unlink(s->log_file);
     assert_null(log_open(&log, &(struct log_options){.file = s->log_file}));
-    struct err *e = archive_check(
-        result, s->archive, &(struct archive_check_options){.parallel = parallel, .log = log});
+    const struct archive_check_options options = {.chain = chain, .parallel = parallel, .log = log};
+    struct err *e = archive_check(result, s->archive, &options);
     log_close(log);
     assert_null(file_read_all(&logged, &len, s->log_file, 1 << 20));
     *text = mem_printf("%s%s", logged, e ? e->message : "");
     free(logged);
     return e;
+}
+
+static struct err *check(const struct sandbox *s, int parallel, struct archive_check_result *result,
+                         char **text)
+{
+    return check_in_chain(s, NULL, parallel, result, text);
 }
 
 static void assert_contains(const char *text, const char *part)
@@ -304,6 +319,72 @@ static void damage_that_was_backed_up_is_named(void **state)
         err_free(e);
         free(text);
     }
+}
+
+/* Checks an increment on the archive that is there, which holds page 5 of the system tablespace. */
+static struct err *check_on_base(const struct sandbox *s, const struct variant *v,
+                                 struct archive_check_result *r, char **text)
+{
+    struct chain_link links[2];
+    const struct chain chain = {.links = links, .n = 2};
+    link_of(s, &links[0]);
+    make_archive(s, v);
+    link_of(s, &links[1]);
+    struct err *e = check_in_chain(s, &chain, 2, r, text);
+    archive_reader_free(links[0].reader);
+    archive_reader_free(links[1].reader);
+    return e;
+}
+
+static void only_what_an_increment_stores_is_judged(void **state)
+{
+    const struct sandbox *s = *state;
+    struct archive_check_result r;
+    char *text;
+    make_archive(s, &(struct variant){.codec = ARCHIVE_CODEC_ZSTD});
+    struct err *e = check_on_base(s, &(struct variant){.delta = true}, &r, &text);
+    if (e)
+        fail_msg("%s", text);
+    assert_int_equal(r.pages, (12 + 6) + (5 + 4 + 5 * 8 + 4)); /* see add_table, add_system */
+    free(text);
+}
+
+static void damage_in_an_increment_is_named_beside_the_doublewrite_area(void **state)
+{
+    static const struct variant cases[] = {
+        {.delta = true, .spoiled = {14}, .message = "db/t.ibd: page 14 at offset 229376: "},
+        {.delta = true, .spoiled_system = 192, .message = "ibdata1: page 192 at offset 3145728: "},
+    };
+    const struct sandbox *s = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct archive_check_result r;
+        char *text;
+        make_archive(s, &(struct variant){.codec = ARCHIVE_CODEC_ZSTD});
+        struct err *e = check_on_base(s, &cases[i], &r, &text);
+        if (!e)
+            fail_msg("not found: %s", cases[i].message);
+        assert_int_equal(r.pages_damaged, 1);
+        assert_contains(text, cases[i].message);
+        err_free(e);
+        free(text);
+    }
+}
+
+/* Nobody knows then which pages of it are copies of others. */
+static void system_pages_of_an_increment_without_its_base_are_not_judged(void **state)
+{
+    const struct sandbox *s = *state;
+    struct archive_check_result r;
+    char *text;
+    make_archive(s, &(struct variant){.delta = true, .spoiled_system = 192});
+    assert_null(check(s, 2, &r, &text));
+    free(text);
+    make_archive(s, &(struct variant){.delta = true, .spoiled = {14}});
+    struct err *e = check(s, 2, &r, &text);
+    assert_non_null(e);
+    assert_int_equal(r.pages_damaged, 1);
+    err_free(e);
+    free(text);
 }
 
 static void a_backup_of_another_kind_of_server_is_refused(void **state)
@@ -421,6 +502,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_SANDBOX(a_whole_archive_passes_with_any_number_of_threads),
         IN_SANDBOX(damage_that_was_backed_up_is_named),
+        IN_SANDBOX(only_what_an_increment_stores_is_judged),
+        IN_SANDBOX(damage_in_an_increment_is_named_beside_the_doublewrite_area),
+        IN_SANDBOX(system_pages_of_an_increment_without_its_base_are_not_judged),
         IN_SANDBOX(a_backup_of_another_kind_of_server_is_refused),
         IN_SANDBOX(a_changed_byte_anywhere_is_found),
         IN_SANDBOX(pages_of_a_damaged_chunk_are_named),

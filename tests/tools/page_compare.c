@@ -204,11 +204,13 @@ static struct err *compare_page(struct tally *t, const struct pair *p, page_no_t
 {
     const struct space_format *format = &p->server.format;
     const page_no_t no = p->server.listed->first_page + index;
-    const uint8_t *a, *b;
+    const uint8_t *a = p->stored[0], *b = p->stored[1];
     TRY(space_file_read(&p->mbe, index, p->stored[0]));
     TRY(space_file_read(&p->server, index, p->stored[1]));
-    TRY(logical(&p->mbe, p->stored[0], p->scratch[0], &a));
-    TRY(logical(&p->server, p->stored[1], p->scratch[1], &b));
+    if (memcmp(a, b, format->physical)) { /* else there is no need to unpack, or decipher, them */
+        TRY(logical(&p->mbe, p->stored[0], p->scratch[0], &a));
+        TRY(logical(&p->server, p->stored[1], p->scratch[1], &b));
+    }
     if (be64(b + FIL_LSN) > t->end) {
         t->later++;
         printf("%s: page %" PRIu32 " (type %u): changed later\n", p->server.listed->name, no,
