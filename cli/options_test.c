@@ -155,6 +155,7 @@ static void defaults_are_those_that_help_shows(void **state)
     assert_true(o.lock_wait == 60);
     assert_int_equal(o.progress, PROGRESS_CHOICE_AUTO);
     assert_int_equal(o.log_format, LOG_FORMAT_TEXT);
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_AUTO);
     assert_in_range(o.parallel, 1, 8);
     assert_null(o.password.text);
     assert_null(o.host);
@@ -199,9 +200,13 @@ static void every_option_of_a_command_arrives(void **state)
     assert_true(o.debug);
     free(l.text);
     o = parsed(&l, "mbe backup --full --repo=/r --compress=none --no-defaults --allow-corrupt "
-                   "--redo-consumer");
+                   "--redo-consumer --change-map=scan");
     assert_int_equal(o.compress.codec, ARCHIVE_CODEC_NONE);
     assert_true(o.no_defaults && o.allow_corrupt && o.redo_consumer);
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_SCAN);
+    free(l.text);
+    o = parsed(&l, "mbe backup --incremental --repo=/r --change-map=page-tracking");
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_PAGE_TRACKING);
     free(l.text);
     o = parsed(&l, "mbe delete --repo=/r --backup=x --with-dependents --dry-run");
     assert_string_equal(o.backup, "x");

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -71,6 +70,7 @@ static void backup_fini(struct backup *b)
     coordinates_fini(&b->coordinates);
     keyring_free(b->keys);
     base_fini(&b->base);
+    change_map_free(b->changes);
     datadir_fini(&b->datadir);
     server_info_fini(&b->server);
     free(b->ghosts.ids);
@@ -101,9 +101,7 @@ static struct err *load_keys(struct backup *b)
 /* What a later backup will ask of this one. */
 static struct err *learn_lineage(struct backup *b)
 {
-    uint64_t uptime;
-    TRY(conn_status_u64(b->queries, &uptime, "Uptime"));
-    b->server_start = (int64_t)time(NULL) - (int64_t)uptime;
+    TRY(server_start_time(&b->server_start, b->queries, b->server.flavour));
     return file_mark_take(&b->system, b->datadir.system_paths[0]);
 }
 
@@ -149,6 +147,9 @@ static struct err *check(struct backup *b)
     b->family = b->server.flavour == FLAVOUR_MYSQL ? &backup_mysql : &backup_mariadb;
     if (o->redo_consumer && !b->family->keeps_log)
         return err_make(REFUSED, "--redo-consumer: %s cannot be told to keep its redo log",
+                        server_flavour_name(b->server.flavour));
+    if (o->change_map == CHANGE_MAP_PAGE_TRACKING && !b->family->tracks_pages)
+        return err_make(REFUSED, "--change-map=page-tracking: %s has none",
                         server_flavour_name(b->server.flavour));
     TRY(load_keys(b));
     if (b->family->sql_start)
@@ -252,6 +253,8 @@ static struct err *add_base_facts(struct backup *b)
     base_facts_put_head(&facts, b->server_start, &b->system);
     space_set_put_facts(&b->spaces, &facts);
     plain_set_put_facts(&b->plain, &facts);
+    if (b->tracking.begin && b->tracking.reset <= b->span.to)
+        base_facts_put_tracking(&facts, &b->tracking);
     base_facts_put_end(&facts);
     struct err *e = add_note(b, BASE_FACTS_PATH, facts.p, facts.n);
     free(facts.p);
@@ -311,7 +314,7 @@ static struct err *describe(struct backup *b, char **json)
                                        .to = b->base.to,
                                        .full_id = b->base.full_id,
                                        .n_chain = b->base.n_chain,
-                                       .change_map = "scan",
+                                       .change_map = b->changes ? "page-tracking" : "scan",
                                        .bytes_changed = b->env.bytes_changed};
     const struct manifest m = {.id = catalog_draft_id(b->draft),
                                .base = b->base.id ? &base : NULL,

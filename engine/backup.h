@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "engine/page_tracking.h"
 #include "server/conn.h"
 
 struct backup_options {
@@ -24,6 +25,8 @@ struct backup_options {
     bool incremental;   /* store what changed since a base */
     const char *base;   /* an id, "latest", "latest-full"; NULL: latest, or none at all */
     bool require_base;  /* REFUSED, not a full backup, when `base` is NULL and there is no base */
+    enum change_map_mode
+        change_map; /* how changes are found; whether MySQL tracks them for the next backup */
     struct log *log;
     struct progress *progress;
 };

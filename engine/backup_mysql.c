@@ -10,7 +10,9 @@
  *  Y3 The end of the backup is the LSN of performance_schema.log_status, read with coordinates and GTIDs in one statement, after
  *     the last copied byte. It is the end of a mini-transaction. The log files reach it later: see mysql_flush_logs.
  *  Y4 The server's log is on disk up to there before the backup is published. Else a power failure could give it another
- *     history from before that LSN on, which a backup based on this one would not tell from the old one. */
+ *     history from before that LSN on, which a backup based on this one would not tell from the old one.
+ *  Y5 A map of changes (page_tracking.h) is complete for what was written without redo before the first barrier. What is copied
+ *     later, because something was written so behind it, is read whole. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +54,36 @@ static void fini(struct backup *b)
     mysql_settle_fini(&b->settle);
 }
 
+static struct page_tracking page_tracking_of(struct backup *b)
+{
+    return (struct page_tracking){.mode = b->options->change_map,
+                                  .conn = b->queries,
+                                  .datadir = b->datadir.root,
+                                  .server_start = b->server_start,
+                                  .log = b->options->log,
+                                  .poll = backup_poll,
+                                  .ctx = b};
+}
+
+static struct err *load_changes(struct backup *b, const struct page_tracking *tracking)
+{
+    const struct tracked_base base = {.state = b->base.facts.tracking,
+                                      .end = b->base.to,
+                                      .server_start = b->base.facts.server_start};
+    return b->base.id ? page_tracking_map(&b->changes, tracking, &base, b->spaces.barrier.lsn)
+                      : NULL;
+}
+
 static struct err *copy(struct backup *b)
 {
+    const struct page_tracking tracking = page_tracking_of(b);
+    TRY(page_tracking_check(&tracking));
     TRY(mysql_settle_start(&b->settle));
+    TRY(load_changes(b, &tracking));
     progress_phase(b->options->progress, "copy", b->size.spaces);
+    b->env.changes = b->changes;
     TRY(mysql_settle_copy(&b->settle));
+    b->env.changes = NULL; /* Y5 */
     TRY(backup_copy_others(b));
     return mysql_settle_rounds(&b->settle, ROUNDS_MAX);
 }
@@ -171,6 +198,8 @@ static struct err *lock_window(struct backup *b)
 {
     struct lock_times *t = &b->times;
     double stopped = 0;
+    const struct page_tracking tracking = page_tracking_of(b);
+    TRY(page_tracking_renew(&b->tracking, &tracking));
     TRY(mysql_settle_final(&b->settle));
     take_listing(b);
     const bool stop = b->server.log_bin || has_other_engines(&b->listing);
@@ -252,6 +281,7 @@ const struct backup_family backup_mysql = {
     .log_kind = TAILER_MYSQL,
     .log_name = "#innodb_redo",
     .keeps_log = true,
+    .tracks_pages = true,
     .lsn_now = lsn_now,
     .init = init,
     .fini = fini,

@@ -44,12 +44,15 @@ struct backup {
     struct ghosts ghosts;                /* MariaDB */
     struct mysql_connections mysql_conn; /* MySQL */
     struct mysql_settle settle;          /* MySQL */
+    struct change_map *changes;          /* MySQL; NULL: everything is read */
+    struct tracking_state tracking;      /* MySQL: for the next backup */
 };
 
 struct backup_family {
     enum tailer_log_kind log_kind;
     const char *log_name;  /* in datadir.log_dir */
     bool keeps_log;        /* its server can be told to keep its log until we have read it */
+    bool tracks_pages;     /* its server can tell what it has written since a base */
     const char *sql_start; /* NULL, or what the connection that asks has to be told first */
     /* How far the server's redo log is. Asked before anything is done. */
     struct err *(*lsn_now)(struct conn *queries, lsn_t *lsn);

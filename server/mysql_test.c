@@ -21,6 +21,7 @@
 #include "server/mysql.h"
 #include "server/mysql_consumer.h"
 #include "server/mysql_dict.h"
+#include "server/page_track.h"
 #include "server/privileges.h"
 
 enum { DENIED = 1227, NO_SELECT = 1142, LOCK_TIMEOUT = 1205 };
@@ -172,6 +173,54 @@ static void the_server_is_known_with_its_settings(void **state)
     assert_false(s.wsrep_on);
     assert_true(s.datadir[0] == '/' && s.datadir[strlen(s.datadir) - 1] != '/');
     server_info_fini(&s);
+}
+
+static void the_start_of_the_server_is_the_same_whenever_it_is_asked(void **state)
+{
+    NEEDS_SERVER;
+    AUTO_FREE char *now = NULL;
+    int64_t first, later;
+    ok(conn_query_text(dba, &now, "SELECT UNIX_TIMESTAMP()"));
+    ok(server_start_time(&first, dba, FLAVOUR_MYSQL));
+    assert_true(first > 0 && first <= strtoll(now, NULL, 10));
+    for (int i = 0; i < 4; i++) {
+        clock_sleep_ms(330);
+        ok(server_start_time(&later, dba, FLAVOUR_MYSQL));
+        assert_int_equal(later, first);
+    }
+}
+
+static void page_tracking_is_begun_reset_and_ended(void **state)
+{
+    NEEDS_SERVER;
+    bool present = true;
+    uint64_t begin = 1, reset, again;
+    ok(page_track_begin_lsn(dba, &present, &begin));
+    assert_false(present);
+    assert_int_equal(begin, 0);
+    fails(page_track_reset(dba, &reset), ERR_SERVER, "mysqlbackup_page_track_set");
+    ok(conn_exec(dba, "INSTALL COMPONENT 'file://component_mysqlbackup'"));
+    ok(page_track_begin_lsn(dba, &present, &begin));
+    assert_true(present);
+    assert_int_equal(begin, 0);
+    ok(page_track_reset(dba, &reset));
+    assert_true(reset > 0);
+    ok(page_track_begin_lsn(dba, &present, &begin));
+    assert_int_equal(begin, reset);
+    ok(page_track_reset(dba, &again)); /* too few pages were written for another point */
+    assert_int_equal(again, reset);
+    ok(page_track_end(dba));
+    ok(page_track_begin_lsn(dba, &present, &begin));
+    assert_int_equal(begin, 0);
+    ok(conn_exec(dba, "CREATE USER page_track_probe@localhost IDENTIFIED BY 'pw'"));
+    {
+        AUTO(conn) c = user_conn("page_track_probe");
+        int64_t start;
+        fails(page_track_reset(c, &reset), ERR_SERVER, "BACKUP_ADMIN");
+        ok(server_start_time(&start, c, FLAVOUR_MYSQL)); /* takes no privilege */
+    }
+    ok(conn_exec(dba, "DROP USER page_track_probe@localhost"));
+    ok(conn_exec(dba, "UNINSTALL COMPONENT 'file://component_mysqlbackup'"));
 }
 
 static void a_session_is_never_limited_and_keeps_no_transaction(void **state)
@@ -739,6 +788,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_server_is_known_with_its_settings),
+        cmocka_unit_test(the_start_of_the_server_is_the_same_whenever_it_is_asked),
+        cmocka_unit_test(page_tracking_is_begun_reset_and_ended),
         cmocka_unit_test(a_session_is_never_limited_and_keeps_no_transaction),
         cmocka_unit_test(a_disabled_redo_log_is_refused),
         cmocka_unit_test(the_instance_lock_stops_ddl_until_it_is_let_go),
