@@ -195,6 +195,21 @@ def held_after_copy(s, source, mbe, *args):
         yield running
 
 
+@contextlib.contextmanager
+def stopped_after_copy(s, source, mbe, *args):
+    """A backup that has copied all files and is stopped (SIGSTOP) while it neither has a lock nor asks for one, all through the
+    block. No DDL of ours runs either: while a lock is asked for, a MySQL server truncates no undo tablespace, and while a DDL
+    statement runs, its read view keeps undo from being purged.
+    """
+    with held_after_copy(s, source, mbe, *args) as running:
+        running.signal(signal.SIGSTOP)
+        s.wait_until(lambda: not waits_for_lock(source), 30, "the backup's request for the lock times out", every=0.1)
+    try:
+        yield running
+    finally:
+        running.signal(signal.SIGCONT)
+
+
 def _let_run(running):
     """For a moment."""
     running.signal(signal.SIGCONT)
