@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What MySQL's DDL does to files without a word in the redo log, one trap after the other while a backup stands between its copy and
-its lock, and builds that run already when it begins. Wherever a backup falls into one, the restored server starts, logs
+its lock, some more after that one was let go for another, and builds that run already when it begins. Wherever a backup falls into one, the restored server starts, logs
 nothing, and has an empty index or the rows of another table.
 """
 # timeout: 400
@@ -39,6 +39,7 @@ TABLES = {
     "ex_with": BODY,
     "im_own": BODY, "im_changed": BODY, "im_discarded": BODY, "im_waiting": BODY, "im_victim": BODY, "im_dropped": BODY, "im_came": BODY,
     "im_came_waiting": BODY, "im_early": BODY,
+    "late_shared": BODY, "late_ft": BODY, "late_own": BODY, "late_truncated": BODY, "late_renamed": BODY, "late_dropped": BODY,
 }
 # Discarded before the backup begins; the file of the last one lies in its place already, with the id of a table that is used.
 DISCARDED_BEFORE = ("im_came", "im_came_waiting", "im_early")
@@ -144,6 +145,17 @@ CASES = {
     "undo_dropped": statements("drop undo tablespace u_old", "create undo tablespace u_again add datafile 'u_old.ibu'"),
 }
 
+# While the backup, with everything settled, has let its first lock go and waits for FLUSH TABLES WITH READ LOCK.
+LATE_CASES = {
+    "late_shared": build("late_shared", ", lock=shared"),
+    "late_ft": statements("alter table late_ft add fulltext (b)"),
+    "late_own": lambda c: c.import_from("late_own", "late_own"),
+    "late_truncated": statements("truncate table late_truncated", "insert into late_truncated values (1,2,'three')"),
+    "late_renamed": statements("rename table late_renamed to other.late_renamed"),
+    "late_dropped": statements("drop table late_dropped", "create table late_born as select * from ix_none"),
+    "late_undo": statements("create undo tablespace u_late add datafile 'u_late.ibu'", "update ticks set n=n+1"),
+}
+
 
 class Case:
     """What a case acts with: one session, in schema traps."""
@@ -205,10 +217,10 @@ def prepare(s, source, external):
         undo_emptied(case, "u_old")
 
 
-def run_cases(s, source):
+def run_cases(s, source, cases):
     with contextlib.closing(source.connect(database="traps")) as connection, connection.cursor() as cursor:
         case = Case(s, source, cursor)
-        for name, action in CASES.items():
+        for name, action in cases.items():
             try:
                 action(case)
             except pymysql.err.MySQLError as e:
@@ -256,7 +268,22 @@ class Builds:
 def text_found(server):
     """CHECK TABLE sees nothing of a full-text index without content."""
     return [server.value("select count(*) from traps.%s where match(b) against ('%s')" % at)
-            for at in (("ft", "trap"), ("ft_id", "trap"), ("slow_text", "slow"))]
+            for at in (("ft", "trap"), ("ft_id", "trap"), ("late_ft", "trap"), ("slow_text", "slow"))]
+
+
+@contextlib.contextmanager
+def long_statement(s, source):
+    """No backup asks for FLUSH TABLES WITH READ LOCK behind a statement like this."""
+    def work():
+        with contextlib.suppress(pymysql.err.MySQLError):
+            source.sql("select sleep(200)")
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    (row,) = s.wait_until(lambda: source.sql("select id from information_schema.processlist where info='select sleep(200)'"), 10,
+                          "the long statement")
+    yield
+    source.sql("kill %d" % row[0])
+    thread.join()
 
 
 def main(s):
@@ -268,11 +295,18 @@ def main(s):
     builds_before = Builds(s, source).start()
     source.sql("set global innodb_redo_log_capacity=128*1048576")
     mbe = s.mbe(source)
-    with proof.held_after_copy(s, source, mbe, "--lock-wait=200") as running:
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(proof.held_after_copy(s, source, mbe, "--lock-wait=200"))
         builds_before.end()
         s.say("copied; now the traps")
-        run_cases(s, source)
+        run_cases(s, source, CASES)
         s.say("%d cases", len(CASES))
+        with long_statement(s, source):
+            stack.close()
+            s.wait_until(lambda: "FLUSH TABLES WITH READ LOCK not granted yet" in running.progress() or not running.running(), 60,
+                         "the backup lets its lock go and wants commits to stop")
+            run_cases(s, source, LATE_CASES)
+        s.say("%d more", len(LATE_CASES))
     backup = mbe.finished_backup(running.wait())
     mbe.verify()
     s.say("lock %s", backup.manifest["lock"])
@@ -282,7 +316,7 @@ def main(s):
     state, found = check.read_state(source, skip), text_found(source)
     discarded = sorted(n[1] for n, t in state.tables.items() if t[0] == "error")
     s.check_equal(discarded, ["im_came_waiting", "im_discarded", "im_waiting"], "discarded on the source")
-    s.check_equal(found, [ROWS - ROWS // 20, ROWS - ROWS // 20, SLOW_ROWS], "full-text search on the source")
+    s.check_equal(found, [ROWS - ROWS // 20] * 3 + [SLOW_ROWS], "full-text search on the source")
     source.stop()
     restored = s.restored(source, backup, extra=["--external-dir=" + s.path("elsewhere")])
     accept = [("traps", t) for t in discarded]
@@ -291,7 +325,7 @@ def main(s):
     s.check_none([d for d in different if not any("traps.%s:" % t in d for t in discarded)], "restored, against the source")
     s.check_equal(text_found(restored), found, "full-text search")
     s.check_none(check.health(restored, s, accept), "restored server")
-    for table in ("ix_then_gone", "ft_gone", "dropped", "im_dropped", *discarded):
+    for table in ("ix_then_gone", "ft_gone", "dropped", "im_dropped", "late_dropped", *discarded):
         restored.sql("use traps", "drop table if exists " + table, "create table %s %s" % (table, BODY),
                      "insert into %s values (1,1,'x')" % table)
     restored.sql("create tablespace g_empty add datafile 'g_empty.ibd'", "create undo tablespace u_gone add datafile 'u_gone.ibu'")
