@@ -545,6 +545,33 @@ static void m8_a_table_without_its_file_is_an_error(void **state)
     abandon(f);
 }
 
+static void m8_a_file_that_is_replaced_under_the_lock_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    start_and_copy(f);
+    born(f, 5);
+    f->at_look = replace_file;
+    error_is(mysql_settle_final(&f->settle), CORRUPT,
+             "d/t.ibd: space 5 could not be copied: the file has changed");
+    abandon(f);
+}
+
+static void m8_pages_of_another_space_under_the_lock_are_an_error(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t page[PAGE];
+    start_and_copy(f);
+    born(f, 5);
+    make_page(page, 6, 2, 1);
+    AUTO_FREE char *path = mem_printf("%s/d/t.ibd", f->data);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    assert_int_equal(pwrite(fd, page, PAGE, 2 * PAGE), PAGE);
+    error_is(mysql_settle_final(&f->settle), CORRUPT,
+             "t.ibd: page 2 at offset 32768: belongs to space 6, not 5");
+    abandon(f);
+}
+
 /* --- damage --- */
 
 static void spoil(struct fixture *f, const char *name)
@@ -648,6 +675,8 @@ int main(void)
         TEST(m8_an_undo_space_of_the_redo_is_not_copied_but_noted),
         TEST(m8_a_table_outside_all_directories_is_found_by_the_dictionary),
         TEST(m8_a_table_without_its_file_is_an_error),
+        TEST(m8_a_file_that_is_replaced_under_the_lock_is_an_error),
+        TEST(m8_pages_of_another_space_under_the_lock_are_an_error),
         TEST(a_page_that_is_bad_before_the_lock_is_looked_at_again_under_it),
         TEST(a_page_that_is_bad_under_the_lock_is_damage),
         TEST(an_encrypted_page_is_refused),
