@@ -214,6 +214,7 @@ def prepare(s, source, external):
         for table in DISCARDED_BEFORE:
             case.run("alter table %s discard tablespace" % table)
         case.place("im_early", "exported")
+        case.run("update exported set b=concat('newer ', id)")  # what lies there has the id of this table, and other rows
         undo_emptied(case, "u_old")
 
 
