@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """replica_source on MySQL 9.7."""
-# timeout: 240
+# timeout: 300
 
 from replica_source import body
 from harness.scenario import run
