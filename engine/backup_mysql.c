@@ -194,6 +194,19 @@ static struct err *stop_commits_too(struct backup *b, double *stopped)
     }
 }
 
+static void warn_of_lost_places(const struct backup *b)
+{
+    for (size_t i = 0; i < b->coordinates.n_replicas; i++) {
+        const struct replica_coordinates *r = &b->coordinates.replicas[i];
+        if (r->master_host && !r->relay_master_log_file)
+            log_warning(b->options->log, "lock",
+                        "replication channel '%s' has applied its source's transactions out of "
+                        "order: only GTIDs, and no position in the source's binary log, tell how "
+                        "far",
+                        r->connection_name);
+    }
+}
+
 static struct err *lock_window(struct backup *b)
 {
     struct lock_times *t = &b->times;
@@ -214,6 +227,7 @@ static struct err *lock_window(struct backup *b)
         TRY(resume_commits(b, stopped));
     TRY(unlock_instance(b));
     backup_locks_are_gone(b);
+    warn_of_lost_places(b);
     t->start_wait = b->settle.times.start_wait;
     t->block_ddl_wait = b->settle.times.lock_wait;
     t->attempts = b->settle.times.attempts;

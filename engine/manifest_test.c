@@ -172,7 +172,8 @@ static void an_increment_names_its_base(void **state)
 static void absent_facts_are_null_or_empty(void **state)
 {
     (void)state;
-    const struct coordinates none = {0};
+    struct replica_coordinates lost = {.connection_name = TEXT("")};
+    const struct coordinates none = {.n_replicas = 1, .replicas = &lost};
     const struct lock_times lock = {0};
     const struct manifest m = {.id = "x",
                                .started = "",
@@ -185,7 +186,8 @@ static void absent_facts_are_null_or_empty(void **state)
     json_t *j = parsed(text);
     assert_true(json_is_null(at(j, "binlog")));
     assert_true(json_is_null(at(j, "gtid.binlog_pos")));
-    assert_true(json_is_array(at(j, "replicas")));
+    assert_true(json_is_null(at(j, "replicas.0.relay_master_log_file")));
+    assert_true(json_is_null(at(j, "replicas.0.exec_master_log_pos")));
     assert_true(json_is_false(at(j, "damaged")));
     assert_int_equal(json_array_size(at(j, "corrupt_pages")), 0);
     json_decref(j);

@@ -407,6 +407,28 @@ static void doublewrite_area_is_not_judged(void **state)
     archive_reader_free(archive_end(&f->archive));
 }
 
+/* Else a file that IMPORT rewrote in place would be taken for what it was before. */
+static void a_stamp_is_of_a_file_with_the_same_inode_and_times(void **state)
+{
+    (void)state;
+    const struct stat like = {.st_dev = 1, .st_ino = 2, .st_mtim = {3, 4}, .st_ctim = {5, 6}};
+    struct copied_space c = {.stamp = {1, 2, {3, 4}, {5, 6}, true}};
+    struct stat other[6];
+    for (size_t i = 0; i < 6; i++)
+        other[i] = like;
+    other[0].st_dev++;
+    other[1].st_ino++;
+    other[2].st_mtim.tv_sec++;
+    other[3].st_mtim.tv_nsec++;
+    other[4].st_ctim.tv_sec++;
+    other[5].st_ctim.tv_nsec++;
+    assert_true(space_stamp_is_of(&c, &like));
+    for (size_t i = 0; i < 6; i++)
+        assert_false(space_stamp_is_of(&c, &other[i]));
+    c.stamp.proves = false;
+    assert_false(space_stamp_is_of(&c, &like));
+}
+
 static void copies_get_the_last_names_of_the_redo(void **state)
 {
     struct fixture *f = *state;
@@ -827,6 +849,7 @@ int main(void)
         TEST(pages_of_another_space_make_the_copy_suspect),
         TEST(encrypted_pages_are_copied_as_they_are),
         TEST(doublewrite_area_is_not_judged),
+        TEST(a_stamp_is_of_a_file_with_the_same_inode_and_times),
         TEST(copies_get_the_last_names_of_the_redo),
         TEST(unsafe_name_in_the_redo_is_an_error),
         TEST(pages_of_the_base_are_not_stored_again),

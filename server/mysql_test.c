@@ -472,25 +472,49 @@ static void the_log_status_is_what_the_server_shows(void **state)
     mysql_log_status_fini(&s);
 }
 
-static void a_replica_tells_its_source(void **state)
+/* Coordinates as an account sees them; the channel is there meanwhile. */
+static struct coordinates coordinates_seen_by(struct conn *c)
 {
-    NEEDS_SERVER;
     struct mysql_log_status s;
-    struct coordinates at, little;
+    struct coordinates at;
+    ok(mysql_log_status_load(&s, dba));
+    ok(coordinates_of_log_status(&at, &s, c));
+    mysql_log_status_fini(&s);
+    return at;
+}
+
+static void create_channel(void)
+{
     ok(conn_exec(dba, "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'up.example', SOURCE_PORT = 3399,"
                       " SOURCE_LOG_FILE = 'bin.000009', SOURCE_LOG_POS = 1234"
                       " FOR CHANNEL 'west'"));
+}
+
+static void drop_channel(void)
+{
+    ok(conn_exec(dba, "DELETE FROM mysql.slave_worker_info"));
+    ok(conn_exec(dba, "RESET REPLICA ALL FOR CHANNEL 'west'"));
+}
+
+/* As a thread of a channel leaves it. */
+static void add_worker(unsigned id, const char *channel, const char *file, unsigned position)
+{
+    ok(conn_exec(dba,
+                 "INSERT INTO mysql.slave_worker_info VALUES"
+                 " (%u, '', 0, '%s', %u, '', 0, '', 0, 0, 0, '', '%s')",
+                 id, file, position, channel));
+}
+
+static void a_replica_tells_its_source(void **state)
+{
+    NEEDS_SERVER;
+    create_channel();
     ok(conn_exec(dba, "CREATE USER IF NOT EXISTS mbe_little IDENTIFIED BY 'pw'"));
     struct conn *weak = user_conn("mbe_little");
-    struct err *e = mysql_log_status_load(&s, dba);
-    struct err *e2 = coordinates_of_log_status(&at, &s, dba);
-    struct err *e3 = coordinates_of_log_status(&little, &s, weak);
+    struct coordinates at = coordinates_seen_by(dba), little = coordinates_seen_by(weak);
     conn_close(weak);
     ok(conn_exec(dba, "DROP USER mbe_little"));
-    ok(conn_exec(dba, "RESET REPLICA ALL FOR CHANNEL 'west'"));
-    ok(e);
-    ok(e2);
-    ok(e3);
+    drop_channel();
     assert_int_equal(at.n_replicas, 1);
     assert_string_equal(at.replicas[0].connection_name, "west");
     assert_string_equal(at.replicas[0].master_host, "up.example");
@@ -504,7 +528,81 @@ static void a_replica_tells_its_source(void **state)
     assert_null(little.replicas[0].master_host);
     coordinates_fini(&at);
     coordinates_fini(&little);
-    mysql_log_status_fini(&s);
+}
+
+static void a_replica_is_where_its_foremost_thread_is(void **state)
+{
+    NEEDS_SERVER;
+    create_channel();
+    add_worker(1, "west", "bin.000009", 1111);
+    add_worker(2, "west", "bin.000010", 500);
+    add_worker(3, "west", "bin.000010", 700);
+    add_worker(1, "east", "bin.000011", 4);
+    struct coordinates at = coordinates_seen_by(dba);
+    drop_channel();
+    assert_string_equal(at.replicas[0].relay_master_log_file, "bin.000010");
+    assert_int_equal(at.replicas[0].exec_master_log_pos, 700);
+    coordinates_fini(&at);
+}
+
+static void threads_without_order_leave_no_place(void **state)
+{
+    NEEDS_SERVER;
+    create_channel();
+    add_worker(1, "west", "bin.000009", 1111);
+    ok(conn_exec(dba, "SET GLOBAL replica_preserve_commit_order = OFF"));
+    struct coordinates idle = coordinates_seen_by(dba); /* none is ahead */
+    add_worker(2, "west", "bin.000009", 5678);
+    struct coordinates unordered = coordinates_seen_by(dba);
+    ok(conn_exec(dba, "SET GLOBAL replica_preserve_commit_order = ON"));
+    drop_channel();
+    assert_int_equal(idle.replicas[0].exec_master_log_pos, 1234);
+    assert_string_equal(unordered.replicas[0].master_host, "up.example");
+    assert_null(unordered.replicas[0].relay_master_log_file);
+    assert_int_equal(unordered.replicas[0].exec_master_log_pos, 0);
+    coordinates_fini(&idle);
+    coordinates_fini(&unordered);
+}
+
+static void a_replica_takes_two_privileges_more(void **state)
+{
+    static const struct {
+        const char *grant, *message, *hint; /* the last two NULL: enough now */
+    } steps[] = {
+        {"BACKUP_ADMIN, PROCESS, FLUSH_TABLES, SELECT ON *.*",
+         "lacks the privilege REPLICATION CLIENT",
+         "administrator: GRANT REPLICATION CLIENT ON *.* TO 'mbe_user'@'%';"},
+        {"REPLICATION CLIENT ON *.*", NULL, NULL},
+    };
+    NEEDS_SERVER;
+    create_channel();
+    ok(conn_exec(dba, "CREATE USER mbe_user IDENTIFIED BY 'pw'"));
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        ok(conn_exec(dba, "GRANT %s TO mbe_user", steps[i].grant));
+        struct conn *c = user_conn("mbe_user");
+        struct server_info s = loaded(c);
+        struct err *e = server_check_privileges(c, &s);
+        conn_close(c);
+        server_info_fini(&s);
+        if (!steps[i].message)
+            ok(e);
+        else if (!e || !strstr(e->hint, steps[i].hint))
+            fail_msg("step %zu: hint '%s'", i, e ? e->hint : "none");
+        else
+            fails(e, ERR_REFUSED, steps[i].message);
+    }
+    ok(conn_exec(dba, "REVOKE SELECT ON *.* FROM mbe_user"));
+    ok(conn_exec(dba, "GRANT SELECT ON performance_schema.log_status TO mbe_user"));
+    struct conn *c = user_conn("mbe_user");
+    struct server_info s = loaded(c);
+    struct err *e = server_check_privileges(c, &s);
+    conn_close(c);
+    server_info_fini(&s);
+    ok(conn_exec(dba, "DROP USER mbe_user"));
+    drop_channel();
+    assert_non_null(e);
+    assert_non_null(strstr(e->hint, "administrator: GRANT SELECT ON mysql.slave_worker_info TO"));
+    fails(e, ERR_REFUSED, "lacks the privilege SELECT on mysql.slave_worker_info");
 }
 
 static const struct mysql_space *space_named(const struct mysql_spaces *s, const char *name)
@@ -802,6 +900,9 @@ int main(void)
         cmocka_unit_test(there_is_one_consumer_and_it_goes_forward),
         cmocka_unit_test(the_log_status_is_what_the_server_shows),
         cmocka_unit_test(a_replica_tells_its_source),
+        cmocka_unit_test(a_replica_is_where_its_foremost_thread_is),
+        cmocka_unit_test(threads_without_order_leave_no_place),
+        cmocka_unit_test(a_replica_takes_two_privileges_more),
         cmocka_unit_test(the_dictionary_names_every_tablespace),
         cmocka_unit_test(a_missing_privilege_is_named_with_its_grant),
         cmocka_unit_test(the_hint_is_all_it_takes_and_roles_count_when_active),
