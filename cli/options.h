@@ -55,6 +55,7 @@ enum progress_choice {
     PROGRESS_CHOICE_JSON,
     PROGRESS_CHOICE_NONE,
 };
+enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Texts are borrowed from argv. */
@@ -68,7 +69,7 @@ struct options {
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     struct option_password password;
     struct option_compress compress;
-    uint64_t port, lock_wait, memory, parallel, progress, log_format;
+    uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format;
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.
