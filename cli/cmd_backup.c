@@ -34,6 +34,7 @@ static struct err *take(char **id, const struct session *s, char *password)
         .level = o->compress.level,
         .lock_wait_seconds = (unsigned)o->lock_wait,
         .redo_consumer = o->redo_consumer,
+        .redo_archive = o->redo_archive == REDO_ARCHIVE_AUTO,
         .allow_corrupt = o->allow_corrupt,
         .incremental = o->incremental,
         .base = o->base,

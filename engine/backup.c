@@ -174,6 +174,7 @@ static struct err *begin(struct backup *b)
     b->spool_path = mem_printf("%s/redo.spool", catalog_draft_dir(b->draft));
     const struct tailer_options tail = {.log_kind = b->family->log_kind,
                                         .register_consumer = o->redo_consumer,
+                                        .redo_archive = o->redo_archive,
                                         .log_path = log_path,
                                         .spool_path = b->spool_path,
                                         .conn = o->conn,

@@ -20,6 +20,7 @@ struct backup_options {
     int level;
     unsigned lock_wait_seconds;                   /* how long a stage may be tried for in all */
     bool redo_consumer;                           /* MySQL: have the server keep its log for us */
+    bool redo_archive;                            /* MySQL: use its redo archiving if possible */
     const char *keyring_file, *keyring_pass_file; /* or NULL: see verify/key_file.h */
     bool allow_corrupt; /* list corrupt pages, go on, mark the backup as damaged */
     bool incremental;   /* store what changed since a base */

@@ -178,6 +178,26 @@ struct err *redo_dir_open_checkpoint(struct redo_file *out, const char *dir)
     return err_make(CORRUPT, "%s: no redo file with a valid checkpoint", dir);
 }
 
+struct err *redo_dir_open_lsn(struct redo_file *out, const char *dir, lsn_t lsn, bool *there,
+                              bool *later)
+{
+    struct ids ids;
+    struct err *e = list(&ids, dir);
+    *there = *later = false;
+    for (size_t i = 0; i < ids.n && !e && !*there; i++) {
+        bool opened;
+        e = redo_file_open(out, dir, ids.items[i], &opened);
+        if (e || !opened)
+            continue;
+        *later |= out->header.start_lsn > lsn;
+        *there = out->header.start_lsn <= lsn && lsn < out->header.end_lsn;
+        if (!*there)
+            redo_file_close(out);
+    }
+    free(ids.items);
+    return e;
+}
+
 static struct err *exists(const char *dir, uint64_t id, bool *there)
 {
     AUTO_FREE char *path = path_of(dir, id);

@@ -1,4 +1,4 @@
-/* engine/tail_mysql_test.c: the tail (T1..T3, Y1..Y4) on redo files made by hand, which are renamed, emptied and used again
+/* engine/tail_mysql_test.c: the tail (T1..T3, Y1..Y5) on redo files made by hand, which are renamed, emptied and used again
  * while it reads, and a server that says what it is told to. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include "engine/tailer.h"
 #include "innodb/redo_mysql.h"
 #include "innodb/redo_mysql_test_util.h"
+#include "server/mysql_archive.h"
 
 enum {
     FIRST = 51200, /* LSN of the first file's first block */
@@ -30,6 +31,14 @@ enum {
 
 /* --- the server --- */
 
+enum archive_answer {
+    ARCHIVE_STARTS,
+    ARCHIVE_IS_DENIED,
+    ARCHIVE_FILE_EXISTS,
+    ARCHIVE_IS_BUSY,
+    ARCHIVE_ANSWERS,
+};
+
 static struct conn {
     _Atomic uint64_t current, checkpoint, capacity;
     atomic_bool gone;
@@ -38,22 +47,79 @@ static struct conn {
     atomic_uint advances;
     atomic_bool registered;
     _Atomic uint64_t told;
+    enum archive_answer archive_answer;
+    const char *archive_dirs; /* NULL: not set */
+    char *archive;            /* where it archives; the directory is empty before */
 } fake_server;
+
+/* A session of its own has an object of its own. */
+static struct archive_session {
+    struct conn conn;
+    bool active;
+    atomic_uint stops;
+    char *label;
+} archive_session;
+
+static unsigned n_opened;
 
 struct err *conn_open(struct conn **out, const struct conn_options *options)
 {
     (void)options;
-    *out = &fake_server;
+    *out = n_opened++ ? &archive_session.conn : &fake_server;
     return NULL;
 }
 
 void conn_close(struct conn *c)
 {
     c->registered = false;
+    if (c != &archive_session.conn || !archive_session.active)
+        return;
+    archive_session.active = false;
+    unlink(fake_server.archive);
+}
+
+static struct err *archive_start(const char *label)
+{
+    static const char *const refusals[ARCHIVE_ANSWERS] = {
+        [ARCHIVE_IS_DENIED] = "Access denied; you need INNODB_REDO_LOG_ARCHIVE",
+        [ARCHIVE_FILE_EXISTS] = "Cannot create redo log archive file",
+        [ARCHIVE_IS_BUSY] = "has been started on"};
+    free(archive_session.label);
+    archive_session.label = mem_strdup(label);
+    if (fake_server.archive_answer == ARCHIVE_IS_BUSY)
+        return err_make(SERVER, "has been started on '%s' - stop it first", fake_server.archive);
+    if (refusals[fake_server.archive_answer])
+        return err_make(SERVER, "%s", refusals[fake_server.archive_answer]);
+    archive_session.active = true;
+    const uint8_t head[MYSQL_ARCHIVE_HEAD_SIZE] = {0};
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, fake_server.archive, O_WRONLY | O_CREAT | O_EXCL, 0440));
+    ok(file_pwrite(fd, head, sizeof head, 0, fake_server.archive));
+    return NULL;
+}
+
+struct err *conn_exec(struct conn *c, const char *fmt, ...)
+{
+    assert_ptr_equal(c, &archive_session.conn);
+    if (!strcmp(fmt, "DO innodb_redo_log_archive_stop()")) {
+        archive_session.stops++;
+        archive_session.active = false;
+        return NULL;
+    }
+    assert_string_equal(fmt, "DO innodb_redo_log_archive_start(%s)");
+    va_list ap;
+    va_start(ap, fmt);
+    struct err *e = archive_start(va_arg(ap, const char *));
+    va_end(ap);
+    return e;
 }
 
 unsigned conn_errno(const struct conn *c)
 {
+    static const unsigned numbers[ARCHIVE_ANSWERS] = {
+        [ARCHIVE_IS_DENIED] = 1227, [ARCHIVE_FILE_EXISTS] = 3847, [ARCHIVE_IS_BUSY] = 3848};
+    if (c == &archive_session.conn)
+        return numbers[fake_server.archive_answer];
     return c->gone ? 2006 : 1227;
 }
 
@@ -123,6 +189,14 @@ struct err *conn_query_text(struct conn *c, char **out, const char *fmt, ...)
     *out = NULL;
     if (c->gone)
         return err_make(SERVER, "server has gone away");
+    if (strstr(fmt, "innodb_redo_log_archive_dirs")) {
+        *out = c->archive_dirs ? mem_strdup(c->archive_dirs) : NULL;
+        return NULL;
+    }
+    if (strstr(fmt, "server_uuid")) {
+        *out = mem_strdup("u-u-i-d");
+        return NULL;
+    }
     if (c->no_privilege)
         return err_make(SERVER, "access denied; you need BACKUP_ADMIN");
     assert_string_equal(fmt, "SELECT innodb_redo_log_consumer_%s");
@@ -136,7 +210,7 @@ struct err *conn_query_text(struct conn *c, char **out, const char *fmt, ...)
 /* --- its files --- */
 
 struct fixture {
-    char *dir, *redo, *spool, *messages;
+    char *dir, *redo, *spool, *messages, *archive_dirs;
     struct mysql_log log; /* what the server has logged */
     size_t written;       /* blocks of it that are in the files, the last one perhaps not whole */
     struct log *out;
@@ -160,6 +234,15 @@ static int set_up(void **state)
     fake_server.register_answer = fake_server.advance_answer = 0;
     fake_server.advances = 0;
     fake_server.told = 0;
+    n_opened = 0;
+    archive_session.active = false;
+    archive_session.stops = 0;
+    f->archive_dirs = mem_printf(":%s/none;it's:%s/archive", f->dir, f->dir);
+    AUTO_FREE char *archive = mem_printf("%s/archive", f->dir);
+    ok(file_mkdirs(archive, 0700));
+    fake_server.archive_answer = ARCHIVE_STARTS;
+    fake_server.archive_dirs = f->archive_dirs;
+    fake_server.archive = mem_printf("%s/archive.u-u-i-d.000001.log", archive);
     *state = f;
     return 0;
 }
@@ -173,6 +256,10 @@ static int tear_down(void **state)
     free(f->redo);
     free(f->spool);
     free(f->messages);
+    free(f->archive_dirs);
+    free(fake_server.archive);
+    free(archive_session.label);
+    archive_session.label = NULL;
     remove_dir(f->dir);
     free(f);
     return 0;
@@ -283,14 +370,21 @@ static lsn_t log_delete(struct fixture *f, space_id_t space)
     return mysql_log_end(&f->log);
 }
 
-static struct err *try_start(struct fixture *f, bool consumer)
+static struct err *start_with(struct fixture *f, bool consumer, bool archive)
 {
     const struct tailer_options options = {.log_kind = TAILER_MYSQL,
                                            .log_path = f->redo,
                                            .spool_path = f->spool,
                                            .log = f->out,
-                                           .register_consumer = consumer};
+                                           .register_consumer = consumer,
+                                           .redo_archive = archive};
+    n_opened = 0;
     return tailer_open(&f->tail, &options);
+}
+
+static struct err *try_start(struct fixture *f, bool consumer)
+{
+    return start_with(f, consumer, false);
 }
 
 static void start(struct fixture *f)
@@ -566,8 +660,9 @@ static void lapped_reader_is_told_by_how_much(void **state)
     struct err *e = death_of(f);
     assert_non_null(e);
     assert_string_equal(e->hint,
-                        "Make the log larger (SET GLOBAL innodb_redo_log_capacity) or take "
-                        "the backup at a quieter time.");
+                        "Make the log larger (SET GLOBAL innodb_redo_log_capacity), take the "
+                        "backup at a quieter time, or let the server archive its log "
+                        "(--redo-archive; there is no archive to go on with: it is off).");
     error_is(
         e, SERVER,
         "redo tail: redo log overwritten before it was read: #ib_redo9 is gone; the server is "
@@ -853,6 +948,234 @@ static void consumer_is_not_had_by_everybody(void **state)
     wait_for(f, end);
 }
 
+/* --- the archive --- */
+
+/* In pieces of 4096 bytes, as the server does, with zeros behind. */
+static void archive_blocks(const struct fixture *f, size_t first, size_t stop)
+{
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, fake_server.archive, O_WRONLY | O_CREAT, 0440));
+    for (size_t i = first; i < stop; i++)
+        ok(file_pwrite(fd, mysql_log_block(&f->log, i), 512,
+                       MYSQL_ARCHIVE_HEAD_SIZE + (i - first) * 512, fake_server.archive));
+    assert_int_equal(ftruncate(fd, MYSQL_ARCHIVE_HEAD_SIZE + (stop - first + 7) / 8 * 4096), 0);
+}
+
+static void log_blocks(struct fixture *f, size_t n)
+{
+    while (f->log.n_blocks < n)
+        log_mtrs(f, 1);
+}
+
+/* The log goes on for `blocks` blocks, but for its newest file all of that is overwritten at once. */
+static void overtake(struct fixture *f, size_t blocks)
+{
+    const size_t old = f->written - 1, end_of_file = (old / FILE_BLOCKS + 1) * FILE_BLOCKS;
+    assert_true(f->log.n_blocks >= blocks);
+    for (size_t i = old; i < end_of_file && i < blocks; i++)
+        put_block(f, i, mysql_log_block(&f->log, i));
+    const size_t newest = (blocks - 1) / FILE_BLOCKS * FILE_BLOCKS;
+    assert_true(newest > end_of_file);
+    AUTO_FREE char *temporary = make_file(f, id_of_block(newest), "_tmp");
+    for (size_t i = newest; i < blocks; i++)
+        put_at(temporary, mysql_log_block(&f->log, i), 512,
+               MYSQL_REDO_HEADER_SIZE + (i - newest) * 512);
+    rename_file(f, id_of_block(newest), "_tmp", id_of_block(newest), "");
+    f->written = blocks;
+}
+
+static unsigned messages_with(const struct fixture *f, const char *text)
+{
+    char *data;
+    size_t len;
+    unsigned n = 0;
+    ok(file_read_all(&data, &len, f->messages, 1 << 20));
+    for (const char *at = data; (at = strstr(at, text)); at++)
+        n++;
+    free(data);
+    return n;
+}
+
+static const char fell_back[] = "redo log overwritten before it was read: on from LSN";
+
+/* Archived from block `first` on, read up to the middle of the first file. */
+static void start_archived(struct fixture *f)
+{
+    log_blocks(f, FILE_BLOCKS / 2);
+    const lsn_t end = flush(f);
+    ok(start_with(f, false, true));
+    wait_for(f, end);
+}
+
+static void what_the_log_has_lost_is_read_in_the_archive(void **state)
+{
+    struct fixture *f = *state;
+    start_archived(f);
+    assert_true(archive_session.active);
+    assert_string_equal(archive_session.label,
+                        "X'69742773'"); /* the first of the two is not there */
+    assert_message(f, "redo that is overwritten before it was read is read from");
+    for (unsigned lap = 1; lap <= 3; lap++) {
+        const size_t end = f->log.n_blocks + 5 * FILE_BLOCKS;
+        log_blocks(f, end);
+        archive_blocks(f, 1, end - 2); /* it lags */
+        overtake(f, end);
+        wait_for(f, mysql_log_end(&f->log));
+        log_mtrs(f, 3);
+        flush(f);
+        wait_for(f, mysql_log_end(&f->log));
+    }
+    assert_int_equal(messages_with(f, fell_back), 1);
+    assert_int_equal(access(fake_server.archive, F_OK), 0);
+    assert_spool(f, 0);
+    assert_int_equal(archive_session.stops, 1);
+    assert_int_not_equal(access(fake_server.archive, F_OK), 0);
+}
+
+static void archive_may_lag_behind_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+    start_archived(f);
+    const size_t end = 7 * FILE_BLOCKS;
+    log_blocks(f, end);
+    overtake(f, end);
+    clock_sleep_ms(100);
+    archive_blocks(f, 0, 3 * FILE_BLOCKS + 2);
+    ok(tailer_wait(f->tail, file_start(FIRST_ID + 3), 10));
+    clock_sleep_ms(100); /* what follows is neither there nor in the log */
+    archive_blocks(f, 0, end);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+static void archive_that_does_not_go_on_where_we_are_is_no_help(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        size_t first, stop;
+        bool foreign;
+        const char *message, *hint;
+    } cases[] = {
+        {FILE_BLOCKS, 99, false, "#ib_redo9 is gone", ".000001.log begins at LSN 54272)"},
+        {0, 4, false, "#ib_redo9 is gone", ".000001.log ends before LSN 53760)"},
+        {0, 0, false, "#ib_redo9 is gone", ".000001.log ends before LSN 53760)"},
+        {0, 2 * FILE_BLOCKS, false,
+         "overwritten before it was read: the archive has less than the log has lost",
+         ".000001.log ends before LSN 57344)"},
+        {0, 99, true,
+         "is no archive of this log: its block at LSN 53760 is not the one that was read before",
+         NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const size_t end = 5 * FILE_BLOCKS;
+        f->written = 0;
+        start_archived(f);
+        log_blocks(f, end);
+        uint8_t *seam = mysql_log_block(&f->log, FILE_BLOCKS - 1);
+        seam[40] ^= cases[i].foreign;
+        mysql_log_seal(&f->log);
+        archive_blocks(f, cases[i].first, cases[i].stop < end ? cases[i].stop : end);
+        seam[40] ^= cases[i].foreign;
+        mysql_log_seal(&f->log);
+        overtake(f, end);
+        struct err *e = death_of(f);
+        assert_non_null(e);
+        if (cases[i].hint && (!e->hint || !strstr(e->hint, cases[i].hint)))
+            fail_msg("case %zu: %s; hint %s", i, e->message, e->hint ? e->hint : "none");
+        error_is(e, SERVER, cases[i].message);
+        assert_int_equal(messages_with(f, fell_back), i >= 3); /* the fourth went on for a while */
+        tailer_free(f->tail);
+        f->tail = NULL;
+        assert_int_not_equal(access(fake_server.archive, F_OK), 0);
+        assert_int_equal(unlink(f->spool), 0);
+        ok(file_remove_tree(f->redo));
+        ok(file_mkdirs(f->redo, 0700));
+        mysql_log_free(&f->log);
+        f->log = (struct mysql_log){.start = FIRST};
+    }
+}
+
+static void archive_of_another_session_is_used_and_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    fake_server.archive_answer = ARCHIVE_IS_BUSY;
+    log_blocks(f, 2);
+    archive_blocks(f, 0, 2);
+    start_archived(f);
+    assert_message(f, "another session's archive");
+    const size_t end = 5 * FILE_BLOCKS;
+    log_blocks(f, end);
+    archive_blocks(f, 0, end);
+    assert_int_equal(unlink(fake_server.archive), 0); /* that session ends */
+    overtake(f, end);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+    ok(tailer_stop(f->tail));
+    assert_int_equal(archive_session.stops, 0);
+}
+
+static void archive_that_cannot_be_had_is_said_and_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE char *empty = mem_printf(":%s/archive", f->dir);
+    static const struct {
+        enum archive_answer answer;
+        const char *why;
+    } cases[] = {
+        {ARCHIVE_IS_DENIED, "Access denied; you need INNODB_REDO_LOG_ARCHIVE"},
+        {ARCHIVE_FILE_EXISTS, "archive.u-u-i-d.000001.log is left over from earlier archiving, to "
+                              "be removed: Cannot create"},
+        {ARCHIVE_IS_BUSY, "archive.u-u-i-d.000001.log: cannot open: No such file"},
+    };
+    log_blocks(f, 2);
+    flush(f);
+    fake_server.archive_dirs = empty;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_server.archive_answer = cases[i].answer;
+        if (cases[i].answer == ARCHIVE_FILE_EXISTS)
+            archive_blocks(f, 0, 1);
+        ok(start_with(f, false, true));
+        wait_for(f, mysql_log_end(&f->log));
+        assert_int_equal(messages_with(f, "no redo archive to fall back on: "), i + 1);
+        assert_message(f, cases[i].why);
+        assert_spool(f, 0);
+        tailer_free(f->tail);
+        f->tail = NULL;
+        assert_int_equal(unlink(f->spool), 0);
+        if (cases[i].answer == ARCHIVE_FILE_EXISTS)
+            assert_int_equal(unlink(fake_server.archive), 0); /* it was left alone */
+    }
+    const unsigned said = messages_with(f, "archive");
+    fake_server.archive_dirs = NULL; /* not set up for it: no word, unless it would have helped */
+    start_archived(f);
+    log_blocks(f, 5 * FILE_BLOCKS);
+    overtake(f, 5 * FILE_BLOCKS);
+    struct err *e = death_of(f);
+    assert_non_null(e);
+    assert_non_null(strstr(e->hint, "go on with: innodb_redo_log_archive_dirs is not set)"));
+    error_is(e, SERVER, "#ib_redo9 is gone");
+    assert_int_equal(messages_with(f, "archive"), said);
+}
+
+static void archive_that_is_not_ours_to_remove_ends_with_the_session(void **state)
+{
+    struct fixture *f = *state;
+    start_archived(f);
+    assert_int_equal(unlink(fake_server.archive), 0); /* cannot be removed any more */
+    assert_true(archive_session.active);
+    ok(tailer_stop(f->tail));
+    assert_false(archive_session.active);
+    assert_int_equal(archive_session.stops, 0);
+}
+
+static void archiving_ends_when_the_tail_cannot_begin(void **state)
+{
+    struct fixture *f = *state;
+    error_is(start_with(f, false, true), CORRUPT, "no redo file with a valid checkpoint");
+    assert_false(archive_session.active);
+    assert_int_not_equal(access(fake_server.archive, F_OK), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -885,6 +1208,13 @@ int main(void)
         TEST(consumer_that_was_stopped_may_catch_up),
         TEST(consumer_that_was_dropped_is_a_warning),
         TEST(consumer_is_not_had_by_everybody),
+        TEST(what_the_log_has_lost_is_read_in_the_archive),
+        TEST(archive_may_lag_behind_for_a_while),
+        TEST(archive_that_does_not_go_on_where_we_are_is_no_help),
+        TEST(archive_of_another_session_is_used_and_left_alone),
+        TEST(archive_that_cannot_be_had_is_said_and_nothing_more),
+        TEST(archive_that_is_not_ours_to_remove_ends_with_the_session),
+        TEST(archiving_ends_when_the_tail_cannot_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,9 @@ struct tailer_options {
     /* MySQL: have the server keep what was not read yet (needs BACKUP_ADMIN; one consumer for each server). It is let go
      * again before the server would have to wait for us. Not getting it is a warning. */
     bool register_consumer;
+    /* MySQL: have the server archive its log, if it is set up for that, and go on in the archive when it has overwritten what
+     * was not read yet (engine/redo_archive.h). Not getting it is no error. */
+    bool redo_archive;
 };
 
 /* What the log's own header says about where it comes from; empty for MariaDB. */

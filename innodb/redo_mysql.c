@@ -197,6 +197,15 @@ enum redo_mysql_block redo_mysql_block_check(const uint8_t *block, lsn_t lsn, un
     return MYSQL_BLOCK_WHOLE;
 }
 
+bool redo_mysql_block_says(const uint8_t *block, lsn_t *lsn)
+{
+    const uint32_t number = be32(block) & BLOCK_NUMBER_MASK, epoch = be32(block + BLOCK_EPOCH);
+    if (!number || number > BLOCK_NUMBERS || !epoch)
+        return false;
+    *lsn = ((uint64_t)(epoch - 1) * BLOCK_NUMBERS + number - 1) * BLOCK;
+    return true;
+}
+
 static void put_block_head(uint8_t *block, lsn_t lsn)
 {
     put_be32(block, block_number(lsn));

@@ -299,6 +299,30 @@ static void epoch_counts_on_where_numbers_start_again(void **state)
     mysql_log_free(&l);
 }
 
+static void block_says_where_it_belongs(void **state)
+{
+    (void)state;
+    static const lsn_t lsns[] = {
+        0, 512, START, (1ull << 39) - 512, 1ull << 39, START + (7ull << 39)};
+    uint8_t b[512];
+    lsn_t lsn;
+    for (size_t i = 0; i < sizeof lsns / sizeof lsns[0]; i++) {
+        struct mysql_log log = {.start = lsns[i]};
+        mysql_log_new_block(&log);
+        assert_true(redo_mysql_block_says(log.blocks, &lsn));
+        assert_int_equal(lsn, lsns[i]);
+        memcpy(b, log.blocks, sizeof b);
+        mysql_log_free(&log);
+    }
+    memset(b + 8, 0, 4); /* no epoch */
+    assert_false(redo_mysql_block_says(b, &lsn));
+    put_be32(b + 8, 1);
+    put_be32(b, (1u << 30) + 1); /* none of an epoch's numbers */
+    assert_false(redo_mysql_block_says(b, &lsn));
+    memset(b, 0, sizeof b);
+    assert_false(redo_mysql_block_says(b, &lsn));
+}
+
 static void cut_block_ends_at_the_lsn(void **state)
 {
     (void)state;
@@ -463,6 +487,7 @@ int main(void)
         cmocka_unit_test(block_states_are_told_apart),
         cmocka_unit_test(zeros_are_not_yet_a_block),
         cmocka_unit_test(epoch_counts_on_where_numbers_start_again),
+        cmocka_unit_test(block_says_where_it_belongs),
         cmocka_unit_test(cut_block_ends_at_the_lsn),
         cmocka_unit_test(synthetic_log_holds_the_counters_and_nothing_else),
         cmocka_unit_test(synthetic_log_is_these_bytes),

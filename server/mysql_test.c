@@ -19,6 +19,7 @@
 #include "server/coords.h"
 #include "server/datadir_check.h"
 #include "server/mysql.h"
+#include "server/mysql_archive.h"
 #include "server/mysql_consumer.h"
 #include "server/mysql_dict.h"
 #include "server/page_track.h"
@@ -449,6 +450,62 @@ static void there_is_one_consumer_and_it_goes_forward(void **state)
     mysql_log_status_fini(&s);
 }
 
+static bool is_there(const char *path)
+{
+    return !access(path, F_OK);
+}
+
+/* Waits until the server has noticed that a session is gone. */
+static void await_removal(const char *path)
+{
+    for (int i = 0; i < 500 && is_there(path); i++)
+        clock_sleep_ms(10);
+    assert_false(is_there(path));
+}
+
+static void there_is_one_archive_and_it_is_its_session_s(void **state)
+{
+    NEEDS_SERVER;
+    char dir[] = "/tmp/mbe-mysql-test-XXXXXX";
+    struct mysql_archive_places p;
+    char *busy;
+    assert_non_null(mkdtemp(dir));
+    struct conn *a = root_conn();
+    AUTO(conn) b = root_conn();
+    ok(mysql_archive_places_load(&p, a));
+    assert_int_equal(p.n, 0);
+    fails(mysql_archive_start(&busy, a, ""), ERR_SERVER, "is NULL or empty");
+    ok(conn_exec(dba, "SET GLOBAL innodb_redo_log_archive_dirs = ':/nowhere;it''s:%s'", dir));
+    ok(mysql_archive_places_load(&p, a));
+    assert_int_equal(p.n, 2);
+    assert_string_equal(p.items[1].label, "it's");
+    assert_string_equal(p.items[1].dir, dir);
+    const char *path = p.items[1].path;
+    fails(mysql_archive_start(&busy, a, "it"), ERR_SERVER, "Label 'it' not found");
+    fails(mysql_archive_start(&busy, a, ""), ERR_SERVER, "does not exist or is not a directory");
+    ok(mysql_archive_start(&busy, a, "it's"));
+    assert_null(busy);
+    assert_true(is_there(path));
+    ok(mysql_archive_start(&busy, b, ""));
+    assert_string_equal(busy, path);
+    free(busy);
+    fails(mysql_archive_stop(b), ERR_SERVER, "not been started by this session");
+    ok(mysql_archive_stop(a));
+    assert_true(is_there(path));
+    fails(mysql_archive_start(&busy, a, "it's"), ERR_SERVER, "File exists");
+    assert_int_equal(unlink(path), 0);
+    ok(mysql_archive_start(&busy, a, "it's"));
+    assert_int_equal(unlink(path), 0); /* it goes on without */
+    ok(mysql_archive_stop(a));
+    ok(mysql_archive_start(&busy, a, "it's"));
+    assert_true(is_there(path));
+    conn_close(a);
+    await_removal(path);
+    assert_int_equal(rmdir(dir), 0);
+    ok(conn_exec(dba, "SET GLOBAL innodb_redo_log_archive_dirs = DEFAULT"));
+    mysql_archive_places_fini(&p);
+}
+
 static void the_log_status_is_what_the_server_shows(void **state)
 {
     NEEDS_SERVER;
@@ -798,6 +855,9 @@ static void what_is_not_granted_is_refused_by_the_server(void **state)
     bool flag;
     ok(conn_exec(dba, "CREATE USER mbe_user IDENTIFIED BY 'pw'"));
     struct conn *c = user_conn("mbe_user");
+    char *busy;
+    struct err *archive = mysql_archive_start(&busy, c, "");
+    const unsigned archive_errno = conn_errno(c);
     struct err *lock = mysql_lock_instance(c, 1, &flag);
     const unsigned lock_errno = conn_errno(c);
     struct err *stop = mysql_stop_commits(c, 1, &flag);
@@ -814,11 +874,13 @@ static void what_is_not_granted_is_refused_by_the_server(void **state)
     fails(stop, ERR_SERVER, "RELOAD or FLUSH_TABLES");
     fails(select, ERR_SERVER, "SELECT command denied");
     fails(consumer, ERR_SERVER, "BACKUP_ADMIN");
+    fails(archive, ERR_SERVER, "INNODB_REDO_LOG_ARCHIVE");
     fails(list, ERR_SERVER, "PROCESS");
     assert_int_equal(lock_errno, DENIED);
     assert_int_equal(stop_errno, DENIED);
     assert_int_equal(select_errno, NO_SELECT);
     assert_int_equal(consumer_errno, DENIED);
+    assert_int_equal(archive_errno, DENIED);
     assert_int_equal(list_errno, DENIED);
 }
 
@@ -898,6 +960,7 @@ int main(void)
         cmocka_unit_test(writers_and_waiters_are_counted),
         cmocka_unit_test(locks_die_with_their_holder),
         cmocka_unit_test(there_is_one_consumer_and_it_goes_forward),
+        cmocka_unit_test(there_is_one_archive_and_it_is_its_session_s),
         cmocka_unit_test(the_log_status_is_what_the_server_shows),
         cmocka_unit_test(a_replica_tells_its_source),
         cmocka_unit_test(a_replica_is_where_its_foremost_thread_is),

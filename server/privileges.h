@@ -12,6 +12,7 @@
  *   FLUSH ENGINE LOGS               RELOAD
  *   SHOW REPLICA STATUS             REPLICATION CLIENT or SUPER
  *   where its threads stand         SELECT on mysql.slave_worker_info
+ *   redo archiving                  INNODB_REDO_LOG_ARCHIVE; not checked, as it is not needed
  *
  * Facts: MariaDB 10.11.19, MySQL 9.7.4, by experiment. SHOW GRANTS without FOR lists the account's
  * own grants and those of its active roles (MariaDB: of the roles inside them, and of PUBLIC, too);
