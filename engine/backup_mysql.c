@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "engine/backup_run.h"
 #include "engine/manifest.h"
 #include "server/mysql.h"
@@ -188,15 +189,25 @@ static struct err *lock_window(struct backup *b)
 
 /* --- the redo --- */
 
+static struct err *store_blocks(struct backup *b)
+{
+    const struct redo_origin_mysql *origin = &tailer_origin(b->tail)->mysql;
+    char name[MYSQL_KEY_NAME_SIZE];
+    TRY(redo_store_mysql(b->writer, b->spool_path, &b->span, origin, b->options->progress));
+    if (!b->span.encrypted)
+        return NULL;
+    TRY(space_key_name_mysql(name, origin->header.key_record));
+    b->redo_key = mem_strdup(name);
+    return NULL;
+}
+
 static struct err *store_redo(struct backup *b, char **map)
 {
-    const struct tailer_origin *origin = tailer_origin(b->tail);
     TRY(mysql_flush_logs(b->queries));
     TRY(tailer_wait(b->tail, b->span.to, BACKUP_TAIL_WAIT_SECONDS));
     err_free(tailer_stop(b->tail)); /* it has reached the end; a later error is none of ours */
     TRY(manifest_created_map_json(map, b->settle.created, b->settle.n_created));
-    return redo_store_mysql(b->writer, b->spool_path, &b->span, origin->creator, origin->uuid,
-                            b->options->progress);
+    return store_blocks(b);
 }
 
 /* Tables of InnoDB have a tablespace each, or one a partition; those of other engines a .sdi file, those of

@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "engine/datadir.h"
 #include "engine/tailer.h"
+#include "verify/key_file.h"
 
 enum { CORRUPT_LISTED_MAX = 1000 };
 
@@ -21,8 +22,8 @@ struct copy_env {
     struct progress *progress;
     int parallel;
     bool allow_corrupt;
-    const struct keyring *keys; /* of encrypted tablespaces; NULL: none */
-    uint64_t n_files;           /* copied outside the sets: Aria's control file and logs */
+    struct key_file *keys; /* of encrypted tablespaces; NULL: none */
+    uint64_t n_files;      /* copied outside the sets: Aria's control file and logs */
     _Atomic uint64_t bytes_read;
     _Atomic uint64_t pages_reread;
     pthread_mutex_t lock; /* guards the list of corrupt pages */

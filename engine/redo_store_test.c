@@ -15,6 +15,7 @@
 #include "innodb/space_map.h"
 
 enum { FROM = 60000, MTR = 16, LONG_MTR = 900000 };
+static const struct redo_log_header plain;
 
 /* A WRITE of n bytes in all, with its number in it. */
 static void make_mtr(uint8_t *mtr, size_t n, uint32_t number)
@@ -50,7 +51,7 @@ static lsn_t stored(const char *dir, const uint8_t *spool, lsn_t to)
     struct redo_span span = {.from = FROM, .checkpoint_end = FROM + MTR, .to = to};
     AUTO_FREE char *path = mem_printf("%s/spool", dir);
     archive_begin(&a, dir);
-    ok(redo_store(a.writer, path, &span, "10.11.19", NULL));
+    ok(redo_store(a.writer, path, &span, &plain, "10.11.19", NULL));
     struct archive_reader *r = archive_end(&a);
     const int64_t i = archive_reader_find(r, REDO_PATH);
     assert_true(i >= 0);
@@ -109,12 +110,12 @@ static void damaged_or_short_spool_is_an_error(void **state)
     struct test_archive a;
     archive_begin(&a, dir);
     struct redo_span beyond = {.from = FROM, .to = FROM + 11 * MTR};
-    error_is(redo_store(a.writer, path, &beyond, "10.11.19", NULL), CORRUPT,
+    error_is(redo_store(a.writer, path, &beyond, &plain, "10.11.19", NULL), CORRUPT,
              "spool: ends at LSN 60160, before the end of the backup at 60176");
     spool[3 * MTR + 8] ^= 1;
     write_bytes(dir, "spool", spool, 10 * MTR);
     struct redo_span span = {.from = FROM, .to = FROM + 10 * MTR};
-    error_is(redo_store(a.writer, path, &span, "10.11.19", NULL), CORRUPT,
+    error_is(redo_store(a.writer, path, &span, &plain, "10.11.19", NULL), CORRUPT,
              "spool: LSN 60048: mini-transaction checksum");
     archive_writer_free(a.writer);
     a.sink->free(a.sink);
@@ -125,6 +126,9 @@ static void damaged_or_short_spool_is_an_error(void **state)
 /* --- MySQL --- */
 
 enum { BASE = 61440, UUID = 0x1234ABCD };
+static const struct redo_origin_mysql origin = {
+    .header = {.creator = "MySQL 9.7.4", .uuid = UUID},
+};
 
 static void log_mtr(struct mysql_log *l, unsigned number, size_t n)
 {
@@ -153,7 +157,7 @@ static lsn_t stored_mysql(const char *dir, const struct mysql_log *l, lsn_t from
     struct redo_span span = {.from = from, .to = to};
     AUTO_FREE char *path = mem_printf("%s/spool", dir);
     archive_begin(&a, dir);
-    ok(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL));
+    ok(redo_store_mysql(a.writer, path, &span, &origin, NULL));
     struct archive_reader *r = archive_end(&a);
     const int64_t i = archive_reader_find(r, REDO_PATH);
     assert_true(i >= 0);
@@ -292,15 +296,15 @@ static void damaged_or_short_mysql_spool_is_an_error(void **state)
     archive_begin(&a, dir);
     write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
     struct redo_span beyond = {.from = BASE + 12, .to = end + 1};
-    error_is(redo_store_mysql(a.writer, path, &beyond, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+    error_is(redo_store_mysql(a.writer, path, &beyond, &origin, NULL), CORRUPT,
              "spool: ends at LSN 65860, before the end of the backup at 65861");
     write_bytes(dir, "spool", l.blocks, 3 * 512 + 100);
     struct redo_span span = {.from = BASE + 12, .to = end};
-    error_is(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+    error_is(redo_store_mysql(a.writer, path, &span, &origin, NULL), CORRUPT,
              "before the end of the backup at 65860");
     mysql_log_block(&l, 3)[200] ^= 1;
     write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
-    error_is(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+    error_is(redo_store_mysql(a.writer, path, &span, &origin, NULL), CORRUPT,
              "spool: the redo block at LSN 62976 is damaged");
     archive_writer_free(a.writer);
     a.sink->free(a.sink);

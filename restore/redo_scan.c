@@ -44,9 +44,11 @@ struct err *redo_scan_run(struct redo_scan *out, struct archive_reader *reader,
 {
     *out = (struct redo_scan){.family = facts->family};
     const struct redo_visitor visitor = {.ctx = out, .take = take};
+    struct redo_walk w = {
+        .from = facts->from, .to = facts->to, .keys = options->keys, .visitor = &visitor};
     TRY(redo_group_new(&out->group, options->memory, options->spill_dir));
-    struct err *e = redo_entry_walk(reader, facts->family, facts->from, facts->to, &visitor,
-                                    &out->n_mtrs, options->progress);
+    struct err *e = redo_entry_walk(reader, facts->family, &w, options->progress);
+    out->n_mtrs = w.n_mtrs;
     if (!e)
         e = redo_group_seal(out->group);
     if (e)

@@ -34,6 +34,7 @@ struct redo_scan {
 struct redo_scan_options {
     uint64_t memory; /* bytes of records held before they spill */
     const char *spill_dir;
+    const struct keyring *keys; /* of an encrypted log; NULL: none */
     struct progress *progress;
 };
 

@@ -1,7 +1,8 @@
 /* restore/restore.c: the phases of a restore, top to bottom.
  *
  * Invariants:
- *  R1 Nothing of the target is touched before the archive is known to be complete and its manifest makes sense.
+ *  R1 Nothing of the target is touched before the archive is known to be complete, its manifest makes sense, and the key of its
+ *     redo is there.
  *  R2 Every page is written once: its stored image, verified by the chunk's checksum, with all redo up to the backup's end
  *     LSN, and none beyond it, applied.
  *  R3 The target carries a marker from its first moment until everything is durable; the redo log without which no server
@@ -22,21 +23,24 @@
 #include "restore/redo_scan.h"
 #include "restore/target.h"
 #include "verify/key_file.h"
+#include "verify/redo_entry.h"
 
 struct restore {
     const struct restore_options *options;
     struct archive_reader *reader;
     struct backup_facts facts;
     struct target target;
-    struct keyring *keys;
+    struct key_file *keys;
     struct redo_scan redo;
     struct layout layout;
 };
 
 static struct err *read_redo(struct restore *r)
 {
-    const struct redo_scan_options o = {
-        .memory = r->options->memory, .spill_dir = r->target.dir, .progress = r->options->progress};
+    const struct redo_scan_options o = {.memory = r->options->memory,
+                                        .spill_dir = r->target.dir,
+                                        .keys = key_file_keys(r->keys),
+                                        .progress = r->options->progress};
     struct redo_group_stats stats;
     progress_phase(r->options->progress, "redo", r->facts.to - r->facts.from);
     TRY(redo_scan_run(&r->redo, r->reader, &r->facts, &o));
@@ -54,7 +58,7 @@ static struct err *write_pages(struct restore *r)
                                           .group = r->redo.group,
                                           .target = &r->target,
                                           .family = r->facts.family,
-                                          .keys = r->keys,
+                                          .keys = key_file_keys(r->keys),
                                           .page_size = r->facts.page_size,
                                           .parallel = r->options->parallel,
                                           .progress = r->options->progress};
@@ -88,7 +92,9 @@ static struct err *run(struct restore *r)
     const struct restore_options *o = r->options;
     TRY(archive_reader_open(&r->reader, o->archive_path));
     TRY_AT(backup_facts_load(&r->facts, r->reader), "%s", o->archive_path);
-    TRY(key_file_read(&r->keys, r->facts.family, o->keyring_file, o->keyring_pass_file));
+    TRY(key_file_open(&r->keys, r->facts.family, o->keyring_file, o->keyring_pass_file));
+    TRY_AT(redo_entry_check_key(r->reader, r->facts.family, key_file_keys(r->keys)), "%s",
+           o->archive_path);
     TRY(target_open(&r->target, o->datadir, o->external_dir, o->user, o->group));
     TRY(read_redo(r));
     TRY(write_pages(r));
@@ -109,7 +115,7 @@ struct err *restore_full(const struct restore_options *options)
     layout_fini(&r.layout);
     redo_scan_fini(&r.redo);
     target_fini(&r.target);
-    keyring_free(r.keys);
+    key_file_free(r.keys);
     backup_facts_fini(&r.facts);
     archive_reader_free(r.reader);
     return e;

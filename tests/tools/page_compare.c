@@ -1,7 +1,7 @@
 /* tests/tools/page_compare.c: compares a restored datadir with the same crash image recovered by
  * its own server, page by page. The other half of the oracle; see crash_image.c.
  *
- *     page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR
+ *     page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR [KEY_FILE]
  *
  * Tablespaces are matched by space id. Pages are compared as logical images (page_compressed pages
  * decompressed), every byte but these: checksum words and trailer, the page LSN (pages that differ
@@ -31,6 +31,7 @@
 #include "innodb/redo_mysql.h"
 #include "restore/backup_facts.h"
 #include "tests/tools/space_file.h"
+#include "verify/key_file.h"
 #include "verify/redo_entry.h"
 
 /* What the log says about pages. */
@@ -355,7 +356,8 @@ static struct err *compare(char **argv, bool *same)
     struct backup_facts facts = {0};
     struct page_states states = {0};
     const struct redo_visitor visitor = {.ctx = &states, .take = note_record};
-    uint64_t n_mtrs;
+    struct key_file *keys = NULL;
+    struct redo_walk w = {.visitor = &visitor};
     struct side mbe = {0}, server = {0};
     struct tally t = {0};
     uint64_t missing = 0;
@@ -363,8 +365,13 @@ static struct err *compare(char **argv, bool *same)
     TRY(archive_reader_open(&reader, path));
     struct err *e = backup_facts_load(&facts, reader);
     states.family = facts.family;
+    w.from = facts.from;
+    w.to = facts.to;
     if (!e)
-        e = redo_entry_walk(reader, facts.family, facts.from, facts.to, &visitor, &n_mtrs, NULL);
+        e = key_file_open(&keys, facts.family, argv[5], NULL);
+    w.keys = key_file_keys(keys);
+    if (!e)
+        e = redo_entry_walk(reader, facts.family, &w, NULL);
     t.end = facts.to;
     t.mysql = !e && !strcmp(facts.family->flavour, "mysql");
     if (!e)
@@ -388,6 +395,7 @@ static struct err *compare(char **argv, bool *same)
     map64_fini(&states.pages);
     map64_fini(&states.trims);
     map64_fini(&states.deleted);
+    key_file_free(keys);
     backup_facts_fini(&facts);
     return e;
 }
@@ -395,8 +403,8 @@ static struct err *compare(char **argv, bool *same)
 int main(int argc, char **argv)
 {
     bool same = false;
-    if (argc != 5) {
-        fputs("usage: page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR\n", stderr);
+    if (argc != 5 && argc != 6) {
+        fputs("usage: page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR [KEY_FILE]\n", stderr);
         return 2;
     }
     struct err *e = compare(argv, &same);
