@@ -14,7 +14,9 @@
 #include "innodb/redo_crypt.h"
 #include "innodb/redo_frame.h"
 
+#ifndef UNUSED
 #define UNUSED __attribute__((unused))
+#endif
 #define TEST_KEY_UUID "01234567-89ab-cdef-0123-456789abcdef"
 
 /* --- MySQL --- */
@@ -114,6 +116,11 @@ static UNUSED void mariadb_log_load(struct mariadb_log *l)
     memcpy(moved, l->bytes + first, first_len);
     memmove(l->bytes + first_len, l->bytes, first);
     memcpy(l->bytes, moved, first_len);
+}
+
+static UNUSED void mariadb_log_free(struct mariadb_log *l)
+{
+    free(l->bytes);
 }
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "archive/reader.h"
 #include "base/clock.h"
+#include "innodb/space_map.h"
 #include "restore/backup_facts.h"
 #include "restore/finish.h"
 #include "restore/layout.h"
@@ -94,7 +95,7 @@ static struct err *run(struct restore *r)
     TRY_AT(backup_facts_load(&r->facts, r->reader), "%s", o->archive_path);
     TRY(key_file_open(&r->keys, r->facts.family, o->keyring_file, o->keyring_pass_file));
     TRY_AT(redo_entry_check_key(r->reader, r->facts.family, key_file_keys(r->keys)), "%s",
-           o->archive_path);
+           REDO_PATH);
     TRY(target_open(&r->target, o->datadir, o->external_dir, o->user, o->group));
     TRY(read_redo(r));
     TRY(write_pages(r));
