@@ -87,6 +87,8 @@ static void every_fact_has_its_key(void **state)
                                .lock = &lock,
                                .from = 1ull << 60,
                                .to = (1ull << 60) + 512,
+                               .redo_key = "7",
+                               .redo_key_version = 1,
                                .bytes_read = 100,
                                .bytes_stored = 50,
                                .files = 3,
@@ -109,6 +111,9 @@ static void every_fact_has_its_key(void **state)
     assert_number(j, "lsn.checkpoint", (json_int_t)1 << 60);
     assert_number(j, "lsn.from", (json_int_t)1 << 60);
     assert_number(j, "lsn.to", ((json_int_t)1 << 60) + 512);
+    assert_true(json_is_true(at(j, "redo.encrypted")));
+    assert_text(j, "redo.key", "7");
+    assert_number(j, "redo.key_version", 1);
     assert_text(j, "binlog.file", "bin.000003");
     assert_number(j, "binlog.position", 5000000000);
     assert_text(j, "gtid.binlog_pos", "0-7-21");

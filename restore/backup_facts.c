@@ -89,6 +89,8 @@ static struct err *load_manifest(struct backup_facts *f, const char *text)
     TRY(load_server(f, manifest));
     TRY(need_number(&f->from, lsn, "from", "lsn"));
     TRY(need_number(&f->to, lsn, "to", "lsn"));
+    f->redo_encrypted =
+        json_is_true(json_object_get(json_object_get(manifest, "redo"), "encrypted"));
     if (f->from < f->family->lsn_min || f->to < f->from)
         return err_make(CORRUPT,
                         "manifest: lsn.from %" PRIu64 " and lsn.to %" PRIu64 " are no range",

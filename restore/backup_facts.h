@@ -13,7 +13,8 @@
 
 struct backup_facts {
     const struct redo_family *family;
-    lsn_t from, to;       /* the redo of the backup: [from, to) */
+    lsn_t from, to; /* the redo of the backup: [from, to) */
+    bool redo_encrypted;
     uint32_t page_size;   /* innodb_page_size */
     char *server_version; /* "10.11.19": for the creator of the log the server starts from */
     char *data_file_path; /* innodb_data_file_path as the server had it; NULL if unknown */

@@ -47,6 +47,8 @@ struct err *redo_scan_run(struct redo_scan *out, struct archive_reader *reader,
     struct redo_walk w = {
         .from = facts->from, .to = facts->to, .keys = options->keys, .visitor = &visitor};
     TRY(redo_group_new(&out->group, options->memory, options->spill_dir));
+    if (facts->redo_encrypted)
+        redo_group_keep_secret(out->group);
     struct err *e = redo_entry_walk(reader, facts->family, &w, options->progress);
     out->n_mtrs = w.n_mtrs;
     if (!e)

@@ -143,6 +143,8 @@ def one_round(s, flavour, name, encrypted, meanwhile, hidden):
     storm.stop()
     load.stop()
 
+    if source.family == "mariadb":
+        s.check_equal(backup.manifest["log_resizes"], 1, "resizes of the log that were followed")
     redo = backup.manifest["redo"]
     s.check(redo["encrypted"], "the manifest says of the redo: %s", redo)
     s.check(redo["key"] == "1" or redo["key"].startswith("INNODBKey-"), "the manifest says of the redo's key: %s", redo)

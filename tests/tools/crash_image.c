@@ -281,14 +281,14 @@ static const char *server_version(const struct image *im)
 static struct err *manifest(char **out, const struct image *im, const char *id,
                             const char *data_file_path)
 {
-    json_t *j = json_pack("{s:s, s:s, s:n, s:{s:s, s:s, s:i, s:s}, s:{s:I, s:I, s:I}, s:s, s:s}",
-                          "id", id, "type", "full", "base", "server", "flavour",
-                          server_flavour_text(im->flavour), "version", server_version(im),
-                          "page_size", (int)im->datadir.page_size, "innodb_data_file_path",
-                          data_file_path ? data_file_path : "ibdata1:12M:autoextend", "lsn",
-                          "checkpoint", (json_int_t)im->log.span.from, "from",
-                          (json_int_t)im->log.span.from, "to", (json_int_t)im->log.span.to,
-                          "started", "1970-01-01T00:00:00Z", "finished", "1970-01-01T00:00:00Z");
+    json_t *j = json_pack(
+        "{s:s, s:s, s:n, s:{s:s, s:s, s:i, s:s}, s:{s:I, s:I, s:I}, s:{s:b}, s:s, s:s}", "id", id,
+        "type", "full", "base", "server", "flavour", server_flavour_text(im->flavour), "version",
+        server_version(im), "page_size", (int)im->datadir.page_size, "innodb_data_file_path",
+        data_file_path ? data_file_path : "ibdata1:12M:autoextend", "lsn", "checkpoint",
+        (json_int_t)im->log.span.from, "from", (json_int_t)im->log.span.from, "to",
+        (json_int_t)im->log.span.to, "redo", "encrypted", im->log.span.encrypted, "started",
+        "1970-01-01T00:00:00Z", "finished", "1970-01-01T00:00:00Z");
     *out = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
     return *out ? NULL : err_make(FAILED, "cannot make the manifest");
