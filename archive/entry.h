@@ -2,6 +2,7 @@
 #ifndef MBE_ARCHIVE_ENTRY_H
 #define MBE_ARCHIVE_ENTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Largest piece given to archive_write, and largest uncompressed chunk payload: 1 MiB. */
@@ -23,7 +24,29 @@ enum archive_kind {
     ARCHIVE_EXTERNAL = 6,
     /* names of live spaces and other engine facts, see innodb/space_map.h */
     ARCHIVE_SPACE_MAP = 7,
+    /* of an incremental backup: what changed since its base of a SPACE, a PLAIN or an EXTERNAL file
+     * that the base has too, under whatever name. `size` is that of the whole file; what is stored
+     * nowhere is as it was in the base, so zeros that are new are stored, as runs */
+    ARCHIVE_SPACE_DELTA = 8,
+    ARCHIVE_PLAIN_DELTA = 9,
+    ARCHIVE_EXTERNAL_DELTA = 10,
 };
+
+static inline bool archive_is_space(enum archive_kind kind)
+{
+    return kind == ARCHIVE_SPACE || kind == ARCHIVE_SPACE_DELTA;
+}
+
+static inline bool archive_is_external(enum archive_kind kind)
+{
+    return kind == ARCHIVE_EXTERNAL || kind == ARCHIVE_EXTERNAL_DELTA;
+}
+
+static inline bool archive_is_delta(enum archive_kind kind)
+{
+    return kind == ARCHIVE_SPACE_DELTA || kind == ARCHIVE_PLAIN_DELTA ||
+           kind == ARCHIVE_EXTERNAL_DELTA;
+}
 
 struct archive_attr {
     enum archive_kind kind;

@@ -19,16 +19,16 @@ enum {
 static const char *link_target_problem(const struct archive_attr *a)
 {
     const char *target = a->link_target;
-    const bool must = a->kind == ARCHIVE_SYMLINK || a->kind == ARCHIVE_EXTERNAL;
+    const bool must = a->kind == ARCHIVE_SYMLINK || archive_is_external(a->kind);
     if (!target)
         return must ? "has no link target" : NULL;
-    if (!must && a->kind != ARCHIVE_SPACE)
+    if (!must && !archive_is_space(a->kind))
         return "has a link target, which its kind has not";
     if (target[0] != '/')
         return "has a link target that is not absolute";
     if (!file_name_is_safe(target + 1))
         return "has an unsafe link target";
-    if (a->kind == ARCHIVE_EXTERNAL &&
+    if (archive_is_external(a->kind) &&
         (strncmp(a->path, "external/", 9) || strcmp(a->path + 9, target + 1)))
         return "has a link target that is not its path";
     return NULL;
@@ -36,7 +36,7 @@ static const char *link_target_problem(const struct archive_attr *a)
 
 const char *archive_attr_problem(const struct archive_attr *a)
 {
-    if ((int)a->kind < ARCHIVE_PLAIN || a->kind > ARCHIVE_SPACE_MAP)
+    if ((int)a->kind < ARCHIVE_PLAIN || a->kind > ARCHIVE_EXTERNAL_DELTA)
         return "has an unknown kind";
     if (!file_name_is_safe(a->path))
         return "has an unsafe name";
@@ -198,7 +198,7 @@ static const char *get_text(struct reader *r)
 static struct err *get_attr(struct index_entry *e, struct reader *r)
 {
     struct archive_attr *a = &e->attr;
-    a->kind = (enum archive_kind)rd_varint_max(r, ARCHIVE_SPACE_MAP);
+    a->kind = (enum archive_kind)rd_varint_max(r, ARCHIVE_EXTERNAL_DELTA);
     a->path = get_text(r);
     a->link_target = get_text(r);
     e->id = (uint32_t)rd_varint_max(r, UINT32_MAX);

@@ -253,6 +253,11 @@ void archive_reader_free(struct archive_reader *r)
     free(r);
 }
 
+uint64_t archive_reader_id(const struct archive_reader *r)
+{
+    return r->header.archive_id;
+}
+
 const char *archive_reader_manifest(const struct archive_reader *r)
 {
     return r->manifest;

@@ -21,6 +21,8 @@ struct err *archive_reader_open(struct archive_reader **out, const char *path) M
 void archive_reader_free(struct archive_reader *r);
 CLEANUP(archive_reader, archive_reader_free)
 
+/* Random, of this very archive. */
+uint64_t archive_reader_id(const struct archive_reader *r);
 /* Manifest JSON text, borrowed. */
 const char *archive_reader_manifest(const struct archive_reader *r);
 uint32_t archive_reader_n_entries(const struct archive_reader *r);
