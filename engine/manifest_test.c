@@ -151,6 +151,8 @@ static void absent_facts_are_null_or_empty(void **state)
     assert_true(json_is_null(at(j, "gtid.binlog_pos")));
     assert_true(json_is_array(at(j, "replicas")));
     assert_true(json_is_false(at(j, "damaged")));
+    assert_true(json_is_false(at(j, "redo.encrypted")));
+    assert_true(json_is_null(at(j, "redo.key")));
     assert_int_equal(json_array_size(at(j, "corrupt_pages")), 0);
     json_decref(j);
 }
