@@ -283,6 +283,7 @@ static struct err *open_block(struct source *s, struct redo_block *b, size_t at,
 /* Bytes of the whole blocks at the start of buf: any number of full ones, then perhaps one that is partly filled. */
 static struct err *measure(struct source *s, size_t n, lsn_t at, size_t *len)
 {
+    s->unopened = false;
     for (*len = 0; n - *len >= BLOCK; *len += BLOCK) {
         struct redo_block b;
         const lsn_t lsn = at + *len;

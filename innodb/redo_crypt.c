@@ -38,9 +38,11 @@ struct err *redo_key_mysql(struct space_key *out, const struct redo_mysql_header
     if (!header->has_key)
         return NULL;
     struct err *e = space_key_unwrap_mysql(out, header->key_record, keys, "the redo log");
-    if (e && e->kind == ERR_CORRUPT)
-        e->kind =
-            ERR_REFUSED; /* the header has been read whole: it is the master key that is another one */
+    if (e &&
+        e->kind == ERR_CORRUPT) { /* the header was whole: it is the master key that is wrong */
+        e->kind = ERR_REFUSED;
+        e = err_hint(e, "Name the key file of the server that wrote the log (--keyring-file).");
+    }
     return e;
 }
 
