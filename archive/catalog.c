@@ -114,12 +114,10 @@ static struct err *check_marker(const char *repo)
                                : err_os("%s: cannot stat", repo);
     if (!S_ISDIR(st.st_mode))
         return not_a_repository(repo, "not a directory");
-    struct err *e = file_read_all(&text, &len, path, 4096);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    bool absent;
+    TRY(file_absent(file_read_all(&text, &len, path, 4096), &absent));
+    if (absent)
         return not_a_repository(repo, "it has no file " MARKER);
-    }
-    TRY(e);
     if (len != strlen(MARKER_TEXT) || memcmp(text, MARKER_TEXT, len))
         return not_a_repository(repo, "its file " MARKER " is not \"mbe repository 1\"");
     return NULL;
@@ -280,12 +278,10 @@ static struct err *draft_is_held(const char *dir, bool *held)
     AUTO_FREE char *path = join(dir, LOCK_NAME);
     AUTO_FD int fd = -1;
     *held = false;
-    struct err *e = file_open(&fd, path, O_RDWR, 0);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    bool absent;
+    TRY(file_absent(file_open(&fd, path, O_RDWR, 0), &absent));
+    if (absent)
         return NULL;
-    }
-    TRY(e);
     if (!flock(fd, LOCK_EX | LOCK_NB))
         return NULL;
     if (errno != EWOULDBLOCK)

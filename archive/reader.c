@@ -273,11 +273,6 @@ const struct archive_attr *archive_reader_entry(const struct archive_reader *r, 
     return &r->index.entries[i].attr;
 }
 
-uint32_t archive_reader_entry_id(const struct archive_reader *r, uint32_t i)
-{
-    return r->index.entries[i].id;
-}
-
 int64_t archive_reader_find(const struct archive_reader *r, const char *path)
 {
     return index_find(r->index.entries, r->index.n_entries, path);

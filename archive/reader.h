@@ -28,8 +28,6 @@ const char *archive_reader_manifest(const struct archive_reader *r);
 uint32_t archive_reader_n_entries(const struct archive_reader *r);
 /* Attributes of entry i (0 .. n-1, sorted by path), borrowed. */
 const struct archive_attr *archive_reader_entry(const struct archive_reader *r, uint32_t i);
-/* The writer's id of entry i: the one archive_walk reports. */
-uint32_t archive_reader_entry_id(const struct archive_reader *r, uint32_t i);
 /* Index of the entry with this path, or -1. */
 int64_t archive_reader_find(const struct archive_reader *r, const char *path);
 

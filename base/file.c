@@ -65,6 +65,15 @@ struct err *file_open(int *fd, const char *path, int flags, mode_t mode)
     return *fd < 0 ? err_os("%s: cannot open", path) : NULL;
 }
 
+struct err *file_absent(struct err *e, bool *absent)
+{
+    *absent = e && e->os_errno == ENOENT;
+    if (!*absent)
+        return e;
+    err_free(e);
+    return NULL;
+}
+
 struct err *file_fsync(int fd, const char *path)
 {
     return fsync(fd) ? err_os("%s: cannot fsync", path) : NULL;

@@ -134,6 +134,20 @@ static void replace_that_fails_keeps_the_old_content(void **state)
     assert_int_equal(access(inside, F_OK), 0);
 }
 
+static void what_is_absent_is_no_error_and_all_else_is(void **state)
+{
+    AUTO_FREE char *path = in(state, "nothing");
+    int fd = -1;
+    bool absent = false;
+    OK(file_absent(file_open(&fd, path, O_RDONLY, 0), &absent));
+    assert_true(absent);
+    OK(file_absent(NULL, &absent));
+    assert_false(absent);
+    expect(file_absent(file_open(&fd, "/dev/null/x", O_RDONLY, 0), &absent), ENOTDIR,
+           "Not a directory");
+    assert_false(absent);
+}
+
 static void directories_are_made_all_the_way_and_again(void **state)
 {
     AUTO_FREE char *deep = in(state, "a/b//c/");
@@ -236,6 +250,7 @@ int main(void)
         SCRATCH_TEST(read_all_refuses_more_than_the_bound),
         SCRATCH_TEST(replace_leaves_the_new_content_its_mode_and_no_temporary_file),
         SCRATCH_TEST(replace_that_fails_keeps_the_old_content),
+        SCRATCH_TEST(what_is_absent_is_no_error_and_all_else_is),
         SCRATCH_TEST(directories_are_made_all_the_way_and_again),
         SCRATCH_TEST(removing_a_tree_does_not_follow_links),
         SCRATCH_TEST(entries_of_a_directory_come_once_without_the_dots),

@@ -298,12 +298,10 @@ static struct err *add_linked_space(struct listing *l, const char *isl_path)
 {
     AUTO_FREE char *target = NULL;
     size_t len;
-    struct err *e = file_read_all(&target, &len, isl_path, PATH_MAX);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    bool absent;
+    TRY(file_absent(file_read_all(&target, &len, isl_path, PATH_MAX), &absent));
+    if (absent)
         return NULL;
-    }
-    TRY(e);
     while (len && isspace((unsigned char)target[len - 1]))
         target[--len] = '\0';
     if (target[0] != '/' || !file_name_is_safe(target + 1))

@@ -89,7 +89,8 @@ static void redo(struct fixture *f, unsigned type, space_id_t id, const void *bo
 {
     const struct redo_record rec = {
         .type = type, .space = id, .body = body, .body_len = (uint32_t)n};
-    ok(ddl_events_mtr(&f->events, &rec, 1, end - 50, end));
+    ok(ddl_events_record(&f->events, &rec, end));
+    ddl_events_end(&f->events, end);
 }
 
 static void deleted(struct fixture *f, space_id_t id, lsn_t end)
@@ -115,7 +116,9 @@ static void born(struct fixture *f, space_id_t id, uint8_t index_id, lsn_t end)
         {.type = 37, .space = id, .page = 4},
         {.type = 2, .space = id, .page = 4, .body = segment, .body_len = sizeof segment},
         {.type = 8, .space = id, .page = 4, .body = index, .body_len = sizeof index}};
-    ok(ddl_events_mtr(&f->events, recs, 3, end - 50, end));
+    for (size_t i = 0; i < sizeof recs / sizeof recs[0]; i++)
+        ok(ddl_events_record(&f->events, &recs[i], end));
+    ddl_events_end(&f->events, end);
 }
 
 static struct err *judge(struct fixture *f)

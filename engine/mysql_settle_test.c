@@ -216,7 +216,8 @@ static void redo(struct fixture *f, unsigned type, space_id_t id, const void *bo
     const struct redo_record rec = {
         .type = type, .space = id, .body = body, .body_len = (uint32_t)n};
     f->lsn += 100;
-    ok(ddl_events_mtr(&f->events, &rec, 1, f->lsn - 50, f->lsn));
+    ok(ddl_events_record(&f->events, &rec, f->lsn));
+    ddl_events_end(&f->events, f->lsn);
 }
 
 static void born(struct fixture *f, space_id_t id)
@@ -227,7 +228,9 @@ static void born(struct fixture *f, space_id_t id)
         {.type = 2, .space = id, .page = 4, .body = segment, .body_len = sizeof segment},
         {.type = 8, .space = id, .page = 4, .body = index, .body_len = sizeof index}};
     f->lsn += 100;
-    ok(ddl_events_mtr(&f->events, recs, 3, f->lsn - 50, f->lsn));
+    for (size_t i = 0; i < sizeof recs / sizeof recs[0]; i++)
+        ok(ddl_events_record(&f->events, &recs[i], f->lsn));
+    ddl_events_end(&f->events, f->lsn);
 }
 
 static int set_up(void **state)

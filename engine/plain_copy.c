@@ -134,14 +134,11 @@ static struct err *copy_as(struct copy_env *env, const char *path, struct archiv
                            uint32_t *entry, uint8_t *head, size_t *head_len, bool *present)
 {
     AUTO_FD int fd = -1;
-    struct err *e = file_open(&fd, path, O_RDONLY, 0);
-    *present = true;
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
-        *present = false;
+    bool absent;
+    TRY(file_absent(file_open(&fd, path, O_RDONLY, 0), &absent));
+    *present = !absent;
+    if (absent)
         return NULL;
-    }
-    TRY(e);
     TRY(archive_entry_add(env->writer, attr, entry));
     *head_len = 0;
     TRY(copy_content(env, fd, path, *entry, head, head_len, &attr->size));

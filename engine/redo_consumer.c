@@ -2,9 +2,9 @@
 #include "engine/redo_consumer.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/clock.h"
+#include "server/mysql_consumer.h"
 
 enum {
     LET_GO_PERCENT = 70,
@@ -15,27 +15,18 @@ enum {
     TELL_SECONDS = 1,     /* ... or after so much time */
 };
 
-/* *yes: the function returned 0. An error of the statement goes to *why (owned by caller) unless the connection is lost. */
-static struct err *call(const struct redo_consumer *c, const char *function, bool *yes,
-                        struct err **why)
+static bool is_lost(const struct redo_consumer *c)
 {
-    AUTO_FREE char *text = NULL;
-    struct err *e = conn_query_text(c->conn, &text, "SELECT innodb_redo_log_consumer_%s", function);
-    *yes = !e && text && !strcmp(text, "0");
-    *why = e;
-    if (!e || conn_errno_is_lost(conn_errno(c->conn))) {
-        *why = NULL;
-        return e;
-    }
-    return NULL;
+    return conn_errno_is_lost(conn_errno(c->conn));
 }
 
 struct err *redo_consumer_register(struct redo_consumer *c, struct conn *conn, struct log *log)
 {
-    struct err *why;
     *c = (struct redo_consumer){.conn = conn, .log = log, .told_at = clock_seconds()};
     c->tended_at = c->told_at;
-    TRY(call(c, "register()", &c->registered, &why));
+    struct err *why = mysql_consumer_register(conn, &c->registered);
+    if (why && is_lost(c))
+        return why;
     if (!c->registered)
         log_warning(log, "redo", "not registered as consumer of the redo log: %s",
                     why ? why->message : "another session is");
@@ -45,17 +36,16 @@ struct err *redo_consumer_register(struct redo_consumer *c, struct conn *conn, s
 
 static struct err *tell(struct redo_consumer *c, lsn_t lsn)
 {
-    char function[48];
-    struct err *why;
-    snprintf(function, sizeof function, "advance(%" PRIu64 ")", lsn);
-    TRY(call(c, function, &c->registered, &why));
+    struct err *why = mysql_consumer_advance(c->conn, lsn);
+    if (why && is_lost(c))
+        return why;
     c->told = lsn;
     c->told_at = clock_seconds();
-    if (!c->registered)
+    c->registered = !why;
+    if (why)
         log_warning(c->log, "redo",
-                    "the server has dropped us as consumer of the redo log at LSN %" PRIu64
-                    ": it may overwrite what was not read%s%s",
-                    lsn, why ? ": " : "", why ? why->message : "");
+                    "no longer consumer of the redo log, what was not read may be overwritten: %s",
+                    why->message);
     err_free(why);
     return NULL;
 }
@@ -93,11 +83,8 @@ struct err *redo_consumer_tend(struct redo_consumer *c, lsn_t lsn, lsn_t server_
 
 void redo_consumer_leave(struct redo_consumer *c)
 {
-    bool yes;
-    struct err *why = NULL;
     if (!c->registered)
         return;
     c->registered = false;
-    err_free(call(c, "unregister()", &yes, &why)); /* the end of the connection does it as well */
-    err_free(why);
+    err_free(mysql_consumer_unregister(c->conn)); /* the end of the connection does it as well */
 }

@@ -7,10 +7,6 @@
  * LET_GO_MS of its own running: one that was only stopped for a while has what it missed within moments, and would lose it if
  * it let go first. The thread that reads is the one that lets go: while it cannot write its spool, it cannot do that either.
  *
- *   SELECT innodb_redo_log_consumer_register()       0; 1: there is one already
- *   SELECT innodb_redo_log_consumer_advance(lsn)     0; 1: this session is not the consumer (any more)
- *   SELECT innodb_redo_log_consumer_unregister()     likewise
- *
  * Facts: MySQL 9.7.4, by experiment. */
 #ifndef MBE_ENGINE_REDO_CONSUMER_H
 #define MBE_ENGINE_REDO_CONSUMER_H

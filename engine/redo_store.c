@@ -175,14 +175,6 @@ static struct err *write_blocks(struct block_copy *c)
 
 /* An end that is the first data byte of a block may have been reached before the server wrote anything of that block. It is
  * stored all the same: a server that recovers from such a log drops a mini-transaction that ends there without it. */
-static void make_empty_block(uint8_t *block, lsn_t lsn)
-{
-    struct redo_mysql_synthetic log;
-    redo_mysql_synthetic_make(&log, 0, lsn, "", NULL, 0);
-    memcpy(block, log.bytes + MYSQL_REDO_HEADER_SIZE, BLOCK);
-    free(log.bytes);
-}
-
 static struct err *write_last_block(struct block_copy *c)
 {
     const lsn_t lsn = redo_mysql_block_lsn(c->cut);
@@ -193,7 +185,7 @@ static struct err *write_last_block(struct block_copy *c)
     if (got == BLOCK)
         TRY(redo_block_open(&b, c->key, c->buf, lsn, room));
     if (got == 0 && !redo_mysql_is_data_lsn(c->cut - 1)) /* the first data byte */
-        make_empty_block(last, lsn);
+        redo_mysql_block_make_empty(last, lsn);
     else if (!b.clear || b.data_len < c->cut - lsn)
         return too_short(c->path, lsn, c->to);
     else

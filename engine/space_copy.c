@@ -14,20 +14,14 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/workers.h"
+#include "innodb/doublewrite.h"
+#include "innodb/fil_page.h"
 #include "innodb/page_crypt.h"
 
 enum {
     RANGE_BYTES = 64 << 20, /* work item of a thread */
     TORN_TRIES = 30,        /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
-    FIL_LSN = 16,
-    FIL_TYPE = 24,
-    FIL_SPACE_ID = 34,
-};
-
-struct doublewrite {
-    page_no_t first[2]; /* 0: none */
-    uint32_t n_pages;
 };
 
 /* One file on its way; several threads copy ranges of it. */
@@ -66,28 +60,16 @@ struct copy_queue {
     uint32_t next_range;
 };
 
-/* TRX_SYS page (5 of space 0), 200 bytes before its end: 10 bytes segment header, magic, first pages of two extents. */
+/* An area that cannot be read has no pages: they are judged like any other. */
 static void find_doublewrite(struct job *j, const char *path)
 {
-    enum { TRX_SYS_PAGE = 5, FROM_END = 200, MAGIC = 0x1FFFBD5F };
-    uint8_t b[22];
+    const uint32_t size = j->format.page_size;
+    AUTO_FREE uint8_t *trx_sys = mem_alloc_aligned(size);
     size_t got = 0;
-    const uint64_t at =
-        (uint64_t)TRX_SYS_PAGE * j->format.page_size + j->format.page_size - FROM_END;
-    struct err *e = file_pread(j->fd, b, sizeof b, at, &got, path);
+    struct err *e = file_pread(j->fd, trx_sys, size, (uint64_t)TRX_SYS_PAGE_NO * size, &got, path);
     err_free(e);
-    if (!e && got == sizeof b && be32(b + 10) == MAGIC)
-        j->dblwr = (struct doublewrite){{be32(b + 14), be32(b + 18)},
-                                        space_extent_pages(j->format.page_size)};
-}
-
-static bool in_doublewrite(const struct job *j, page_no_t no)
-{
-    for (int i = 0; i < 2; i++)
-        if (j->dblwr.first[i] && no >= j->dblwr.first[i] &&
-            no - j->dblwr.first[i] < j->dblwr.n_pages)
-            return true;
-    return false;
+    if (!e && got == size)
+        j->dblwr = doublewrite_of(trx_sys, size);
 }
 
 /* The key of an encrypted tablespace, if we have any keys. */
@@ -119,7 +101,7 @@ static struct err *read_page_0(struct job *j, const struct copy_env *env, const 
         const uint32_t flags = be32(p + FSP_FLAGS);
         struct err *e = space_format_decode(&j->format, flags, page_size);
         if (!e && got >= j->format.physical) {
-            j->id = be32(p + FIL_SPACE_ID);
+            j->id = be32(p + FIL_SPACE);
             j->page_lsn = be64(p + FIL_LSN);
             if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK) {
                 e = find_key(j, env, p);
@@ -216,16 +198,15 @@ static struct err *leave_for_later(struct copy_env *env, char *text)
 static struct err *job_open(struct space_set *s, struct job *j)
 {
     const char *path = j->listed->path;
-    bool found = true;
+    struct err *e = NULL;
+    bool found = true, absent;
     j->state = JOB_SKIP;
     j->lsn_at_start = tailer_lsn(s->env->tail);
-    struct err *e = file_open(&j->fd, path, O_RDONLY, 0);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    TRY(file_absent(file_open(&j->fd, path, O_RDONLY, 0), &absent));
+    if (absent) {
         log_debug(s->env->log, "copy", "%s vanished before it was opened", j->listed->name);
         return NULL;
     }
-    TRY(e);
     if (fstat(j->fd, &j->st))
         return err_os("%s: cannot stat", path);
     j->st_proves = time(NULL) - j->st.st_mtime > 1 && time(NULL) - j->st.st_ctime > 1;
@@ -258,7 +239,7 @@ static bool is_of_other_space(const struct job *j, const uint8_t *page, page_no_
 {
     char why[160];
     return !j->listed->system &&
-           page_check(&j->format, be32(page + FIL_SPACE_ID), no, page, why) != PAGE_CORRUPT;
+           page_check(&j->format, be32(page + FIL_SPACE), no, page, why) != PAGE_CORRUPT;
 }
 
 /* Takes text. */
@@ -286,7 +267,7 @@ static struct err *give_up(struct copy_env *env, struct job *j, const uint8_t *p
     if (is_of_other_space(j, page, no)) {
         note_suspect(j, mem_printf("%s: page %" PRIu32 " at offset %" PRIu64
                                    ": belongs to space %" PRIu32 ", not %" PRIu32,
-                                   path, no, offset, be32(page + FIL_SPACE_ID), j->id));
+                                   path, no, offset, be32(page + FIL_SPACE), j->id));
         return NULL;
     }
     char *text =
@@ -377,7 +358,7 @@ static struct err *check_pages(struct copy_env *env, struct job *j, uint8_t *buf
     *n -= *n % size;
     for (size_t i = 0; i < *n; i += size) {
         const page_no_t no = j->listed->first_page + (page_no_t)((at + i) / size);
-        if (in_doublewrite(j, no))
+        if (doublewrite_has(&j->dblwr, no))
             continue;
         if (!atomic_load(&j->keyed) && page_is_encrypted(&j->format, buf + i, no))
             TRY(meet_encrypted(env, j, no));

@@ -10,8 +10,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
-
-enum { FIL_LSN = 16, FIL_SPACE_ID = 34 };
+#include "innodb/fil_page.h"
 
 void space_set_init(struct space_set *s, struct copy_env *env)
 {
@@ -209,13 +208,9 @@ struct err *space_head_read(struct space_head *out, const char *path)
     size_t got = 0;
     AUTO_FD int fd = -1;
     *out = (struct space_head){0};
-    struct err *e = file_open(&fd, path, O_RDONLY, 0);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
-        out->absent = true;
+    TRY(file_absent(file_open(&fd, path, O_RDONLY, 0), &out->absent));
+    if (out->absent)
         return NULL;
-    }
-    TRY(e);
     struct stat st;
     if (fstat(fd, &st))
         return err_os("%s: cannot stat", path);
@@ -226,7 +221,7 @@ struct err *space_head_read(struct space_head *out, const char *path)
     out->absent = got < sizeof head;
     out->zero = !out->absent && bytes_are_zero(head, sizeof head);
     if (!out->absent && !out->zero) {
-        out->id = be32(head + FIL_SPACE_ID);
+        out->id = be32(head + FIL_SPACE);
         out->lsn = be64(head + FIL_LSN);
     }
     return NULL;

@@ -60,9 +60,6 @@ enum {
     ZLIB_LEVEL_MAX = 9,
 };
 
-static const char cut_off[] = "a record that is cut off";
-static const char too_long[] = "a record that is longer than its type allows";
-
 /* --- the two forms of a page ------------------------------------------------------------------ */
 
 static uint32_t image_size(const struct mysql_page *page)
@@ -106,9 +103,9 @@ const char *mysql_page_pack(struct mysql_page *page, const struct redo_mysql_ind
 
 /* --- bytes ------------------------------------------------------------------------------------ */
 
-static const char *end_of(const struct reader *r)
+const char *mysql_body_end(const struct reader *body)
 {
-    return r->ran_out ? cut_off : rd_left(r) ? too_long : NULL;
+    return body->ran_out ? MYSQL_BODY_CUT_OFF : rd_left(body) ? MYSQL_BODY_TOO_LONG : NULL;
 }
 
 static const char *put_bytes(struct mysql_page *page, uint32_t at, const void *from, size_t n)
@@ -125,7 +122,7 @@ static const char *put_value(struct mysql_page *page, struct mysql_change *c, si
     const uint32_t at = rd_be16(&c->body);
     const uint64_t value = n == 8 ? rd_compressed64(&c->body) : rd_compressed(&c->body);
     uint8_t bytes[8];
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (why)
         return why;
     if (n < 8 && value >> 8 * n)
@@ -158,7 +155,7 @@ const char *apply_my_write_string(struct mysql_page *page, struct mysql_change *
 {
     const uint32_t at = rd_be16(&c->body), n = rd_be16(&c->body);
     const uint8_t *bytes = rd_bytes(&c->body, n);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     return why ? why : put_bytes(page, at, bytes, n);
 }
 
@@ -169,7 +166,7 @@ const char *apply_my_init_file_page(struct mysql_page *page, struct mysql_change
     put_be32(p + FIL_PAGE_NO, c->rec->page);
     put_be32(p + FIL_SPACE, c->rec->space);
     page->frame_valid = page->frame_newer = page->layout_valid = false;
-    return end_of(&c->body);
+    return mysql_body_end(&c->body);
 }
 
 const char *apply_my_ibuf_bitmap_init(struct mysql_page *page, struct mysql_change *c)
@@ -177,7 +174,7 @@ const char *apply_my_ibuf_bitmap_init(struct mysql_page *page, struct mysql_chan
     uint8_t *p = redo_mysql_image(page);
     put_be16(p + FIL_TYPE, FIL_TYPE_IBUF_BITMAP);
     memset(p + FIL_BODY, 0, image_size(page) / BITMAP_BYTES_PER_PAGE_BYTE);
-    return end_of(&c->body);
+    return mysql_body_end(&c->body);
 }
 
 /* --- undo pages ------------------------------------------------------------------------------- */
@@ -193,7 +190,7 @@ static bool undo_fits(const struct mysql_page *page, uint32_t from, uint32_t at,
 const char *apply_my_undo_init(struct mysql_page *page, struct mysql_change *c)
 {
     const uint32_t type = rd_compressed(&c->body);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (why)
         return why;
     if (page->zip || type > UINT16_MAX)
@@ -210,7 +207,7 @@ const char *apply_my_undo_insert(struct mysql_page *page, struct mysql_change *c
     uint8_t *p = page->frame;
     const uint32_t n = rd_be16(&c->body), at = be16(p + UNDO_PAGE_FREE);
     const uint8_t *bytes = rd_bytes(&c->body, n);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (why)
         return why;
     if (!undo_fits(page, UNDO_PAGE_HDR_END, at, n + 4))
@@ -228,7 +225,7 @@ const char *apply_my_undo_erase_end(struct mysql_page *page, struct mysql_change
     if (!undo_fits(page, UNDO_PAGE_HDR_END, at, 0))
         return no_room_for_undo;
     memset(page->frame + at, 0xFF, page->page_size - FIL_TRAILER - at);
-    return end_of(&c->body);
+    return mysql_body_end(&c->body);
 }
 
 /* What both forms of a new log header have in common. */
@@ -248,7 +245,7 @@ const char *apply_my_undo_hdr_create(struct mysql_page *page, struct mysql_chang
     uint8_t *p = page->frame;
     const uint64_t trx_id = rd_compressed64(&c->body);
     const uint32_t at = be16(p + UNDO_PAGE_FREE), prev = be16(p + UNDO_SEG_LAST_LOG);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (why)
         return why;
     if (!undo_fits(page, UNDO_SEG_HDR_END, at, UNDO_LOG_HDR_SIZE) ||
@@ -267,7 +264,7 @@ const char *apply_my_undo_hdr_create(struct mysql_page *page, struct mysql_chang
 const char *apply_my_undo_hdr_reuse(struct mysql_page *page, struct mysql_change *c)
 {
     const uint64_t trx_id = rd_compressed64(&c->body);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (why)
         return why;
     if (!undo_fits(page, UNDO_SEG_HDR_END, UNDO_SEG_HDR_END, UNDO_LOG_HDR_SIZE))
@@ -286,7 +283,7 @@ static const char *put_outside_stream(struct mysql_page *page, struct mysql_chan
 {
     const uint32_t at = rd_be16(&c->body), zip_at = rd_be16(&c->body);
     const uint8_t *bytes = rd_bytes(&c->body, n);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (!why)
         why = page->zip ? mysql_page_need_frame(page) : not_zip;
     if (why)
@@ -315,7 +312,7 @@ const char *apply_my_zip_write_header(struct mysql_page *page, struct mysql_chan
 {
     const uint32_t at = rd_u8(&c->body), n = rd_u8(&c->body);
     const uint8_t *bytes = rd_bytes(&c->body, n);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (why)
         return why;
     if (!page->zip)
@@ -334,13 +331,13 @@ const char *apply_my_zip_page_compress(struct mysql_page *page, struct mysql_cha
         return not_zip;
     page->frame_valid = page->frame_newer = page->layout_valid = false;
     const char *why = page_zip_apply_compress(page->zip, page->zip_size, &c->body);
-    return why ? why : end_of(&c->body);
+    return why ? why : mysql_body_end(&c->body);
 }
 
 const char *apply_my_zip_page_compress_no_data(struct mysql_page *page, struct mysql_change *c)
 {
     const unsigned level = rd_u8(&c->body);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (!why)
         why = page->zip ? mysql_page_need_frame(page) : not_zip;
     return why ? why : mysql_page_pack(page, c->index, level);

@@ -40,15 +40,8 @@ enum {
     END_OFFSET_NULL = 0x80,
 };
 
-static const char cut_off[] = "a record that is cut off";
-static const char too_long[] = "a record that is longer than its type allows";
 static const char bad_record[] = "a record of the index page does not fit the index description";
 static const char no_record[] = "a change of a record that is not on the page";
-
-static const char *end_of(const struct reader *r)
-{
-    return r->ran_out ? cut_off : rd_left(r) ? too_long : NULL;
-}
 
 static const char *open_btree(struct mysql_btree *t, struct mysql_page *page,
                               const struct mysql_change *c)
@@ -85,7 +78,7 @@ static const char *create(struct mysql_page *page, const struct mysql_change *c,
                           bool comp)
 {
     if (rd_left(&c->body))
-        return too_long;
+        return MYSQL_BODY_TOO_LONG;
     if (page->zip && !page->frame_valid) {
         memset(page->frame, 0, page->page_size);
         memcpy(page->frame, page->zip, INDEX_RECORDS);
@@ -131,7 +124,7 @@ static const char *min_mark(struct mysql_page *page, struct mysql_change *c, boo
 {
     struct index_page ix;
     const uint32_t r = rd_be16(&c->body);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (!why)
         why = open_index_page(&ix, page);
     if (why)
@@ -241,7 +234,7 @@ static const char *insert(struct mysql_btree *t, struct mysql_page *page, uint32
     struct mysql_record_size size;
     uint32_t origin;
     if (!read_insert(&in, body))
-        return cut_off;
+        return MYSQL_BODY_CUT_OFF;
     const char *why = build_record(page->scratch, &size, &in, t, front);
     return why ? why : mysql_btree_insert(t, front, page->scratch, size, &origin);
 }
@@ -253,7 +246,7 @@ const char *apply_my_rec_insert(struct mysql_page *page, struct mysql_change *c)
     const char *why = open_btree(&t, page, c);
     if (!why)
         why = insert(&t, page, front, &c->body);
-    return why ? why : end_of(&c->body);
+    return why ? why : mysql_body_end(&c->body);
 }
 
 const char *apply_my_list_end_copy_created(struct mysql_page *page, struct mysql_change *c)
@@ -280,7 +273,7 @@ static const char *change_list(struct mysql_page *page, struct mysql_change *c,
 {
     struct mysql_btree t;
     const uint32_t r = rd_be16(&c->body);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (!why)
         why = open_btree(&t, page, c);
     return why ? why : change(&t, r);
@@ -304,7 +297,7 @@ const char *apply_my_list_start_delete(struct mysql_page *page, struct mysql_cha
 const char *apply_my_page_reorganize(struct mysql_page *page, struct mysql_change *c)
 {
     struct mysql_btree t;
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (!why)
         why = open_btree(&t, page, c);
     return why ? why : mysql_btree_reorganize(&t, page->scratch);
@@ -313,7 +306,7 @@ const char *apply_my_page_reorganize(struct mysql_page *page, struct mysql_chang
 const char *apply_my_zip_page_reorganize(struct mysql_page *page, struct mysql_change *c)
 {
     const unsigned level = rd_u8(&c->body);
-    const char *why = c->body.ran_out ? cut_off : apply_my_page_reorganize(page, c);
+    const char *why = c->body.ran_out ? MYSQL_BODY_CUT_OFF : apply_my_page_reorganize(page, c);
     return why ? why : mysql_page_pack(page, c->index, level);
 }
 
@@ -360,7 +353,7 @@ const char *apply_my_rec_clust_delete_mark(struct mysql_page *page, struct mysql
     const uint8_t flags = rd_u8(&c->body), value = rd_u8(&c->body);
     const bool has_sys = read_sys(&sys, &c->body);
     const uint32_t r = rd_be16(&c->body);
-    const char *why = has_sys ? end_of(&c->body) : cut_off;
+    const char *why = has_sys ? mysql_body_end(&c->body) : MYSQL_BODY_CUT_OFF;
     if (!why)
         why = open_btree(&t, page, c);
     if (why)
@@ -376,7 +369,7 @@ const char *apply_my_rec_sec_delete_mark(struct mysql_page *page, struct mysql_c
     struct index_page ix;
     const uint8_t value = rd_u8(&c->body);
     const uint32_t r = rd_be16(&c->body);
-    const char *why = end_of(&c->body);
+    const char *why = mysql_body_end(&c->body);
     if (!why)
         why = open_index_page(&ix, page);
     if (why)
@@ -425,13 +418,13 @@ static const char *write_fields(struct mysql_btree *t, uint32_t r, uint32_t n, s
         const uint32_t logical = rd_compressed(body), len = rd_compressed(body);
         const uint8_t *value = len == UINT32_MAX ? NULL : rd_bytes(body, len);
         if (body->ran_out)
-            return cut_off;
+            return MYSQL_BODY_CUT_OFF;
         const char *why =
             logical < FIRST_VIRTUAL_FIELD ? write_field(t, r, logical, value, len) : NULL;
         if (why)
             return why;
     }
-    return end_of(body);
+    return mysql_body_end(body);
 }
 
 const char *apply_my_rec_update_in_place(struct mysql_page *page, struct mysql_change *c)
@@ -443,7 +436,7 @@ const char *apply_my_rec_update_in_place(struct mysql_page *page, struct mysql_c
     const uint32_t r = rd_be16(&c->body);
     const uint8_t info = rd_u8(&c->body);
     const uint32_t n = rd_compressed(&c->body);
-    const char *why = has_sys && !c->body.ran_out ? open_btree(&t, page, c) : cut_off;
+    const char *why = has_sys && !c->body.ran_out ? open_btree(&t, page, c) : MYSQL_BODY_CUT_OFF;
     if (why)
         return why;
     if (!index_page_is_record(&t.page, r))

@@ -12,6 +12,12 @@ struct mysql_change {
     struct reader body;                   /* behind the index description */
 };
 
+#define MYSQL_BODY_CUT_OFF "a record that is cut off"
+#define MYSQL_BODY_TOO_LONG "a record that is longer than its type allows"
+
+/* NULL when all of the body was read and no more than that; else what is wrong with it. */
+const char *mysql_body_end(const struct reader *body);
+
 typedef const char *mysql_apply_fn(struct mysql_page *page, struct mysql_change *c);
 
 /* Makes the frame of a zip page valid, by decoding the image. */

@@ -1,12 +1,7 @@
-/* innodb/ddl_events.c: see ddl_events.h. Bodies of the records that matter here:
+/* innodb/ddl_events.c: see ddl_events.h. Bodies of the page records that matter here; the others are read by redo_mysql.h:
  *
- *   2BYTES, 4BYTES       2 offset, compressed value       WRITE_STRING   2 offset, 2 length, bytes
- *   8BYTES               2 offset, compressed64 value     ZIP_WRITE_HEADER   1 offset, 1 length, bytes
- *   FILE_CREATE          4 flags, 2 length, path          FILE_DELETE    2 length, path
- *   FILE_RENAME          2 length, old path, 2 length, new path
- *   FILE_EXTEND          8 offset, 8 size                 INDEX_LOAD     8 index id
- *
- * Lengths of paths count their final zero byte. */
+ *   2BYTES, 4BYTES       2 offset, compressed value       WRITE_STRING       2 offset, 2 length, bytes
+ *   8BYTES               2 offset, compressed64 value     ZIP_WRITE_HEADER   1 offset, 1 length, bytes */
 #include "innodb/ddl_events.h"
 
 #include <inttypes.h>
@@ -14,10 +9,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "innodb/redo_mysql.h"
 #include "innodb/redo_mysql_int.h"
 
 enum {
-    TYPES = 128,
     INDEX_ID_AT = 66, /* on an index page; 8 bytes */
     SEGMENTS_AT = 74, /* two segment headers of 10 bytes; on a root page only */
     SEGMENTS_END = 94,
@@ -86,7 +81,48 @@ static void clear_birth(struct ddl_space *s, uint64_t index_id)
     s->born = newest_birth(s);
 }
 
-/* --- records; each takes its body from r, which is checked for having run out afterwards --- */
+/* --- records of files --- */
+
+/* Undo tablespaces may be ".//undo_001". */
+static void take_name(struct ddl_space *s, const char *path)
+{
+    if (path[0] == '.' && path[1] == '/')
+        path += 1 + strspn(path + 1, "/");
+    if (!path[0] || (s->name && !strcmp(s->name, path)))
+        return;
+    free(s->name);
+    s->name = mem_strdup(path);
+}
+
+static struct err *note_file(struct ddl_events *e, const struct redo_record *rec, lsn_t lsn)
+{
+    struct redo_mysql_file_op op;
+    TRY(redo_mysql_file_op(&op, rec));
+    struct ddl_space *s = space_of(e, rec->space);
+    if (op.type == MYSQL_REDO_FILE_CREATE)
+        s->created = lsn;
+    else if (op.type == MYSQL_REDO_FILE_RENAME)
+        s->renamed = lsn;
+    else if (op.type == MYSQL_REDO_FILE_DELETE)
+        s->deleted = lsn;
+    else if (op.offset + op.size > s->extended)
+        s->extended = op.offset + op.size;
+    if (op.name)
+        take_name(s, op.to ? op.to : op.name);
+    return NULL;
+}
+
+static struct err *note_load(struct ddl_events *e, const struct redo_record *rec, lsn_t lsn)
+{
+    uint64_t index_id;
+    TRY(redo_mysql_index_load(&index_id, rec));
+    struct ddl_space *s = space_of(e, rec->space);
+    s->loaded = lsn;
+    clear_birth(s, index_id);
+    return NULL;
+}
+
+/* --- records of pages; each takes its body from r, which is checked for having run out afterwards --- */
 
 typedef void note_fn(struct ddl_events *e, const struct redo_record *rec, struct reader *r,
                      lsn_t lsn);
@@ -136,105 +172,45 @@ static void note_init_page(struct ddl_events *e, const struct redo_record *rec, 
         space_of(e, rec->space)->initialised = lsn;
 }
 
-static void note_load(struct ddl_events *e, const struct redo_record *rec, struct reader *r,
-                      lsn_t lsn)
-{
-    struct ddl_space *s = space_of(e, rec->space);
-    s->loaded = lsn;
-    clear_birth(s, rd_be64(r));
-}
-
-/* A path with its length in front and a zero byte at its end. Undo tablespaces may be ".//undo_001". */
-static void take_name(struct ddl_space *s, struct reader *r)
-{
-    const uint16_t len = rd_be16(r);
-    const char *p = (const char *)rd_bytes(r, len);
-    size_t n = p ? strnlen(p, len) : 0;
-    if (n > 2 && p[0] == '.' && p[1] == '/')
-        for (p++, n--; n && p[0] == '/'; p++)
-            n--;
-    if (!n || (s->name && strlen(s->name) == n && !memcmp(s->name, p, n)))
-        return;
-    free(s->name);
-    s->name = mem_zalloc(n + 1);
-    memcpy(s->name, p, n);
-}
-
-static void note_file_create(struct ddl_events *e, const struct redo_record *rec, struct reader *r,
-                             lsn_t lsn)
-{
-    struct ddl_space *s = space_of(e, rec->space);
-    s->created = lsn;
-    rd_be32(r); /* flags */
-    take_name(s, r);
-}
-
-static void note_file_rename(struct ddl_events *e, const struct redo_record *rec, struct reader *r,
-                             lsn_t lsn)
-{
-    struct ddl_space *s = space_of(e, rec->space);
-    s->renamed = lsn;
-    rd_bytes(r, rd_be16(r));
-    take_name(s, r);
-}
-
-static void note_file_delete(struct ddl_events *e, const struct redo_record *rec, struct reader *r,
-                             lsn_t lsn)
-{
-    struct ddl_space *s = space_of(e, rec->space);
-    s->deleted = lsn;
-    take_name(s, r);
-}
-
-static void note_file_extend(struct ddl_events *e, const struct redo_record *rec, struct reader *r,
-                             lsn_t lsn)
-{
-    (void)lsn;
-    const uint64_t offset = rd_be64(r), size = rd_be64(r);
-    uint64_t end;
-    struct ddl_space *s = space_of(e, rec->space);
-    if (__builtin_add_overflow(offset, size, &end))
-        r->ran_out = true; /* no file is so long */
-    else if (end > s->extended)
-        s->extended = end;
-}
-
-/* Numbers of the redo format; types that are not here say nothing about DDL. */
-static const struct {
-    const char *name;
-    note_fn *note;
-} known[TYPES] = {
-    [2] = {"2BYTES", note_write},
-    [4] = {"4BYTES", note_write},
-    [8] = {"8BYTES", note_8bytes},
-    [19] = {"PAGE_CREATE", note_create_page},
-    [30] = {"WRITE_STRING", note_write},
-    [33] = {"FILE_CREATE", note_file_create},
-    [34] = {"FILE_RENAME", note_file_rename},
-    [35] = {"FILE_DELETE", note_file_delete},
-    [37] = {"COMP_PAGE_CREATE", note_create_page},
-    [50] = {"ZIP_WRITE_HEADER", note_zip_header},
-    [51] = {"ZIP_PAGE_COMPRESS", note_create_page},
-    [52] = {"ZIP_PAGE_COMPRESS_NO_DATA", note_create_page}, /* innodb_log_compressed_pages=OFF */
-    [57] = {"PAGE_CREATE_RTREE", note_create_page},
-    [58] = {"COMP_PAGE_CREATE_RTREE", note_create_page},
-    [59] = {"INIT_FILE_PAGE2", note_init_page},
-    [61] = {"INDEX_LOAD", note_load},
-    [65] = {"FILE_EXTEND", note_file_extend},
-    [74] = {"ZIP_PAGE_COMPRESS_NO_DATA", note_create_page},
+static note_fn *const notes[] = {
+    [MYSQL_REDO_2BYTES] = note_write,
+    [MYSQL_REDO_4BYTES] = note_write,
+    [MYSQL_REDO_8BYTES] = note_8bytes,
+    [MYSQL_REDO_PAGE_CREATE] = note_create_page,
+    [MYSQL_REDO_WRITE_STRING] = note_write,
+    [MYSQL_REDO_COMP_PAGE_CREATE] = note_create_page,
+    [MYSQL_REDO_ZIP_WRITE_HEADER] = note_zip_header,
+    [MYSQL_REDO_ZIP_PAGE_COMPRESS] = note_create_page,
+    [MYSQL_REDO_ZIP_PAGE_COMPRESS_NO_DATA_8027] = note_create_page,
+    [MYSQL_REDO_PAGE_CREATE_RTREE] = note_create_page,
+    [MYSQL_REDO_COMP_PAGE_CREATE_RTREE] = note_create_page,
+    [MYSQL_REDO_INIT_FILE_PAGE2] = note_init_page,
+    [MYSQL_REDO_ZIP_PAGE_COMPRESS_NO_DATA] = note_create_page,
 };
+
+static struct err *note_page(struct ddl_events *e, const struct redo_record *rec, lsn_t lsn)
+{
+    if (rec->type >= sizeof notes / sizeof notes[0] || !notes[rec->type])
+        return NULL;
+    struct reader r = reader_of(rec->body, rec->body_len);
+    notes[rec->type](e, rec, &r, lsn);
+    if (r.ran_out)
+        return err_make(CORRUPT, "%s of tablespace %" PRIu32 ", page %" PRIu32 ": cut off",
+                        redo_mysql_type_name(rec->type), rec->space, rec->page);
+    return NULL;
+}
+
+static struct err *note(struct ddl_events *e, const struct redo_record *rec, lsn_t lsn)
+{
+    const enum redo_mysql_kind kind = redo_mysql_kind(rec->type);
+    return kind == MYSQL_KIND_FILE   ? note_file(e, rec, lsn)
+           : kind == MYSQL_KIND_LOAD ? note_load(e, rec, lsn)
+                                     : note_page(e, rec, lsn);
+}
 
 struct err *ddl_events_record(struct ddl_events *e, const struct redo_record *rec, lsn_t end)
 {
-    if (rec->type >= TYPES || !known[rec->type].note)
-        return NULL;
-    struct reader r = reader_of(rec->body, rec->body_len);
-    known[rec->type].note(e, rec, &r, end);
-    if (r.ran_out)
-        return err_make(CORRUPT,
-                        "mini-transaction that ends at LSN %" PRIu64 ": %s of space %" PRIu32
-                        ", page %" PRIu32 " does not fit its %" PRIu32 " bytes",
-                        end, known[rec->type].name, rec->space, rec->page, rec->body_len);
+    TRY_AT(note(e, rec, end), "mini-transaction that ends at LSN %" PRIu64, end);
     return NULL;
 }
 
@@ -246,15 +222,6 @@ void ddl_events_end(struct ddl_events *e, lsn_t end)
             add_birth(space_of(e, r->space), r->index_id, end);
     }
     e->n_roots = 0;
-}
-
-struct err *ddl_events_mtr(struct ddl_events *e, const struct redo_record *recs, size_t n,
-                           lsn_t start, lsn_t end)
-{
-    for (size_t i = 0; i < n; i++)
-        TRY_AT(ddl_events_record(e, &recs[i], end), "redo at LSN %" PRIu64, start);
-    ddl_events_end(e, end);
-    return NULL;
 }
 
 void ddl_events_fini(struct ddl_events *e)

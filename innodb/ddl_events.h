@@ -71,13 +71,10 @@ struct ddl_events {
     size_t n_roots, cap_roots;
 };
 
-/* Takes in one whole mini-transaction, [start, end). They come in log order, each once, and only those that a restore will
- * apply: none that starts below the checkpoint, or a space would count as built by redo that is not there. CORRUPT names the record
- * that is too short for what it is; nothing of its mini-transaction is to be relied on then. */
-struct err *ddl_events_mtr(struct ddl_events *e, const struct redo_record *recs, size_t n,
-                           lsn_t start, lsn_t end) MUST_CHECK;
-/* The same for callers that do not hold all records at once: any number of _record, then _end, each with the end of the
- * mini-transaction. */
+/* Takes in one whole mini-transaction: all its records, then _end, each with the end of the mini-transaction. They come in log
+ * order, each once, and only those that a restore will apply: none that starts below the checkpoint, or a space would count as
+ * built by redo that is not there. CORRUPT names the record that does not fit what it is; nothing of its mini-transaction is to
+ * be relied on then. */
 struct err *ddl_events_record(struct ddl_events *e, const struct redo_record *rec,
                               lsn_t end) MUST_CHECK;
 void ddl_events_end(struct ddl_events *e, lsn_t end);

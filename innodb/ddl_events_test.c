@@ -70,7 +70,9 @@ static void add_delete(struct mtr *m, space_id_t space, const char *path)
 /* Takes in the mini-transaction and empties it. */
 static void feed(struct ddl_events *e, struct mtr *m, lsn_t end)
 {
-    assert_null(ddl_events_mtr(e, m->recs, m->n, end - 10, end));
+    for (size_t i = 0; i < m->n; i++)
+        assert_null(ddl_events_record(e, &m->recs[i], end));
+    ddl_events_end(e, end);
     m->n = 0;
 }
 
@@ -347,25 +349,25 @@ static void a_record_cut_off_is_named(void **state)
         uint32_t len; /* one byte less than it needs */
         const char *text;
     } cases[] = {
-        {W2, 1, "2BYTES of space 7, page 4 does not fit its 1 bytes"},
-        {W8, 6, "8BYTES of space 7, page 4 does not fit its 6 bytes"},
-        {ZIP_HEADER, 9, "ZIP_WRITE_HEADER of space 7, page 4 does not fit its 9 bytes"},
-        {LOAD, 7, "INDEX_LOAD of space 7, page 4 does not fit its 7 bytes"},
-        {FILE_CREATE, 5, "FILE_CREATE of space 7, page 4 does not fit its 5 bytes"},
-        {FILE_RENAME, 1, "FILE_RENAME of space 7, page 4 does not fit its 1 bytes"},
-        {FILE_DELETE, 9, "FILE_DELETE of space 7, page 4 does not fit its 9 bytes"},
-        {FILE_EXTEND, 15, "FILE_EXTEND of space 7, page 4 does not fit its 15 bytes"},
+        {W2, 1, "2BYTES of tablespace 7, page 4: cut off"},
+        {W8, 6, "8BYTES of tablespace 7, page 4: cut off"},
+        {ZIP_HEADER, 9, "ZIP_WRITE_HEADER of tablespace 7, page 4: cut off"},
+        {LOAD, 7, "INDEX_LOAD of tablespace 7: cut off"},
+        {FILE_CREATE, 5, "FILE_CREATE of tablespace 7: cut off"},
+        {FILE_RENAME, 1, "FILE_RENAME of tablespace 7: cut off"},
+        {FILE_DELETE, 9, "FILE_DELETE of tablespace 7: cut off"},
+        {FILE_EXTEND, 15, "FILE_EXTEND of tablespace 7: cut off"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ddl_events e = {0};
         struct mtr m = {.n = 0};
         uint8_t *p = add(&m, cases[i].type, 7, 4, cases[i].len);
         p[1] = 8; /* a length of 8 where there is one */
-        struct err *err = ddl_events_mtr(&e, m.recs, 1, 490, 500);
+        struct err *err = ddl_events_record(&e, &m.recs[0], 500);
         assert_non_null(err);
         assert_int_equal(err->kind, ERR_CORRUPT);
         assert_non_null(strstr(err->message, cases[i].text));
-        assert_non_null(strstr(err->message, "LSN 490"));
+        assert_non_null(strstr(err->message, "mini-transaction that ends at LSN 500: "));
         err_free(err);
         ddl_events_fini(&e);
     }
@@ -377,14 +379,14 @@ static void an_extension_past_all_lengths_is_damage(void **state)
     struct ddl_events e = {0};
     struct mtr m = {.n = 0};
     memset(add(&m, FILE_EXTEND, 7, 0, 16), 0xFF, 16);
-    struct err *err = ddl_events_mtr(&e, m.recs, 1, 490, 500);
+    struct err *err = ddl_events_record(&e, &m.recs[0], 500);
     assert_non_null(err);
     err_free(err);
-    assert_int_equal(ddl_events_find(&e, 7)->extended, 0);
+    assert_null(ddl_events_find(&e, 7));
     ddl_events_fini(&e);
 }
 
-static void a_name_without_its_final_zero_is_taken_as_far_as_it_goes(void **state)
+static void a_name_without_its_final_zero_is_damage(void **state)
 {
     (void)state;
     struct ddl_events e = {0};
@@ -392,8 +394,11 @@ static void a_name_without_its_final_zero_is_taken_as_far_as_it_goes(void **stat
     uint8_t *p = add(&m, FILE_DELETE, 7, 0, 5);
     put_be16(p, 3);
     memcpy(p + 2, "abc", 3);
-    feed(&e, &m, 500);
-    assert_string_equal(ddl_events_find(&e, 7)->name, "abc");
+    struct err *err = ddl_events_record(&e, &m.recs[0], 500);
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, "a name that does not end with its only zero byte"));
+    err_free(err);
+    assert_null(ddl_events_find(&e, 7));
     ddl_events_fini(&e);
 }
 
@@ -417,7 +422,7 @@ int main(void)
         cmocka_unit_test(a_dictionary_page_is_no_birth),
         cmocka_unit_test(a_record_cut_off_is_named),
         cmocka_unit_test(an_extension_past_all_lengths_is_damage),
-        cmocka_unit_test(a_name_without_its_final_zero_is_taken_as_far_as_it_goes),
+        cmocka_unit_test(a_name_without_its_final_zero_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -337,18 +337,6 @@ uint32_t zip_records_ceiling(const struct zip_records *records, uint32_t k, uint
     return k + 1 < records->n ? records->origins[k + 1] - (uint32_t)COMP_EXTRA : heap_top;
 }
 
-bool page_zip_record_size(const struct page_zip_layout *layout, const uint8_t *frame,
-                          uint32_t page_size, uint32_t r, uint32_t *extra, uint32_t *data)
-{
-    struct zip_shape shape;
-    const uint32_t top = be16(frame + INDEX_HEAP_TOP);
-    if (top > page_size || !zip_shape_in_frame(&shape, layout, frame, r, COMP_HEAP, top))
-        return false;
-    *extra = shape.extra + COMP_EXTRA;
-    *data = shape.data;
-    return true;
-}
-
 /* --- record 51 -------------------------------------------------------------------------------- */
 
 const char *page_zip_apply_compress(uint8_t *zip, uint32_t zip_size, struct reader *body)

@@ -113,15 +113,4 @@ const char *page_zip_layout_of_index(struct page_zip_layout *layout,
  * page_zip_decode gives the frame. */
 const char *page_zip_apply_compress(uint8_t *zip, uint32_t zip_size, struct reader *body);
 
-/* Bytes of the trailer of a frame's image: dense directory, w columns, BLOB references. For a
- * server's rule whether an insert fits: log_end + needed < zip_size - trailer. 0 if the frame is
- * damaged. */
-uint32_t page_zip_trailer(const struct page_zip_layout *layout, const uint8_t *frame,
-                          uint32_t page_size);
-
-/* Sizes of the record at origin r of the frame, by the layout: bytes before and behind r. False if
- * they do not lie in the heap. */
-bool page_zip_record_size(const struct page_zip_layout *layout, const uint8_t *frame,
-                          uint32_t page_size, uint32_t r, uint32_t *extra, uint32_t *data);
-
 #endif

@@ -364,10 +364,3 @@ const char *page_zip_encode(const struct page_zip_layout *layout, uint8_t *zip, 
     finish(&z, zip, end);
     return NULL;
 }
-
-uint32_t page_zip_trailer(const struct page_zip_layout *layout, const uint8_t *frame,
-                          uint32_t page_size)
-{
-    struct zipper z = {.layout = layout, .frame = frame, .page_size = page_size};
-    return gather(&z) ? 0 : z.trailer;
-}

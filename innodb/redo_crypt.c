@@ -12,13 +12,9 @@
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "innodb/redo_frame.h"
+#include "innodb/redo_mysql_block.h"
 
 enum {
-    BLOCK_DATA_LEN = 4,
-    BLOCK_BODY = 12,
-    BLOCK_CHECKSUM = 508,
-    BLOCK_ENCRYPTED = 0x8000,
-
     /* in redo_log_header.encryption */
     KEY_ID = 0,
     KEY_VERSION = 4,
@@ -38,8 +34,7 @@ struct err *redo_key_mysql(struct space_key *out, const struct redo_mysql_header
     if (!header->has_key)
         return NULL;
     struct err *e = space_key_unwrap_mysql(out, header->key_record, keys, "the redo log");
-    if (e &&
-        e->kind == ERR_CORRUPT) { /* the header was whole: it is the master key that is wrong */
+    if (e && e->kind == ERR_CORRUPT) { /* of a whole header: the master key is another one */
         e->kind = ERR_REFUSED;
         e = err_hint(e, "Name the key file of the server that wrote the log (--keyring-file).");
     }
@@ -48,13 +43,13 @@ struct err *redo_key_mysql(struct space_key *out, const struct redo_mysql_header
 
 bool redo_block_is_encrypted(const uint8_t block[MYSQL_REDO_BLOCK_SIZE])
 {
-    return be16(block + BLOCK_DATA_LEN) & BLOCK_ENCRYPTED;
+    return be16(block + BLOCK_DATA_LEN) & DATA_LEN_ENCRYPTED;
 }
 
 static struct err *crypt_block(enum aes_direction d, const struct space_key *key, uint8_t *block)
 {
-    return aes_overlap(d, &key->key, key->iv, block + BLOCK_BODY,
-                       MYSQL_REDO_BLOCK_SIZE - BLOCK_BODY);
+    return aes_overlap(d, &key->key, key->iv, block + BLOCK_DATA,
+                       MYSQL_REDO_BLOCK_SIZE - BLOCK_DATA);
 }
 
 struct err *redo_block_open(struct redo_block *out, const struct space_key *key,
@@ -76,9 +71,9 @@ struct err *redo_block_open(struct redo_block *out, const struct space_key *key,
 
 struct err *redo_block_encrypt(const struct space_key *key, uint8_t block[MYSQL_REDO_BLOCK_SIZE])
 {
-    put_be32(block + BLOCK_CHECKSUM, crc32c(0, block, BLOCK_CHECKSUM));
+    put_be32(block + BLOCK_CRC, crc32c(0, block, BLOCK_CRC));
     TRY(crypt_block(AES_ENCIPHER, key, block));
-    put_be16(block + BLOCK_DATA_LEN, be16(block + BLOCK_DATA_LEN) | BLOCK_ENCRYPTED);
+    put_be16(block + BLOCK_DATA_LEN, be16(block + BLOCK_DATA_LEN) | DATA_LEN_ENCRYPTED);
     return NULL;
 }
 

@@ -76,7 +76,6 @@ enum redo_ext {
 /* "WRITE", "INSERT_HEAP_DYNAMIC" ("EXTENDED" for a subtype that is in no table), "FILE_RENAME";
  * "unknown record" for a type that is in no table. */
 const char *redo_type_name(enum redo_type type, unsigned subtype);
-const char *redo_record_name(const struct redo_record *rec);
 
 /* Iterates over the records of one mini-transaction in a normalised (linear) log. */
 struct redo_mtr {

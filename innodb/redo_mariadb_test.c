@@ -348,11 +348,11 @@ static void records_come_out_as_they_were_logged(void **state)
     assert_int_equal(rec.page, 20000);
     assert_true(rec.same_page);
     assert_memory_equal(rec.body, "\x08hello", 6);
-    assert_string_equal(redo_record_name(&rec), "WRITE");
+    assert_string_equal(redo_type_name(rec.type, 0), "WRITE");
     assert_null(redo_mtr_next(&m, &rec, &more));
     assert_int_equal(rec.space, 4000000);
     assert_int_equal(rec.page, 300000000);
-    assert_string_equal(redo_record_name(&rec), "UNDO_INIT");
+    assert_string_equal(redo_type_name(rec.type, rec.body[0]), "UNDO_INIT");
     assert_null(redo_mtr_next(&m, &rec, &more));
     assert_false(more);
     assert_null(redo_mtr_next(&m, &rec, &more));

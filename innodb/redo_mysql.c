@@ -35,6 +35,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "innodb/redo_mysql_block.h"
 #include "innodb/redo_mysql_int.h"
 
 enum {
@@ -52,14 +53,6 @@ enum {
     FLAG_CRASH_UNSAFE = 2,
     FLAG_NOT_INITIALISED = 4,
     FLAG_FULL = 8,
-    BLOCK = MYSQL_REDO_BLOCK_SIZE,
-    BLOCK_DATA_LEN = 4,
-    BLOCK_FIRST_MTR = 6,
-    BLOCK_EPOCH = 8,
-    BLOCK_DATA = 12,
-    BLOCK_CRC = 508,
-    BLOCK_ROOM = BLOCK_CRC - BLOCK_DATA,
-    DATA_LEN_ENCRYPTED = 0x8000,
 };
 
 #define BLOCK_NUMBERS (1u << 30) /* in an epoch */
@@ -209,6 +202,20 @@ enum redo_mysql_block redo_mysql_block_check(const uint8_t *block, lsn_t lsn, un
     return encrypted ? MYSQL_BLOCK_ENCRYPTED : MYSQL_BLOCK_WHOLE;
 }
 
+static void put_block_head(uint8_t *block, lsn_t lsn)
+{
+    put_be32(block, block_number(lsn));
+    put_be32(block + BLOCK_EPOCH, block_epoch(lsn));
+    put_be16(block + BLOCK_DATA_LEN, BLOCK_DATA);
+}
+
+void redo_mysql_block_make_empty(uint8_t *block, lsn_t lsn)
+{
+    memset(block, 0, BLOCK);
+    put_block_head(block, lsn);
+    redo_mysql_block_cut(block, lsn + BLOCK_DATA);
+}
+
 void redo_mysql_block_cut(uint8_t *block, lsn_t end)
 {
     assert(redo_mysql_is_data_lsn(end));
@@ -225,7 +232,6 @@ void redo_mysql_block_cut(uint8_t *block, lsn_t end)
 /* --- the log a restored server starts from ---------------------------------------------------- */
 
 enum {
-    SINGLE_RECORD = 0x80,
     COUNTER_ONLY_MAX = 2 + 3 * MUCH_COMPRESSED64_MAX,
     CORRUPTED_ENTRY = 12, /* space id, index id */
     CORRUPTED_MAX = 32,   /* indexes in one record */
@@ -269,10 +275,7 @@ static size_t put_corrupted(uint8_t *p, const struct redo_mysql_counter *c, size
 
 static void begin_block(uint8_t *log, lsn_t start, lsn_t lsn)
 {
-    uint8_t *block = log + redo_mysql_offset(start, redo_mysql_block_lsn(lsn));
-    put_be32(block, block_number(lsn));
-    put_be32(block + BLOCK_EPOCH, block_epoch(lsn));
-    put_be16(block + BLOCK_DATA_LEN, BLOCK_DATA);
+    put_block_head(log + redo_mysql_offset(start, redo_mysql_block_lsn(lsn)), lsn);
 }
 
 /* Appends one mini-transaction at the data LSN `at`, whose block has been begun. */

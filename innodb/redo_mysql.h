@@ -75,6 +75,8 @@ enum redo_mysql_block {
 /* What the MYSQL_REDO_BLOCK_SIZE bytes read at lsn (of a block) are. When WHOLE or ENCRYPTED, *data_len is 512 for a full block,
  * which is final, or the number of bytes used so far, 12 to 507, header included. redo_block_open (redo_crypt.h) looks inside. */
 enum redo_mysql_block redo_mysql_block_check(const uint8_t *block, lsn_t lsn, unsigned *data_len);
+/* Makes the block at lsn (of a block) one without a mini-transaction. */
+void redo_mysql_block_make_empty(uint8_t *block, lsn_t lsn);
 /* Makes the block that holds `end`, the end of a mini-transaction, the last one, with nothing at or behind `end`. */
 void redo_mysql_block_cut(uint8_t *block, lsn_t end);
 

@@ -30,16 +30,8 @@
 #include "base/map64.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "innodb/redo_mysql_block.h"
 #include "innodb/redo_mysql_int.h"
-
-enum {
-    BLOCK = MYSQL_REDO_BLOCK_SIZE,
-    BLOCK_DATA_LEN = 4,
-    BLOCK_FIRST_MTR = 6,
-    BLOCK_DATA = 12,
-    BLOCK_DATA_END = 508,
-    SINGLE_RECORD = 0x80,
-};
 
 struct redo_mysql_stream {
     lsn_t block;      /* the one that is wanted, or the last one pushed while it is not full */
@@ -102,8 +94,8 @@ static void append(struct redo_mysql_stream *s, const uint8_t *bytes, size_t n)
 struct err *redo_mysql_stream_push(struct redo_mysql_stream *s, const uint8_t *block)
 {
     const unsigned len = be16(block + BLOCK_DATA_LEN), first = be16(block + BLOCK_FIRST_MTR);
-    const unsigned end = len == BLOCK ? BLOCK_DATA_END : len;
-    if (len != BLOCK && (len < BLOCK_DATA || len >= BLOCK_DATA_END))
+    const unsigned end = len == BLOCK ? BLOCK_CRC : len;
+    if (len != BLOCK && (len < BLOCK_DATA || len >= BLOCK_CRC))
         return err_make(CORRUPT, "redo block at LSN %" PRIu64 ": data length %u", s->block, len);
     if (first && (first < BLOCK_DATA || first > end))
         return err_make(

@@ -419,6 +419,20 @@ static void synthetic_log_is_these_bytes(void **state)
     free(made.bytes);
 }
 
+static void an_empty_block_is_whole_and_holds_nothing(void **state)
+{
+    (void)state;
+    uint8_t block[512];
+    unsigned data_len;
+    memset(block, 0xAA, sizeof block);
+    redo_mysql_block_make_empty(block, 8704);
+    assert_int_equal(redo_mysql_block_check(block, 8704, &data_len), MYSQL_BLOCK_WHOLE);
+    assert_int_equal(data_len, 12);
+    assert_int_equal(be16(block + 6), 12); /* where the next mini-transaction begins */
+    for (int i = 12; i < 508; i++)
+        assert_int_equal(block[i], 0);
+}
+
 /* 62 mini-transactions of 8 bytes fill one block: the log goes on in an empty one. */
 static void full_block_is_followed_by_an_empty_one(void **state)
 {
@@ -455,6 +469,7 @@ int main(void)
         cmocka_unit_test(cut_block_ends_at_the_lsn),
         cmocka_unit_test(synthetic_log_holds_the_counters_and_nothing_else),
         cmocka_unit_test(synthetic_log_is_these_bytes),
+        cmocka_unit_test(an_empty_block_is_whole_and_holds_nothing),
         cmocka_unit_test(full_block_is_followed_by_an_empty_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,11 +48,6 @@ const char *redo_type_name(enum redo_type type, unsigned subtype)
     return (unsigned)type < 16 && type_names[type] ? type_names[type] : "unknown record";
 }
 
-const char *redo_record_name(const struct redo_record *rec)
-{
-    return redo_type_name(rec->type, rec->body_len ? rec->body[0] : UINT_MAX);
-}
-
 struct err *redo_mtr_open(struct redo_mtr *m, const uint8_t *buf, size_t len, lsn_t lsn,
                           enum redo_mtr_form form, size_t *mtr_len)
 {

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "innodb/space_map.h"
+#include "server/replication_sql.h"
 
 enum { SPACE_MAP_MAX = 64 << 20 };
 
@@ -64,7 +65,7 @@ static struct err *load_server(struct backup_facts *f, const json_t *manifest)
     if (!flavour || !version)
         return err_make(CORRUPT, "manifest: no server.flavour or server.version");
     f->family = redo_family_find(flavour);
-    if (!f->family)
+    if (!f->family || !server_flavour_of_text(&f->flavour, flavour))
         return err_make(REFUSED, "the backup is of a %s server, which this mbe cannot restore",
                         flavour);
     TRY(need_number(&page_size, server, "page_size", "server"));
@@ -81,12 +82,57 @@ static struct err *load_server(struct backup_facts *f, const json_t *manifest)
     return NULL;
 }
 
+/* A set or position of GTIDs; NULL when absent. */
+static struct err *load_gtids(char **out, const json_t *gtid, const char *key)
+{
+    *out = optional_text(gtid, key);
+    return !*out || replication_is_gtid_text(*out)
+               ? NULL
+               : err_make(CORRUPT, "manifest: gtid.%s is nothing of the kind", key);
+}
+
+static uint64_t optional_number(const json_t *object, const char *key)
+{
+    const json_int_t n = json_integer_value(json_object_get(object, key));
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static void load_replica(struct replica_coordinates *r, const json_t *replica)
+{
+    const uint64_t port = optional_number(replica, "master_port");
+    r->connection_name = optional_text(replica, "connection_name");
+    r->master_host = optional_text(replica, "master_host");
+    r->master_port = port <= UINT16_MAX ? (unsigned)port : 0;
+    r->relay_master_log_file = optional_text(replica, "relay_master_log_file");
+    r->exec_master_log_pos = optional_number(replica, "exec_master_log_pos");
+    r->gtid_slave_pos = optional_text(replica, "gtid_slave_pos");
+    r->using_gtid = optional_text(replica, "using_gtid");
+}
+
+static struct err *load_coordinates(struct coordinates *c, const json_t *manifest)
+{
+    const json_t *binlog = json_object_get(manifest, "binlog");
+    const json_t *gtid = json_object_get(manifest, "gtid");
+    const json_t *replicas = json_object_get(manifest, "replicas");
+    c->binlog_file = optional_text(binlog, "file");
+    c->binlog_position = optional_number(binlog, "position");
+    TRY(load_gtids(&c->gtid_binlog_pos, gtid, "binlog_pos"));
+    TRY(load_gtids(&c->gtid_current_pos, gtid, "current_pos"));
+    TRY(load_gtids(&c->gtid_executed, gtid, "executed"));
+    c->n_replicas = json_array_size(replicas);
+    c->replicas = mem_zalloc((c->n_replicas + 1) * sizeof *c->replicas);
+    for (size_t i = 0; i < c->n_replicas; i++)
+        load_replica(&c->replicas[i], json_array_get(replicas, i));
+    return NULL;
+}
+
 static struct err *load_manifest(struct backup_facts *f, const char *text)
 {
     AUTO_JSON *manifest = NULL;
     TRY(parse(&manifest, text, strlen(text), "manifest"));
     const json_t *lsn = json_object_get(manifest, "lsn");
     TRY(load_server(f, manifest));
+    TRY(load_coordinates(&f->coordinates, manifest));
     TRY(need_number(&f->from, lsn, "from", "lsn"));
     TRY(need_number(&f->to, lsn, "to", "lsn"));
     f->redo_encrypted =
@@ -151,6 +197,7 @@ struct err *backup_facts_load(struct backup_facts *out, struct archive_reader *r
 
 void backup_facts_fini(struct backup_facts *f)
 {
+    coordinates_fini(&f->coordinates);
     free(f->server_version);
     free(f->data_file_path);
     free(f->lower_case_table_names);

@@ -10,10 +10,14 @@
 #include "base/err.h"
 #include "base/map64.h"
 #include "innodb/redo_family.h"
+#include "server/coords.h"
+#include "server/version.h"
 
 struct backup_facts {
     const struct redo_family *family;
-    lsn_t from, to; /* the redo of the backup: [from, to) */
+    enum server_flavour flavour;
+    struct coordinates coordinates; /* as far as they are recorded */
+    lsn_t from, to;                 /* the redo of the backup: [from, to) */
     bool redo_encrypted;
     uint32_t page_size;   /* innodb_page_size */
     char *server_version; /* "10.11.19": for the creator of the log the server starts from */

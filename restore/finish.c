@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/file.h"
 #include "innodb/fil_page.h"
+#include "server/replication_sql.h"
 
 /* Any size up to that of the file will do for the last one, unless it is below the least a server takes: 5 MiB, and more with large
  * pages, unless the file is smaller than that. */
@@ -148,15 +149,20 @@ static struct err *set_flush_lsn(const struct layout *layout, lsn_t lsn)
     return file_pwrite(fd, word, sizeof word, FIL_FLUSH_LSN, path);
 }
 
-struct err *finish_datadir(const struct target *target, const struct backup_facts *facts,
-                           const struct layout *layout, const struct redo_scan *redo)
+struct err *finish_datadir(bool *has_sql, const struct target *target,
+                           const struct backup_facts *facts, const struct layout *layout,
+                           const struct redo_scan *redo)
 {
     const struct redo_family *family = facts->family;
     AUTO_FREE char *config = config_text(facts, layout, target->external_dir);
+    AUTO_FREE char *sql = replication_sql(facts->flavour, &facts->coordinates);
     AUTO_FREE uint8_t *log = NULL;
     size_t len;
     lsn_t start;
+    *has_sql = sql != NULL;
     TRY(target_write_file(target, FINISH_CONFIG, config, strlen(config), 0640));
+    if (sql)
+        TRY(target_write_file(target, FINISH_SQL, sql, strlen(sql), 0640));
     TRY(family->make_first_log(&log, &len, &start, facts->to, facts->server_version,
                                &redo->counters));
     if (family->flush_lsn)

@@ -39,7 +39,9 @@ static char *config_of(uint32_t page_size, uint64_t file_size, char *setting)
     struct target target = {0};
     size_t len;
     must(target_open(&target, dir, NULL, NULL, NULL));
-    must(finish_datadir(&target, &facts, &layout, &redo));
+    bool has_sql = true;
+    must(finish_datadir(&has_sql, &target, &facts, &layout, &redo));
+    assert_false(has_sql);
     must(file_read_all(&text, &len, path, 4096));
     target_fini(&target);
     char *command = mem_printf("rm -r '%s'", top);

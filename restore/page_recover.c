@@ -4,8 +4,7 @@
 #include <inttypes.h>
 
 #include "base/bytes.h"
-
-enum { FIL_PAGE_LSN = 16 };
+#include "innodb/fil_page.h"
 
 struct err *bundle_stream_open(struct bundle_stream *s, const struct redo_group *group,
                                space_id_t space, page_no_t page_from, page_no_t page_to)
@@ -28,8 +27,7 @@ void bundle_stream_fini(struct bundle_stream *s)
 
 bool page_is_trimmed(const struct space_plan *space, page_no_t no, const uint8_t *slot)
 {
-    return space->trim_lsn && no >= space->trim_page &&
-           be64(slot + FIL_PAGE_LSN) <= space->trim_lsn;
+    return space->trim_lsn && no >= space->trim_page && be64(slot + FIL_LSN) <= space->trim_lsn;
 }
 
 enum state {

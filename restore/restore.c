@@ -34,6 +34,7 @@ struct restore {
     struct key_file *keys;
     struct redo_scan redo;
     struct layout layout;
+    bool has_sql; /* FINISH_SQL was written */
 };
 
 static struct err *read_redo(struct restore *r)
@@ -101,7 +102,7 @@ static struct err *run(struct restore *r)
     TRY(write_pages(r));
     TRY(write_plain_files(r));
     progress_phase(o->progress, "sync", 0);
-    TRY(finish_datadir(&r->target, &r->facts, &r->layout, &r->redo));
+    TRY(finish_datadir(&r->has_sql, &r->target, &r->facts, &r->layout, &r->redo));
     return target_commit(&r->target);
 }
 
@@ -110,6 +111,10 @@ struct err *restore_full(const struct restore_options *options)
     struct restore r = {.options = options, .target = {.fd = -1}};
     const double started = clock_seconds();
     struct err *e = run(&r);
+    if (!e && r.has_sql)
+        log_info(options->log, "restore",
+                 "%s/" FINISH_SQL " tells the server its GTIDs, and what a replica needs",
+                 options->datadir);
     if (!e)
         log_info(options->log, "restore", "backup %s restored to %s in %.1f s", options->backup_id,
                  options->datadir, clock_seconds() - started);

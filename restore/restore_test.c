@@ -39,6 +39,7 @@ struct bench {
     /* what a test may change before finish() */
     uint64_t manifest_from, manifest_to;
     const char *flavour, *space_map, *external_dir;
+    const char *more; /* of the manifest */
     bool without_redo;
 };
 
@@ -185,6 +186,7 @@ static int set_up(void **state)
     b->repo_file = mem_printf("%s/backup.mbe", b->dir);
     b->target = mem_printf("%s/data", b->dir);
     b->flavour = "mariadb";
+    b->more = "";
     b->space_map = "{\"ghosts\":[],\"imports\":[]}";
     b->manifest_from = FROM;
     b->log.len = b->log.mtr = REDO_START_OFFSET;
@@ -212,13 +214,13 @@ static int tear_down(void **state)
 
 static void finish(struct bench *b)
 {
-    char *manifest =
-        mem_printf("{\"id\":\"x\",\"server\":{\"flavour\":\"%s\",\"version\":\"10.11.19-MariaDB\","
-                   "\"page_size\":%d,"
-                   "\"innodb_data_file_path\":\"ibdata1:12M:autoextend\"},\"lsn\":{\"from\":%llu,"
-                   "\"to\":%llu}}",
-                   b->flavour, PAGE_SIZE, (unsigned long long)b->manifest_from,
-                   (unsigned long long)(b->manifest_to ? b->manifest_to : redo_lsn(&b->log)));
+    char *manifest = mem_printf(
+        "{\"id\":\"x\",\"server\":{\"flavour\":\"%s\",\"version\":\"10.11.19-MariaDB\","
+        "\"page_size\":%d,"
+        "\"innodb_data_file_path\":\"ibdata1:12M:autoextend\"},\"lsn\":{\"from\":%llu,"
+        "\"to\":%llu}%s}",
+        b->flavour, PAGE_SIZE, (unsigned long long)b->manifest_from,
+        (unsigned long long)(b->manifest_to ? b->manifest_to : redo_lsn(&b->log)), b->more);
     if (!b->without_redo)
         add_entry(b,
                   (struct archive_attr){
@@ -300,12 +302,39 @@ static void copied_pages_are_brought_to_the_end_of_the_redo(void **state)
     assert_page(b, "db/a.ibd", 1, 5, end, 3);
     assert_true(exists(b, "db/a.frm"));
     assert_true(exists(b, "mbe-my.cnf"));
+    assert_false(exists(b, "mbe-after-start.sql")); /* nothing to say */
     assert_false(exists(b, TARGET_MARKER));
     assert_false(exists(b, "mbe"));
     char *log = mem_printf("%s/ib_logfile0", b->target);
     assert_int_equal(stat(log, &st), 0);
     assert_int_equal(st.st_size, REDO_SYNTHETIC_SIZE);
     free(log);
+}
+
+static void what_the_server_is_told_comes_from_the_manifest(void **state)
+{
+    struct bench *b = *state;
+    size_t len;
+    b->more = ",\"binlog\":{\"file\":\"binlog.000003\",\"position\":77},"
+              "\"gtid\":{\"binlog_pos\":\"0-1-9\",\"current_pos\":\"0-1-9,2-1-5\"},"
+              "\"replicas\":[{\"connection_name\":\"\",\"master_host\":\"h\",\"master_port\":3306,"
+              "\"relay_master_log_file\":\"x.000001\",\"exec_master_log_pos\":4,"
+              "\"gtid_slave_pos\":\"2-1-5\",\"using_gtid\":\"Slave_Pos\"}]";
+    must(restore(b));
+    AUTO_FREE char *path = mem_printf("%s/mbe-after-start.sql", b->target), *text = NULL;
+    must(file_read_all(&text, &len, path, 4096));
+    assert_non_null(strstr(text, "\nSET GLOBAL gtid_slave_pos = '0-1-9,2-1-5';\n"));
+    assert_non_null(strstr(text, "MASTER_LOG_FILE='binlog.000003', MASTER_LOG_POS=77;\n"));
+    assert_non_null(strstr(text, "\n-- SET GLOBAL gtid_slave_pos = '2-1-5';\n"));
+    assert_non_null(strstr(text, "MASTER_HOST='h', MASTER_PORT=3306, "));
+    assert_non_null(strstr(text, "MASTER_LOG_FILE='x.000001', MASTER_LOG_POS=4;\n"));
+}
+
+static void gtids_that_are_none_are_damage(void **state)
+{
+    struct bench *b = *state;
+    b->more = ",\"gtid\":{\"executed\":\"0-1-9'; DROP TABLE t; \"}";
+    assert_fails(b, ERR_CORRUPT, "manifest: gtid.executed is nothing of the kind");
 }
 
 static void names_follow_the_redo_even_in_a_cycle(void **state)
@@ -496,6 +525,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(copied_pages_are_brought_to_the_end_of_the_redo),
+        TEST(what_the_server_is_told_comes_from_the_manifest),
+        TEST(gtids_that_are_none_are_damage),
         TEST(names_follow_the_redo_even_in_a_cycle),
         TEST(space_of_redo_alone_is_built_and_name_is_used_again),
         TEST(deleted_space_and_ghost_leave_no_file),

@@ -112,14 +112,12 @@ static struct err *read_redo_file(uint64_t *newest, const char *path)
     static const uint64_t places[] = {LOG_BLOCK, 3 * LOG_BLOCK};
     uint8_t block[LOG_BLOCK];
     size_t got;
+    bool absent;
     AUTO_FD int fd = -1;
 
-    struct err *e = file_open(&fd, path, O_RDONLY, 0);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    TRY(file_absent(file_open(&fd, path, O_RDONLY, 0), &absent));
+    if (absent)
         return NULL;
-    }
-    TRY(e);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         TRY(file_pread(fd, block, sizeof block, places[i], &got, path));
         if (got == sizeof block && crc32c(0, block, LOG_BLOCK - 4) == be32(block + LOG_BLOCK - 4) &&
@@ -283,15 +281,13 @@ static struct err *compare_uuid(const struct server_info *s, const char *datadir
     AUTO_FREE char *path = mem_printf("%s/auto.cnf", datadir);
     AUTO_FREE char *text = NULL;
     size_t len;
+    bool absent;
 
     if (!s->server_uuid)
         return NULL;
-    struct err *e = file_read_all(&text, &len, path, AUTO_CNF_MAX);
-    if (e && e->os_errno == ENOENT) {
-        err_free(e);
+    TRY(file_absent(file_read_all(&text, &len, path, AUTO_CNF_MAX), &absent));
+    if (absent)
         return NULL;
-    }
-    TRY(e);
     AUTO_FREE char *uuid = auto_cnf_uuid(text);
     if (!uuid || !strcasecmp(uuid, s->server_uuid))
         return NULL;

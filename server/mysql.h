@@ -63,15 +63,4 @@ struct err *mysql_flush_logs(struct conn *c) MUST_CHECK;
  * whenever the instance lock is not held, also while a consumer is registered. */
 struct err *mysql_check_redo_enabled(struct conn *c) MUST_CHECK;
 
-/* Makes the server keep its redo files from its checkpoint of now on. There is one consumer for the
- * whole server: *registered is false when another session is it, or the server has no such
- * function. The registration ends with the session.
- * A consumer that does not advance stops every writer of the server when the log is about 80 % full,
- * for as long as it lasts. */
-struct err *mysql_consumer_register(struct conn *c, bool *registered) MUST_CHECK;
-/* Everything below lsn may go. SERVER when this session is not the consumer (any more), or lsn is
- * below one told before. */
-struct err *mysql_consumer_advance(struct conn *c, uint64_t lsn) MUST_CHECK;
-struct err *mysql_consumer_unregister(struct conn *c) MUST_CHECK;
-
 #endif

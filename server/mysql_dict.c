@@ -84,11 +84,6 @@ void mysql_spaces_fini(struct mysql_spaces *s)
     *s = (struct mysql_spaces){0};
 }
 
-const struct mysql_space *mysql_spaces_find(const struct mysql_spaces *s, uint32_t id)
-{
-    return s->n ? bsearch(&id, s->items, s->n, sizeof *s->items, compare_ids) : NULL;
-}
-
 struct err *mysql_datafiles_load(struct mysql_datafiles *out, struct conn *c)
 {
     struct rows rows;
@@ -124,26 +119,4 @@ const char *mysql_datafiles_path(const struct mysql_datafiles *d, uint32_t id)
     const struct mysql_datafile *found =
         d->n ? bsearch(&id, d->items, d->n, sizeof *d->items, compare_ids) : NULL;
     return found ? found->path : NULL;
-}
-
-struct err *mysql_other_engines(struct conn *c, uint64_t *n, char **example)
-{
-    struct rows rows;
-    *n = 0;
-    *example = NULL;
-    TRY(conn_query(
-        c, &rows,
-        "SELECT COUNT(*) OVER () AS n, CONCAT(TABLE_SCHEMA, '.', TABLE_NAME, ' (', ENGINE, ')') AS "
-        "t"
-        " FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE'"
-        " AND ENGINE NOT IN ('InnoDB', 'PERFORMANCE_SCHEMA', 'ndbcluster')"
-        " AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')"
-        " ORDER BY TABLE_SCHEMA, TABLE_NAME LIMIT 1"));
-    const char *count = rows_get(&rows, 0, "n"), *table = rows_get(&rows, 0, "t");
-    if (count && table) {
-        *n = strtoull(count, NULL, 10);
-        *example = mem_strdup(table);
-    }
-    rows_fini(&rows);
-    return NULL;
 }

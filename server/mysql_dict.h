@@ -29,8 +29,6 @@ struct mysql_spaces {
 /* Every tablespace but the temporary one and 0. */
 struct err *mysql_spaces_load(struct mysql_spaces *out, struct conn *c) MUST_CHECK;
 void mysql_spaces_fini(struct mysql_spaces *s);
-/* NULL: the dictionary does not know it. */
-const struct mysql_space *mysql_spaces_find(const struct mysql_spaces *s, uint32_t id);
 
 struct mysql_datafile {
     uint32_t id;
@@ -44,11 +42,5 @@ struct err *mysql_datafiles_load(struct mysql_datafiles *out, struct conn *c) MU
 void mysql_datafiles_fini(struct mysql_datafiles *d);
 /* Path of a tablespace's file, borrowed; NULL if the dictionary has none. */
 const char *mysql_datafiles_path(const struct mysql_datafiles *d, uint32_t id);
-
-/* Tables that keep their rows in other engines' files, MyISAM, CSV and the like; the server's own
- * schemas apart. Only what the account has some privilege on is seen: none may also mean that it
- * sees none, and the files in the datadir decide. *example: "db.t (MyISAM)", owned by caller, NULL
- * when *n is 0. */
-struct err *mysql_other_engines(struct conn *c, uint64_t *n, char **example) MUST_CHECK;
 
 #endif

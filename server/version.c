@@ -1,7 +1,6 @@
 /* server/version.c: see version.h. */
 #include "server/version.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +29,16 @@ const char *server_flavour_text(enum server_flavour f)
 const char *server_flavour_name(enum server_flavour f)
 {
     return flavours[f].name;
+}
+
+bool server_flavour_of_text(enum server_flavour *out, const char *text)
+{
+    for (size_t i = 0; i < sizeof flavours / sizeof flavours[0]; i++)
+        if (!strcmp(flavours[i].text, text)) {
+            *out = (enum server_flavour)i;
+            return true;
+        }
+    return false;
 }
 
 static bool is_older(const unsigned a[3], const unsigned b[3])

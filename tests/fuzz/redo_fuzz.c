@@ -19,6 +19,7 @@
 #include "innodb/redo_frame.h"
 #include "innodb/redo_group.h"
 #include "innodb/redo_mariadb.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,16 +30,6 @@ enum {
     OPTION_REDUNDANT = 16,
     OPTION_HEADER = 0xE0
 };
-
-/* What is refused is as good as what is taken, if it says why. */
-static bool taken(struct err *e)
-{
-    if (e && !e->message[0])
-        abort();
-    const bool good = !e;
-    err_free(e);
-    return good;
-}
 
 static void try_header(const uint8_t *data, size_t size, bool good_crc)
 {
@@ -92,7 +83,7 @@ static void take_records(struct redo_mtr *m, struct redo_group *g, struct file_o
     struct redo_record rec;
     bool more;
     while (taken(redo_mtr_next(m, &rec, &more)) && more) {
-        if (!redo_record_name(&rec)[0])
+        if (!redo_type_name(rec.type, rec.body_len ? rec.body[0] : 0)[0])
             abort();
         if (rec.type > REDO_OPTION)
             taken(file_ops_add(ops, &rec, m->start));

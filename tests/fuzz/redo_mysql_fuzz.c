@@ -16,6 +16,7 @@
 #include "base/crc32c.h"
 #include "innodb/ddl_events.h"
 #include "innodb/redo_mysql.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,16 +30,6 @@ enum {
     OPTION_TWICE = 8,
     OPTION_HEADER = 0xE0,
 };
-
-/* What is refused is as good as what is taken, if it says why. */
-static bool taken(struct err *e)
-{
-    if (e && !e->message[0])
-        abort();
-    const bool good = !e;
-    err_free(e);
-    return good;
-}
 
 static void try_header(const uint8_t *data, size_t size, bool good_crc)
 {

@@ -4,6 +4,7 @@ and then equals it table by table. By GTID and by file and position.
 """
 # timeout: 600
 
+import os
 import re
 import subprocess
 
@@ -19,15 +20,18 @@ USER, PASSWORD = "replica", "r3plica!"
 WORDS = {
     "mariadb": {"status": "show slave status", "end": "show master status", "start": "start slave", "stop": "stop slave",
                 "change": "change master to master_host='127.0.0.1', master_port=%d, master_user='%s', master_password='%s',"
-                          " master_connect_retry=1, ",
-                "position": "master_use_gtid=no, master_log_file='%s', master_log_pos=%d", "gtid": "master_use_gtid=slave_pos",
+                          " master_connect_retry=1, master_use_gtid=slave_pos",
+                "port": "master_port", "more": ", master_connect_retry=1", "recorded": "current_pos", "executed": "gtid_slave_pos",
+                "mode": "Using_Gtid", "modes": ("No", "Slave_Pos"),
                 "reached": ("Relay_Master_Log_File", "Exec_Master_Log_Pos"),
                 "options": ["--log-slave-updates", "--skip-slave-start"]},
     # an account of caching_sha2_password, and no TLS: the password goes over with the source's key
     "mysql": {"status": "show replica status", "end": "show binary log status", "start": "start replica", "stop": "stop replica",
               "change": "change replication source to source_host='127.0.0.1', source_port=%d, source_user='%s',"
-                        " source_password='%s', source_connect_retry=1, get_source_public_key=1, ",
-              "position": "source_auto_position=0, source_log_file='%s', source_log_pos=%d", "gtid": "source_auto_position=1",
+                        " source_password='%s', source_connect_retry=1, get_source_public_key=1, source_auto_position=1",
+              "port": "source_port", "more": ", source_connect_retry=1, get_source_public_key=1", "recorded": "executed",
+              "executed": "gtid_executed",
+              "mode": "Auto_Position", "modes": (0, 1),
               "reached": ("Relay_Source_Log_File", "Exec_Source_Log_Pos"),
               "options": ["--log-replica-updates", "--skip-replica-start"]},
 }
@@ -60,21 +64,55 @@ def slave_status(server):
     return dict(zip(names, row)) if row else {}
 
 
-def follow(replica, source, position=None):
-    """Attaches it: at a file and position, or else by GTID."""
+def follow(replica, source):
+    """Attaches it by GTID."""
     calls = words(replica)
-    place = calls["position"] % position if position else calls["gtid"]
-    replica.sql(calls["change"] % (source.port, USER, PASSWORD) + place, calls["start"])
+    replica.sql(calls["change"] % (source.port, USER, PASSWORD), calls["start"])
+
+
+def after_start(restored):
+    """Path of what a restored server is to be told."""
+    return os.path.join(restored.datadir, "mbe-after-start.sql")
+
+
+def tell(restored):
+    """Has a client run it."""
+    with open(after_start(restored), encoding="utf-8") as script:
+        subprocess.run([*restored.installation.program("client"), "--no-defaults", "--user=root", "--socket=" + restored.socket],
+                       stdin=script, check=True)
+
+
+def check_told(s, restored, gtid):
+    """The restored server has the GTIDs of the manifest and no other."""
+    calls = words(restored)
+    executed = {part.strip() for part in gtid[calls["recorded"]].split(",")}
+    has = {part.strip() for part in restored.value("select @@" + calls["executed"]).split(",")}
+    s.check_equal(has, executed, "%s of the restored server" % calls["executed"])
+
+
+def follow_as_told(replica, source, heading, by_gtid):
+    """Attaches it with the statements below `heading` in that file; host and account filled in where they are left out."""
+    calls = words(replica)
+    with open(after_start(replica), encoding="utf-8") as script:
+        block = script.read().split("-- %s:\n" % heading)[1].split("\n\n")[0]
+    statements = [line[len("-- "):].rstrip(";") for line in block.splitlines()]
+    (change,) = [st for st in statements if st.startswith("CHANGE") and ("_LOG_FILE" not in st) == by_gtid]
+    for name, value in (("HOST", "127.0.0.1"), ("USER", USER), ("PASSWORD", PASSWORD)):
+        change = change.replace("_%s='...'" % name, "_%s='%s'" % (name, value))
+    if "_PORT=" not in change:
+        change += ", %s=%d" % (calls["port"], source.port)
+    before = [st for st in statements if st.startswith("RESET") or (by_gtid and st.startswith("SET"))]
+    replica.sql(*before, change + calls["more"], calls["start"])
 
 
 def attach(s, replica, source, backup, by_gtid):
     gtid = backup.manifest["gtid"]
     if source.family == "mysql":
         check_gtids(s, replica, source, gtid)
-    elif by_gtid:
-        # a session that may write to a server without a binary log of its own
-        replica.sql("set global gtid_slave_pos='%s'" % gtid["binlog_pos"])
-    follow(replica, source, None if by_gtid else backup.binlog)
+    if by_gtid or source.family == "mysql":
+        tell(replica)
+        check_told(s, replica, gtid)
+    follow_as_told(replica, source, "To follow the server that was backed up", by_gtid)
 
 
 def engine_gtids(server):
@@ -89,7 +127,7 @@ def engine_gtids(server):
 def check_gtids(s, restored, source, gtid):
     """A restored MySQL server has its GTIDs itself: those of the backup and no other. It keeps them with the transactions of InnoDB;
     those of transactions of other engines are in the binary log first, which no backup has, and in a table a little later. So the
-    newest of these have to be told, as gtid_slave_pos has in MariaDB.
+    newest of these have to be told, which mbe-after-start.sql does.
     """
     executed = gtid["executed"].replace("\n", "")
     have = restored.value("select @@gtid_executed").replace("\n", "")
@@ -98,8 +136,6 @@ def check_gtids(s, restored, source, gtid):
     missing = restored.value("select gtid_subtract(%s, %s)", (executed, have)).replace("\n", "")
     numbers = {n for low, high in re.findall(r":(\d+)(?:-(\d+))?", missing) for n in range(int(low), int(high or low) + 1)}
     s.check_none(sorted(numbers & engine_gtids(source)), "GTIDs of InnoDB's transactions that the restored server does not have")
-    restored.sql("set global gtid_purged='%s'" % executed)
-    s.check_equal(restored.value("select @@gtid_executed").replace("\n", ""), executed, "gtid_executed of the restored server")
 
 
 def check_has_gtid(s, backup):
