@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "engine/backup_run.h"
 #include "engine/manifest.h"
 #include "server/mysql.h"
@@ -261,16 +262,26 @@ static struct err *wait_until_durable(struct backup *b)
     }
 }
 
+static struct err *store_blocks(struct backup *b)
+{
+    const struct redo_origin_mysql *origin = &tailer_origin(b->tail)->mysql;
+    char name[MYSQL_KEY_NAME_SIZE];
+    TRY(redo_store_mysql(b->writer, b->spool_path, &b->span, origin, b->options->progress));
+    if (!b->span.encrypted)
+        return NULL;
+    TRY(space_key_name_mysql(name, origin->header.key_record));
+    b->redo_key = mem_strdup(name);
+    return NULL;
+}
+
 static struct err *store_redo(struct backup *b, char **map)
 {
-    const struct tailer_origin *origin = tailer_origin(b->tail);
     TRY(mysql_flush_logs(b->queries));
     TRY(tailer_wait(b->tail, b->span.to, BACKUP_TAIL_WAIT_SECONDS));
     TRY(wait_until_durable(b));
     err_free(tailer_stop(b->tail)); /* it has reached the end; a later error is none of ours */
     TRY(manifest_created_map_json(map, b->settle.created, b->settle.n_created));
-    return redo_store_mysql(b->writer, b->spool_path, &b->span, origin->creator, origin->uuid,
-                            b->options->progress);
+    return store_blocks(b);
 }
 
 /* Tables of InnoDB have a tablespace each, or one a partition; those of other engines a .sdi file, those of

@@ -35,6 +35,10 @@ struct err *redo_dir_open_checkpoint(struct redo_file *out, const char *dir) MUS
  * behind it. */
 struct err *redo_dir_open_lsn(struct redo_file *out, const char *dir, lsn_t lsn, bool *there,
                               bool *later) MUST_CHECK;
+/* Puts the key record of the newest live file that has one into *out, whatever else is there: see redo_crypt.h. *there false, and
+ * no record: none has. */
+struct err *redo_dir_find_key(struct redo_mysql_header *out, const char *dir,
+                              bool *there) MUST_CHECK;
 /* Whether #ib_redo<id> is missing although a later file exists: then it has been there, and is gone for good. */
 struct err *redo_dir_is_gone(const char *dir, uint64_t id, bool *gone) MUST_CHECK;
 

@@ -83,7 +83,10 @@ static struct err *find_key(struct job *j, const struct copy_env *env, const uin
 {
     if (!env->keys || atomic_load(&j->keyed))
         return NULL;
-    TRY_AT(space_key_find(&j->key, &j->format, page_0, env->keys), "%s", j->listed->path);
+    for (bool again = true; again;) {
+        struct err *e = space_key_find(&j->key, &j->format, page_0, key_file_keys(env->keys));
+        TRY_AT(key_file_retry(env->keys, e, &again), "%s", j->listed->path);
+    }
     atomic_store(&j->keyed, j->key.kind != SPACE_KEY_NONE);
     return NULL;
 }

@@ -16,6 +16,10 @@
  *     taken last is there too, as it was taken: a file that another server has written cannot pass for ours. What the archive lacks
  *     is an error after all. Read to its end, it is left again for the file that holds what follows: it lags behind that one, and
  *     may end at any time.
+ *  Y6 Encrypted blocks are deciphered in memory to be judged and parsed; the spool gets them as they are. The key is looked for
+ *     when the first one is met, in the headers of all files: it is written there before any block is encrypted. Encryption may
+ *     be switched and the master key rotated while we read; the log's own key stays. What cannot be opened for
+ *     some time is an error.
  *
  * To have the log written up to an LSN that the server only reserved, the caller lets it flush (FLUSH NO_WRITE_TO_BINLOG ENGINE
  * LOGS, needs RELOAD), or waits: the file has been seen to lag by 0.7 s.
@@ -34,7 +38,7 @@
 #include "engine/redo_consumer.h"
 #include "engine/redo_dir.h"
 #include "innodb/ddl_events.h"
-#include "innodb/redo_mysql.h"
+#include "innodb/redo_crypt.h"
 
 enum {
     BLOCK = MYSQL_REDO_BLOCK_SIZE,
@@ -60,17 +64,20 @@ struct source {
     bool in_archive; /* Y5: what is wanted is read there */
     bool fell_back;  /* it has been told */
     bool lost;       /* no file holds what is wanted any more: the archive must, or will */
+    struct key_file *keys;
     uint8_t *buf;
+    uint8_t *clear; /* Y6: what is encrypted in buf, at the same places; NULL until there is any */
     size_t read_bytes; /* of the next read */
     uint8_t last
         [BLOCK]; /* the block at last_lsn, taken while it was partly filled; last_len bytes of it */
     lsn_t last_lsn;
     unsigned last_len;   /* 0: there is none */
-    uint8_t seam[BLOCK]; /* the block that was taken last */
+    uint8_t seam[BLOCK]; /* the block that was taken last, in clear */
     lsn_t seam_lsn;      /* 0: none was taken */
     struct redo_mysql_stream *stream;
     struct ddl_events events;
     double asked_at, stuck_since; /* 0: never, not */
+    bool unopened;                /* Y6: what we are stuck at is an encrypted block */
 };
 
 static struct source *source_of(struct tail_source *s)
@@ -170,14 +177,15 @@ static struct err *wrong_file(const struct source *s, const struct redo_file *f,
     return err_make(SERVER,
                     "%s: begins at LSN %" PRIu64 ", log %08" PRIx32 "; LSN %" PRIu64
                     ", log %08" PRIx32 " expected",
-                    f->path, f->header.start_lsn, f->header.uuid, expected, s->base.origin.uuid);
+                    f->path, f->header.start_lsn, f->header.uuid, expected,
+                    s->base.origin.mysql.header.uuid);
 }
 
 /* f is the file to read from now on, if it is what it should be; else it is closed again. */
 static struct err *adopt(struct source *s, struct redo_file *f, lsn_t expected, bool *there)
 {
     struct err *e = check_flags(f);
-    if (!e && (f->header.start_lsn != expected || f->header.uuid != s->base.origin.uuid)) {
+    if (!e && (f->header.start_lsn != expected || f->header.uuid != s->base.origin.mysql.header.uuid)) {
         *there = false;
         e = wrong_file(s, f, expected);
     }
@@ -258,23 +266,58 @@ static bool has_grown(struct source *s, const uint8_t *block, lsn_t lsn, unsigne
     return true;
 }
 
-/* Bytes of the whole blocks at the start of buf: any number of full ones, then perhaps one that is partly filled. */
-static struct err *measure(struct source *s, const uint8_t *buf, size_t n, lsn_t at, size_t *len)
+/* Looks for the log's key. None that opens is no error yet: a record may be half written just now, or the key file. */
+static struct err *find_key(struct source *s, struct err **why)
 {
+    struct redo_origin_mysql *origin = &s->base.origin.mysql;
+    bool there, again = true;
+    *why = NULL;
+    TRY(redo_dir_find_key(&origin->header, s->dir, &there));
+    if (!there) {
+        *why = err_make(REFUSED, "the redo log is encrypted, and no file of it has its key");
+        return NULL;
+    }
+    while (again)
+        *why = key_file_retry(
+            s->keys, redo_key_mysql(&origin->key, &origin->header, key_file_keys(s->keys)), &again);
+    if (!*why)
+        log_info(s->log, "redo", "the redo log is encrypted; its key is known");
+    return NULL;
+}
+
+/* Y6. What is in the block, if that can be seen now. */
+static struct err *open_block(struct source *s, struct redo_block *b, size_t at, lsn_t lsn)
+{
+    const struct space_key *key = &s->base.origin.mysql.key;
+    const uint8_t *block = s->buf + at;
+    if (redo_block_is_encrypted(block) && !s->clear)
+        s->clear = mem_alloc_aligned(READ_MAX_BYTES);
+    TRY(redo_block_open(b, key, block, lsn, s->clear ? s->clear + at : NULL));
+    s->unopened = b->encrypted && !b->clear;
+    if (b->state != MYSQL_BLOCK_ENCRYPTED)
+        return NULL;
+    struct err *why;
+    TRY(find_key(s, &why));
+    if (why && !s->keys)
+        return err_wrap(why, "%s", s->dir);
+    err_free(why);
+    return key->kind == SPACE_KEY_NONE ? NULL : open_block(s, b, at, lsn);
+}
+
+/* Bytes of the whole blocks at the start of buf: any number of full ones, then perhaps one that is partly filled. */
+static struct err *measure(struct source *s, size_t n, lsn_t at, size_t *len)
+{
+    s->unopened = false;
     for (*len = 0; n - *len >= BLOCK; *len += BLOCK) {
-        unsigned data_len;
-        const uint8_t *block = buf + *len;
+        struct redo_block b;
         const lsn_t lsn = at + *len;
-        const enum redo_mysql_block what = redo_mysql_block_check(block, lsn, &data_len);
-        if (what == MYSQL_BLOCK_ENCRYPTED)
-            return err_make(REFUSED, "%s: the redo log is encrypted, which mbe cannot recover yet",
-                            path_of(s));
-        if (what != MYSQL_BLOCK_WHOLE)
+        TRY(open_block(s, &b, *len, lsn));
+        if (b.state != MYSQL_BLOCK_WHOLE)
             break;
-        TRY(check_continued(s, block, lsn, data_len));
-        if (data_len == BLOCK)
+        TRY(check_continued(s, b.clear, lsn, b.data_len));
+        if (b.data_len == BLOCK)
             continue;
-        if (has_grown(s, block, lsn, data_len))
+        if (has_grown(s, b.clear, lsn, b.data_len))
             *len += BLOCK;
         break;
     }
@@ -299,7 +342,8 @@ static void give(struct source *s, struct tail_find *found, lsn_t at)
         return;
     s->stuck_since = 0;
     s->seam_lsn = at + found->len - BLOCK;
-    memcpy(s->seam, s->buf + found->len - BLOCK, BLOCK);
+    const size_t last = found->len - BLOCK;
+    memcpy(s->seam, (redo_block_is_encrypted(s->buf + last) ? s->clear : s->buf) + last, BLOCK);
 }
 
 static struct err *read_blocks(struct source *s, struct tail_find *found)
@@ -314,7 +358,7 @@ static struct err *read_blocks(struct source *s, struct tail_find *found)
     TRY(redo_file_reread(&s->file, &same));
     if (same)
         TRY(check_flags(&s->file));
-    TRY(measure(s, s->buf, got, at, &found->len));
+    TRY(measure(s, got, at, &found->len));
     if (!same)
         redo_file_close(&s->file);
     adapt(s, n, found->len);
@@ -353,7 +397,7 @@ static struct err *read_archive(struct source *s, struct tail_find *found)
     const lsn_t at = redo_mysql_stream_wants(s->stream);
     size_t got;
     TRY(redo_archive_read(&s->archive, s->buf, s->read_bytes, at, &got));
-    TRY(measure(s, s->buf, got, at, &found->len));
+    TRY(measure(s, got, at, &found->len));
     adapt(s, s->read_bytes, found->len);
     give(s, found, at);
     return found->len ? NULL : leave_archive(s, found, at);
@@ -363,17 +407,19 @@ static struct err *read_archive(struct source *s, struct tail_find *found)
  * was taken, or have become longer since. */
 static struct err *find_seam(struct source *s, lsn_t seam, bool *there)
 {
-    unsigned taken = BLOCK_DATA, len = 0;
+    struct redo_block b = {.state = MYSQL_BLOCK_NOT_YET};
+    unsigned taken = BLOCK_DATA;
     size_t got = 0;
     if (s->archive.fd >= 0)
         TRY(redo_archive_read(&s->archive, s->buf, BLOCK, seam, &got));
     if (s->seam_lsn)
         (void)redo_mysql_block_check(s->seam, seam, &taken);
-    *there = got == BLOCK && redo_mysql_block_check(s->buf, seam, &len) == MYSQL_BLOCK_WHOLE &&
-             len >= taken;
+    if (got == BLOCK)
+        TRY(open_block(s, &b, 0, seam));
+    *there = b.state == MYSQL_BLOCK_WHOLE && b.data_len >= taken;
     const unsigned end = taken < BLOCK_END ? taken : BLOCK_END;
     if (!*there || end <= BLOCK_DATA ||
-        !memcmp(s->buf + BLOCK_DATA, s->seam + BLOCK_DATA, end - BLOCK_DATA))
+        !memcmp(b.clear + BLOCK_DATA, s->seam + BLOCK_DATA, end - BLOCK_DATA))
         return NULL;
     return err_make(SERVER,
                     "%s: is no archive of this log: its block at LSN %" PRIu64
@@ -458,7 +504,8 @@ static struct err *observe(struct tail_source *base, const struct tail_find *fou
 {
     struct source *s = source_of(base);
     for (size_t at = 0; at < found->len; at += BLOCK) {
-        TRY(redo_mysql_stream_push(s->stream, found->bytes + at));
+        const bool encrypted = redo_block_is_encrypted(found->bytes + at);
+        TRY(redo_mysql_stream_push(s->stream, (encrypted ? s->clear : found->bytes) + at));
         TRY(take_mtrs(s, end_lsn));
     }
     const lsn_t parsed = redo_mysql_stream_parsed(s->stream);
@@ -480,11 +527,24 @@ static struct err *check_orphaned(struct source *s)
     return NULL;
 }
 
-/* A file that is closed for writing has to be whole. */
+/* Y6. Why it cannot be opened, as of now. */
+static struct err *unopened(struct source *s)
+{
+    struct err *why;
+    TRY(find_key(s, &why));
+    if (!why)
+        why = err_make(CORRUPT, "the block at LSN %" PRIu64 " does not open with the log's key",
+                       redo_mysql_stream_wants(s->stream));
+    return err_wrap(why, "%s", s->dir);
+}
+
+/* A file that is closed for writing has to be whole, and an encrypted block has to open. */
 static struct err *check_damaged(struct source *s)
 {
-    if (!s->file.header.full || !is_stuck(s))
+    if ((!s->file.header.full && !s->unopened) || !is_stuck(s))
         return NULL;
+    if (s->unopened)
+        return unopened(s);
     return err_make(CORRUPT,
                     "%s: the file is complete, but its block at LSN %" PRIu64 " is not whole",
                     s->file.path, redo_mysql_stream_wants(s->stream));
@@ -543,7 +603,9 @@ static void source_free(struct tail_source *base)
     redo_file_close(&s->file);
     redo_mysql_stream_free(s->stream);
     ddl_events_fini(&s->events);
+    space_key_wipe(&s->base.origin.mysql.key);
     free(s->buf);
+    free(s->clear);
     free(s->dir);
     free(s);
 }
@@ -556,6 +618,7 @@ static struct err *source_open(struct tail_source **out, const struct tailer_opt
     *out = &s->base;
     s->dir = mem_strdup(options->log_path);
     s->log = options->log;
+    s->keys = options->keys;
     s->buf = mem_alloc_aligned(READ_MAX_BYTES);
     s->read_bytes = READ_MIN_BYTES;
     TRY(conn_open(&s->conn, &options->conn));
@@ -570,8 +633,7 @@ static struct err *source_open(struct tail_source **out, const struct tailer_opt
     TRY(check_flags(&s->file));
     const struct redo_mysql_header *h = &s->file.header;
     s->base.start_lsn = s->base.checkpoint_end = h->checkpoint_lsn;
-    s->base.origin.uuid = h->uuid;
-    memcpy(s->base.origin.creator, h->creator, sizeof s->base.origin.creator);
+    s->base.origin.mysql.header = *h;
     s->stream = redo_mysql_stream_new(h->checkpoint_lsn, h->checkpoint_lsn);
     return NULL;
 }

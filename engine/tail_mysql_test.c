@@ -13,7 +13,7 @@
 #include "engine/engine_test_util.h"
 #include "engine/redo_consumer.h"
 #include "engine/tailer.h"
-#include "innodb/redo_mysql.h"
+#include "innodb/redo_crypt_test_util.h"
 #include "innodb/redo_mysql_test_util.h"
 #include "server/mysql_archive.h"
 
@@ -215,6 +215,9 @@ struct fixture {
     size_t written;       /* blocks of it that are in the files, the last one perhaps not whole */
     struct log *out;
     struct tailer *tail;
+    struct key_file *keys;
+    struct space_key key;
+    size_t encrypted_from, encrypted_to; /* blocks of the log that are encrypted in the files */
 };
 
 static int set_up(void **state)
@@ -251,6 +254,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     tailer_free(f->tail);
+    key_file_free(f->keys);
     log_close(f->out);
     mysql_log_free(&f->log);
     free(f->redo);
@@ -335,7 +339,11 @@ static unsigned id_of_block(size_t i)
 static void put_block(const struct fixture *f, size_t i, const uint8_t *block)
 {
     AUTO_FREE char *path = file_path(f, id_of_block(i), "");
-    put_at(path, block, 512, MYSQL_REDO_HEADER_SIZE + i % FILE_BLOCKS * 512);
+    uint8_t stored[512];
+    memcpy(stored, block, 512);
+    if (i >= f->encrypted_from && i < f->encrypted_to)
+        ok(redo_block_encrypt(&f->key, stored));
+    put_at(path, stored, 512, MYSQL_REDO_HEADER_SIZE + i % FILE_BLOCKS * 512);
 }
 
 /* Writes what has been logged; returns where it ends. */
@@ -376,6 +384,7 @@ static struct err *start_with(struct fixture *f, bool consumer, bool archive)
                                            .log_path = f->redo,
                                            .spool_path = f->spool,
                                            .log = f->out,
+                                           .keys = f->keys,
                                            .register_consumer = consumer,
                                            .redo_archive = archive};
     n_opened = 0;
@@ -418,7 +427,15 @@ static void assert_spool(struct fixture *f, size_t first_block)
     ok(tailer_stop(f->tail));
     ok(file_read_all(&data, &len, f->spool, 1 << 20));
     assert_int_equal(len, (f->log.n_blocks - first_block) * 512);
-    assert_memory_equal(data, mysql_log_block(&f->log, first_block), len);
+    for (size_t i = first_block; i < f->log.n_blocks; i++) {
+        const uint8_t *stored = (uint8_t *)data + (i - first_block) * 512;
+        uint8_t room[512];
+        struct redo_block b;
+        ok(redo_block_open(&b, &f->key, stored, FIRST + i * 512, room));
+        assert_int_equal(b.encrypted, i >= f->encrypted_from && i < f->encrypted_to);
+        assert_non_null(b.clear);
+        assert_memory_equal(b.clear, mysql_log_block(&f->log, i), 512);
+    }
     free(data);
 }
 
@@ -445,8 +462,8 @@ static void log_is_followed_from_file_to_file(void **state)
     flush(f);
     start(f);
     assert_int_equal(tailer_start_lsn(f->tail), FIRST + 12);
-    assert_string_equal(tailer_origin(f->tail)->creator, "MySQL 9.7.4");
-    assert_int_equal(tailer_origin(f->tail)->uuid, UUID);
+    assert_string_equal(tailer_origin(f->tail)->mysql.header.creator, "MySQL 9.7.4");
+    assert_int_equal(tailer_origin(f->tail)->mysql.header.uuid, UUID);
     for (int i = 0; i < 20; i++) {
         wait_for(f, mysql_log_end(&f->log));
         log_mtrs(f, 37);
@@ -782,17 +799,122 @@ static void disabled_log_is_refused_whenever_it_shows(void **state)
     assert_dies(f, REFUSED, "#ib_redo9: redo logging is or was disabled");
 }
 
-static void encrypted_block_is_refused(void **state)
+/* --- encryption --- */
+
+static void put_keyring(struct fixture *f, unsigned n_masters)
+{
+    AUTO_FREE char *path = mem_printf("%s/keyring", f->dir), *text = test_keyring_text(n_masters);
+    write_text(f->dir, "keyring", text);
+    if (!f->keys)
+        ok(key_file_open(&f->keys, &redo_family_mysql, path, NULL));
+}
+
+/* As servers do: into the file that holds the checkpoint, before the first encrypted block. */
+static void put_key(struct fixture *f, uint8_t master)
+{
+    uint8_t record[MYSQL_KEY_RECORD_SIZE];
+    AUTO_FREE char *path = file_path(f, FIRST_ID, "");
+    test_redo_key(&f->key, record, master);
+    put_at(path, record, sizeof record, 1072);
+}
+
+static void encrypted_blocks_are_opened_and_spooled_as_they_are(void **state)
 {
     struct fixture *f = *state;
+    log_mtrs(f, FILE_BLOCKS * 5);
+    const lsn_t deleted = log_delete(f, 9);
+    log_mtrs(f, FILE_BLOCKS * 5);
+    f->encrypted_to = SIZE_MAX;
+    put_keyring(f, 1);
+    ensure_file(f, FIRST_ID);
+    put_key(f, 1);
+    flush(f);
+    start(f);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+    const struct ddl_space *s = ddl_events_find(tailer_ddl_events(f->tail), 9);
+    assert_non_null(s);
+    assert_int_equal(s->deleted, deleted);
+    tailer_release(f->tail);
+    assert_memory_equal(tailer_origin(f->tail)->mysql.key.key.bytes, f->key.key.bytes, 32);
+    assert_true(tailer_origin(f->tail)->mysql.header.has_key);
+}
+
+/* On, with a master key that is newer than our reading of the key file; the last block was written in clear before. Then off. */
+static void encryption_may_be_switched_and_the_master_key_rotated(void **state)
+{
+    struct fixture *f = *state;
+    f->encrypted_from = SIZE_MAX;
+    put_keyring(f, 1);
     log_mtrs(f, 3);
     flush(f);
-    uint8_t encrypted[512];
-    memcpy(encrypted, mysql_log_block(&f->log, 0), 512);
-    encrypted[4] |= 0x80;
-    put_block(f, 0, encrypted);
     start(f);
-    assert_dies(f, REFUSED, "the redo log is encrypted");
+    wait_for(f, mysql_log_end(&f->log));
+    assert_int_equal(tailer_origin(f->tail)->mysql.key.kind, SPACE_KEY_NONE);
+    put_keyring(f, 2);
+    put_key(f, 2);
+    f->encrypted_from = 0;
+    f->encrypted_to = 5;
+    assert_int_equal(f->written, 1);
+    while (f->log.n_blocks < 5)
+        log_mtrs(f, 1);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    f->encrypted_to = 4;
+    log_mtrs(f, 20);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+static void a_key_that_cannot_be_had_ends_the_tail(void **state)
+{
+    struct fixture *f = *state;
+    f->encrypted_to = SIZE_MAX;
+    log_mtrs(f, 3);
+    ensure_file(f, FIRST_ID);
+    put_key(f, 2);
+    flush(f);
+    start(f);
+    assert_dies(f, REFUSED,
+                "the redo log is encrypted with key INNODBKey-" TEST_KEY_UUID
+                "-2, which is not given");
+    tailer_free(f->tail);
+    f->tail = NULL;
+    assert_int_equal(unlink(f->spool), 0);
+    put_keyring(f, 1);
+    start(f);
+    assert_dies(f, REFUSED, "-2, which is not given");
+    tailer_free(f->tail);
+    f->tail = NULL;
+    assert_int_equal(unlink(f->spool), 0);
+    AUTO_FREE char *path = file_path(f, FIRST_ID, "");
+    put_at(path, "\0", 1, 1072);
+    start(f);
+    assert_dies(f, REFUSED, "the redo log is encrypted, and no file of it has its key");
+}
+
+static void a_block_that_does_not_open_is_waited_for_then_named(void **state)
+{
+    struct fixture *f = *state;
+    f->encrypted_to = SIZE_MAX;
+    put_keyring(f, 1);
+    while (f->log.n_blocks < 3)
+        log_mtrs(f, 1);
+    ensure_file(f, FIRST_ID);
+    put_key(f, 1);
+    flush(f);
+    AUTO_FREE char *path = file_path(f, FIRST_ID, "");
+    put_at(path, "torn", 4, MYSQL_REDO_HEADER_SIZE + 512 + 100);
+    start(f);
+    clock_sleep_ms(50);
+    put_block(f, 1, mysql_log_block(&f->log, 1));
+    wait_for(f, mysql_log_end(&f->log));
+    log_mtrs(f, 8);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    put_at(path, "torn", 4, MYSQL_REDO_HEADER_SIZE + (f->log.n_blocks - 1) * 512 + 40);
+    assert_dies(f, CORRUPT, " does not open with the log's key");
 }
 
 static void dead_server_ends_the_tail(void **state)
@@ -1198,7 +1320,10 @@ int main(void)
         TEST(block_that_changes_after_it_was_read_is_an_error),
         TEST(complete_file_with_a_broken_block_is_damage),
         TEST(disabled_log_is_refused_whenever_it_shows),
-        TEST(encrypted_block_is_refused),
+        TEST(encrypted_blocks_are_opened_and_spooled_as_they_are),
+        TEST(encryption_may_be_switched_and_the_master_key_rotated),
+        TEST(a_key_that_cannot_be_had_ends_the_tail),
+        TEST(a_block_that_does_not_open_is_waited_for_then_named),
         TEST(dead_server_ends_the_tail),
         TEST(file_records_fill_the_table),
         TEST(file_records_behind_the_end_stay_out),
