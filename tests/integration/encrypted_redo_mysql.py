@@ -29,7 +29,7 @@ def start_with_relative_path(s):
         source.start()
     finally:
         os.chdir(here)
-    source.sql("create database a", "create table a.t (a int) encryption='Y'", "insert into a.t values (1)")
+    source.sql("create database a", "create table a.t (a int)", "insert into a.t values (1)")    # only the redo will be encrypted
     return source, os.path.join(source.datadir, keys.file)
 
 
