@@ -412,7 +412,8 @@ static void a_stamp_is_of_a_file_with_the_same_inode_and_times(void **state)
 {
     (void)state;
     const struct stat like = {.st_dev = 1, .st_ino = 2, .st_mtim = {3, 4}, .st_ctim = {5, 6}};
-    struct copied_space c = {.stamp = {1, 2, {3, 4}, {5, 6}, true}};
+    struct copied_space c = {
+        .dev = 1, .mark = {.inode = 2, .mtime = {3, 4}, .ctime = {5, 6}, .proves = true}};
     struct stat other[6];
     for (size_t i = 0; i < 6; i++)
         other[i] = like;
@@ -425,7 +426,7 @@ static void a_stamp_is_of_a_file_with_the_same_inode_and_times(void **state)
     assert_true(space_stamp_is_of(&c, &like));
     for (size_t i = 0; i < 6; i++)
         assert_false(space_stamp_is_of(&c, &other[i]));
-    c.stamp.proves = false;
+    c.mark.proves = false;
     assert_false(space_stamp_is_of(&c, &like));
 }
 
