@@ -88,12 +88,12 @@ static void make(struct model *m, uint64_t *seed)
     m->part = mem_zalloc(FILE_MAX / OVERLAY_UNIT_MIN * sizeof *m->part);
     m->chain.n = 1 + below(seed, LINKS_MAX);
     m->chain.links = mem_zalloc(m->chain.n * sizeof *m->chain.links);
-    for (uint16_t link = 0; link < m->chain.n; link++) {
+    for (size_t link = 0; link < m->chain.n; link++) {
         m->size = (1 + below(seed, FILE_MAX / m->unit)) * m->unit;
         memset(m->bytes + m->size, 0, FILE_MAX - m->size); /* cut off */
         for (size_t unit = m->size / m->unit; unit < FILE_MAX / m->unit; unit++)
-            m->part[unit] = link;
-        write_archive(m, link, m->size, seed);
+            m->part[unit] = (uint16_t)link;
+        write_archive(m, (uint16_t)link, m->size, seed);
     }
     must(chain_files_make(&m->parts, &m->chain));
 }

@@ -31,7 +31,9 @@ static page_no_t page_at(const struct page_range *r, uint64_t offset)
 static size_t link_of(const struct page_range_env *env, const struct space_plan *space,
                       uint16_t part)
 {
-    return part == OVERLAY_NO_PART ? env->chain->n - 1 : space->parts->items[part].link;
+    if (part == OVERLAY_NO_PART || !space->parts)
+        return env->chain->n - 1;
+    return space->parts->items[part].link;
 }
 
 static lsn_t void_below(const struct page_range_env *env, const struct space_plan *space,

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/text.h"
+#include "verify/chain.h"
 #include "verify/manifest_read.h"
 
 enum { BASE_ID_MAX = 64, ARCHIVE_ID_DIGITS = 16 };
@@ -75,7 +76,7 @@ static json_t *list_facts(const json_t *m, const struct lineage_row *row)
 
 static struct err *take_manifest(struct lineage_row *row, const json_t *m)
 {
-    const char *type = manifest_text(m, "type", "");
+    const char *type = manifest_text(m, "type", "full");
     row->full = !strcmp(type, "full");
     if (!row->full && strcmp(type, "incremental"))
         return err_make(FAILED, "%s: manifest: its type is neither full nor incremental",
@@ -266,15 +267,6 @@ static void put_in_order(struct lineage *l)
     }
 }
 
-/* Why a backup on this base is not good; NULL if the base is. */
-static char *broken_by(const struct lineage_row *base)
-{
-    if (!base->broken)
-        return NULL;
-    return mem_printf("needs %s, which %s", base->id,
-                      base->error || base->damaged ? base->broken : "cannot be restored");
-}
-
 /* What is above the row has been settled. */
 static void settle(struct lineage *l, size_t i)
 {
@@ -289,10 +281,14 @@ static void settle(struct lineage *l, size_t i)
         row->broken = mem_strdup("cannot be read");
     else if (row->damaged)
         row->broken = mem_strdup("holds corrupt pages");
-    else if (base)
-        row->broken = broken_by(base);
-    else if (!row->full)
+    else if (!base && !row->full)
         row->broken = mem_printf("needs %s, which is not here", row->base_id);
+    else if (base && base->broken)
+        row->broken =
+            mem_printf("needs %s, which %s", base->id,
+                       base->error || base->damaged ? base->broken : "cannot be restored");
+    else if (base && base->n_chain == CHAIN_MAX)
+        row->broken = mem_printf("is the end of a chain of more than %d archives", CHAIN_MAX);
     if (row->broken)
         return;
     row->full_row = base ? base->full_row : i;

@@ -16,6 +16,7 @@
 #include "archive/writer.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "verify/chain.h"
 #include "verify/lineage.h"
 #include "verify/manifest_read.h"
 
@@ -189,7 +190,6 @@ static void a_backup_that_cannot_be_read_is_a_row_with_its_error(void **state)
         const char *manifest, *message;
     } cases[] = {
         {"{\"type\":\"weekly\"}", "manifest: its type is neither full nor incremental"},
-        {"{}", "manifest: its type is neither full nor incremental"},
         {"[]", "manifest: is not a JSON object"},
         {"{\"a\":\"\xFF\"}", "manifest: line 1: unable to decode byte 0xff near '\"'"},
         {"{\"type\":\"incremental\"}",
@@ -236,8 +236,12 @@ static void a_long_chain_needs_no_stack(void **state)
                                  .base_id = i == LENGTH - 1 ? NULL : mem_printf("%06d", i + 1)};
     }
     lineage_link(&l);
-    assert_int_equal(l.rows[0].n_chain, LENGTH);
-    assert_int_equal(l.rows[0].full_row, LENGTH - 1);
+    assert_int_equal(l.rows[0].level, LENGTH - 1);
+    assert_int_equal(l.rows[LENGTH - CHAIN_MAX].n_chain, CHAIN_MAX);
+    assert_int_equal(l.rows[LENGTH - CHAIN_MAX].full_row, LENGTH - 1);
+    assert_string_equal(l.rows[LENGTH - CHAIN_MAX - 1].broken,
+                        "is the end of a chain of more than 500 archives");
+    assert_non_null(l.rows[0].broken);
     AUTO_FREE bool *chosen = mem_zalloc(LENGTH * sizeof *chosen);
     chosen[1000] = true;
     assert_int_equal(lineage_add_dependents(&l, chosen), 1000);

@@ -118,7 +118,8 @@ def repository_cases(s, mbe):
     s.check_equal(os.listdir(foreign), ["precious"], "files of the foreign directory")
     backup_case(s, mbe, "repository below a file", [*base, "--repo=" + os.path.join(foreign, "precious", "repo")], OPERATION_FAILED,
                 "precious")
-    for verb, more in (("list", []), ("show", []), ("verify", []), ("restore", ["--datadir=" + s.path("t")])):
+    for verb, more in (("list", []), ("show", []), ("verify", []), ("restore", ["--datadir=" + s.path("t")]),
+                       ("delete", ["--backup=20010101T000000Z-full"]), ("prune", ["--keep-full=1"])):
         done = mbe.run(verb, "--repo=" + foreign, *more, expect=REFUSED)
         s.check("foreign" in done.err, "%s: %s", verb, done)
         done = mbe.run(verb, "--repo=" + s.path("absent-repo"), *more, expect=REFUSED)
@@ -150,7 +151,7 @@ def usage_cases(s, mbe):
         s.check(re.search(word, done.err), "%s: no %r: %s", title, word, done)
         s.check_equal(done.out, "", title + ": stdout")
     s.check(not os.path.exists(s.path("n")) or not os.listdir(s.path("n")), "the target was filled")
-    for args in (["--help"], ["--version"], *([v, "--help"] for v in ("backup", "restore", "verify", "list", "show"))):
+    for args in (["--help"], ["--version"], *([v, "--help"] for v in ("backup", "restore", "verify", "list", "show", "delete", "prune"))):
         done = mbe.run(*args)
         s.check(done.out.strip() and not done.err, "%s: %s", args, done)
 

@@ -182,12 +182,15 @@ def damaged_cases(s):
     r.mbe.run("prune", "--repo=" + s.path("absent"), "--keep-full=1", expect=REFUSED)
 
 
-def check_whole(s, r, leftovers=True):
+def _strangers(mbe):
+    """What is in the repository and does not list, but is no rest of a deletion either."""
+    return [n for n in mbe.leftovers() if not re.match(r"\.\d{8}T\d{6}Z-(full|incremental)(-\d+)?\.deleted$", n)]
+
+
+def check_whole(s, r):
     """Every backup that lists has its whole chain; whatever else is there is on its way out."""
     s.check_equal([b for b in r.mbe.list() if b.get("error") or b["broken"]], [], "broken backups in the list")
-    if not leftovers:
-        s.check_equal(r.mbe.leftovers(), [], "left in the repository")
-    s.check_none([n for n in r.mbe.leftovers() if not re.match(r"\.\d{8}T\d{6}Z-(full|incremental)\.deleted$", n)], "leftovers")
+    s.check_none(_strangers(r.mbe), "leftovers")
 
 
 def said(running):
@@ -231,51 +234,59 @@ def lock_of(pid):
     return None
 
 
-def readers_hold_their_backup(s, mbe, backup):
-    """Restore and verify take the lock before they read, and have it to their end."""
-    for verb, more in (("restore", ["--datadir=" + s.path("held"), "--parallel=1"]), ("verify", ["--parallel=1"])):
-        with locked(backup.archive, fcntl.LOCK_EX):
-            running = mbe.start(verb, "--repo=" + mbe.repo, "--backup=" + backup.id, "--progress=none", *more)
-            s.wait_until(lambda pid=running.pid: lock_of(pid) == "waits", 20, "%s waits for a deletion" % verb)
-        s.check_equal(running.wait().status, OK, verb)
-
+def stopped_with_lock(s, start, what):
+    """mbe, begun by start(), stopped while it has the lock on a backup."""
     def caught():
-        shutil.rmtree(s.path("caught"), ignore_errors=True)
-        running = mbe.start("restore", "--repo=" + mbe.repo, "--backup=" + backup.id, "--datadir=" + s.path("caught"),
-                            "--progress=none", "--parallel=1")
+        running = start()
         while running.running() and lock_of(running.pid) != "has":
             time.sleep(0.001)
         if running.running():
             running.signal(signal.SIGSTOP)
         return running if running.running() else None
 
-    running = s.wait_until(caught, 60, "a restore is stopped while it reads")
-    try:
-        done = mbe.run("delete", "--repo=" + mbe.repo, "--backup=" + backup.id, expect=REFUSED)
-        s.check("is in use" in done.err, "deletion of what is being restored: %s", done)
-    finally:
-        running.signal(signal.SIGCONT)
-    s.check_equal(running.wait().status, OK, "the restore that was stopped meanwhile")
+    return s.wait_until(caught, 60, "%s is stopped while it uses a backup" % what)
 
 
-def kill_real_deletion(s, mbe, backup):
-    """Of real backups those that list after a kill restore; the killed one's bytes go with the next backup."""
+def readers_hold_their_backup(s, mbe, full, newest):
+    """Who reads a backup waits for a deletion that is under way, and has the lock to its end: neither it nor its base can go."""
+    args = ["--repo=" + mbe.repo, "--backup=" + newest.id, "--progress=none", "--parallel=1"]
+    for verb, more in (("restore", ["--datadir=" + s.path("held")]), ("verify", [])):
+        with locked(newest.archive, fcntl.LOCK_EX):
+            running = mbe.start(verb, *args, *more)
+            s.wait_until(lambda pid=running.pid: lock_of(pid) == "waits", 20, "%s waits for a deletion" % verb)
+        s.check_equal(running.wait().status, OK, verb)
+    before = mbe.ids()
+    for what, start in (
+            ("a restore", lambda: mbe.start("restore", *args, "--datadir=" + os.path.join(s.sub("caught"), "data"))),
+            ("an incremental backup", lambda: mbe.start_backup("--incremental", "--base=" + newest.id))):
+        running = stopped_with_lock(s, start, what)
+        try:
+            done = mbe.run("delete", "--repo=" + mbe.repo, "--backup=" + full.id, "--with-dependents", expect=REFUSED)
+            s.check("%s is in use" % newest.id in done.err, "deletion during %s: %s", what, done)
+        finally:
+            running.signal(signal.SIGCONT)
+        s.check_equal(running.wait().status, OK, what + " that was stopped meanwhile")
+    s.check(set(before) <= set(mbe.ids()), "something was deleted")
+
+
+def kill_real_deletion(s, mbe, full):
+    """Of a real chain what lists after a kill restores; the other bytes go with the next backup."""
     for n in range(4):
-        copies = ["2001010%dT000000Z-full" % (k + 1) for k in range(3)]
-        for c in copies:
-            shutil.rmtree(os.path.join(mbe.repo, c), ignore_errors=True)
-            shutil.copytree(backup.path, os.path.join(mbe.repo, c))
-        running = mbe.start("prune", "--repo=" + mbe.repo, "--keep-full=1")
-        time.sleep(s.random.uniform(0.001, 0.05))
+        copy = s.mbe(mbe.server, repo="copy")
+        shutil.rmtree(copy.repo, ignore_errors=True)
+        shutil.copytree(mbe.repo, copy.repo)
+        before = copy.ids()
+        running = copy.start("delete", "--repo=" + copy.repo, "--backup=" + full.id, "--with-dependents")
+        s.wait_until(lambda: said(running).count("deleted") >= n or not running.running(), 60, "%d deletions" % n, every=0.001)
         running.signal(signal.SIGKILL)
         running.wait()
-        listed = mbe.ids()
-        s.check(backup.id in listed, "the newest backup is gone: %s", listed)
-        for i in listed if n == 0 else listed[:1] + listed[-1:]:
-            mbe.restore(os.path.join(s.sub("whole"), "data"), backup=i)
-        s.say("killed: %d of 3 are still listed, %d leftovers", len(listed) - 1, len(mbe.leftovers()))
-    mbe.backup()
-    s.check_equal(mbe.leftovers(), [], "left in the repository after the next backup")
+        listed = copy.ids()
+        for i in listed:
+            copy.restore(os.path.join(s.sub("whole"), "data"), backup=i)
+        s.check_none(_strangers(copy), "leftovers")
+        s.say("killed: %d of %d are still listed and restore, %d leftovers", len(listed), len(before), len(copy.leftovers()))
+        copy.backup()
+        s.check_equal(copy.leftovers(), [], "left in the repository after the next backup")
 
 
 def real_cases(s):
@@ -283,9 +294,19 @@ def real_cases(s):
     source.sql("create database b", "create table b.t (a int primary key, b char(200)) engine=innodb",
                "insert into b.t select seq, seq from b.seq_1_to_20000")
     mbe = s.mbe(source)
-    backup = mbe.backup()
-    readers_hold_their_backup(s, mbe, backup)
-    kill_real_deletion(s, mbe, backup)
+    full = mbe.backup()
+    newest = full
+    for base in ("latest", "latest", "latest-full"):
+        source.sql("update b.t set b = 'x' where a % 100 = 1")
+        newest = mbe.backup("--incremental", "--base=" + base)
+    rows = mbe.list()
+    s.check_equal([(b["type"], b["base"], b["chain"]["length"], b["broken"]) for b in rows],
+                  [("full", None, 1, None), ("incremental", rows[0]["id"], 2, None), ("incremental", rows[1]["id"], 3, None),
+                   ("incremental", rows[0]["id"], 2, None)], "the tree of real backups")
+    readers_hold_their_backup(s, mbe, full, newest)
+    kill_real_deletion(s, mbe, full)
+    mbe.run("prune", "--repo=" + mbe.repo, "--keep-days=1")
+    s.check(len(mbe.list()) >= 5, "young backups were pruned: %s", mbe.ids())
 
 
 def body(s):
