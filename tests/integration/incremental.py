@@ -69,7 +69,7 @@ def pass_checkpoint(s, source, lsn):
 
 
 def take(s, mbe, number, *args):
-    backup = mbe.backup("--incremental", "--require-base", "--parallel=2", "--lock-wait=100", *args)
+    backup = mbe.backup("--incremental", "--require-base", "--parallel=2", "--lock-wait=200", *args)
     said, made = backup.done.err, backup.manifest
     s.check_equal(made["type"], "incremental", "type of increment %d" % number)
     s.check("bytes read for each" in said, "what was read for each changed byte is not told: %s", said)
@@ -78,7 +78,7 @@ def take(s, mbe, number, *args):
 
 
 def chain(s, mbe, source, storm):
-    backups = [mbe.backup("--parallel=2", "--lock-wait=100")]
+    backups = [mbe.backup("--parallel=2", "--lock-wait=200")]
     for step in range(1, INCREMENTS + 1):
         storm.wait_for(8)
         deterministic_changes(source, step)
@@ -192,7 +192,7 @@ def one_round(s, flavour, seed):
     source = proof.start_source(s, "source-%d" % seed, flavour=flavour, options=OPTIONS[flavour.split("-", maxsplit=1)[0]])
     deterministic_changes(source, 0)
     load = Load(source, seed, writers=("bank", "rows", "plain", "special")).prepare().start()
-    storm = storms.Storm(source, seed, ddl=1, dml=1).prepare().start()
+    storm = storms.Storm(source, seed, ddl=1, dml=1, pause_seconds=0.3).prepare().start()
     mbe = s.mbe(source, repo="repo-%d" % seed)
     storm.wait_for(10)
     backups = chain(s, mbe, source, storm)
