@@ -189,9 +189,8 @@ struct err *base_select(struct base *out, char **why, const struct base_query *q
     *out = (struct base){0};
     *why = NULL;
     struct err *e = catalog_list_load(&list, q->repo);
-    if (e &&
-        e->kind ==
-            ERR_REFUSED) { /* the repository is not made yet, or is none: taking a backup tells */
+    /* the repository is not made yet, or is none: taking a backup tells */
+    if (e && e->kind == ERR_REFUSED) {
         *why = mem_strdup(e->message);
         err_free(e);
         return NULL;

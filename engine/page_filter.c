@@ -48,8 +48,11 @@ struct err *witness_look(struct witness_watch *w, const struct page_filter *f, p
     const lsn_t then = f->base->witnesses[w->part].lsn;
     if (lsn >= then || bytes_are_zero(page, f->base->page_size))
         return NULL;
-    return err_make(REFUSED,
-                    "page %" PRIu32 ": its LSN is %" PRIu64 ", and was %" PRIu64
-                    " in the base: the server's files were set back since",
-                    no, lsn, then);
+    return err_hint(
+        err_make(REFUSED,
+                 "page %" PRIu32 ": its LSN is %" PRIu64 ", and was %" PRIu64
+                 " in the base: the server's files were set back since",
+                 no, lsn, then),
+        "Take a full backup (--full); after a power failure, wait for the server's next "
+        "checkpoint.");
 }

@@ -42,7 +42,8 @@ struct witness_watch {
     uint32_t part;
     struct space_witness best;
 };
-/* Notes page `no` in the part, whole and not a copy of another one. REFUSED when it is older than the base saw it. */
+/* Notes page `no` in the part, whole and not a copy of another one. REFUSED when it is older than the base saw it: as it may be
+ * rightly for a while after a power failure, when the redo has what the file lost. That cannot be told from another history. */
 struct err *witness_look(struct witness_watch *w, const struct page_filter *f, page_no_t no,
                          const uint8_t *page) MUST_CHECK;
 

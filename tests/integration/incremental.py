@@ -16,6 +16,9 @@ from harness.load import Load
 from harness.scenario import Failed, run
 
 INCREMENTS = 4
+# MariaDB's undo tablespaces are truncated when they have grown a little; MySQL's are told to, see below.
+OPTIONS = {"mariadb": ["--innodb-undo-tablespaces=3", "--innodb-undo-log-truncate=1", "--innodb-max-undo-log-size=10M",
+                       "--innodb-purge-rseg-truncate-frequency=1"], "mysql": []}
 # Files of a restored datadir that are made for it and differ between two restores of one backup, too.
 OWN_FILES = re.compile(r"mbe-my\.cnf|ib_logfile0|#innodb_redo/.*|aria_log.*")
 
@@ -32,7 +35,11 @@ def deterministic_changes(source, step):
             "insert into m select seq, repeat('m', 150) from " + source.numbers(20000),
             "create database gone",
             "create table gone.t (a int) engine=innodb")
+        if source.family == "mysql":
+            source.sql("create undo tablespace spare add datafile 'spare.ibu'")
         return
+    if source.family == "mysql":
+        source.sql("alter undo tablespace spare set " + ("inactive" if step % 2 else "active"))
     source.sql(
         "use c",
         # a ring of names
@@ -73,7 +80,7 @@ def take(s, mbe, number, *args):
 def chain(s, mbe, source, storm):
     backups = [mbe.backup("--parallel=2", "--lock-wait=100")]
     for step in range(1, INCREMENTS + 1):
-        storm.wait_for(12)
+        storm.wait_for(8)
         deterministic_changes(source, step)
         differential = step == INCREMENTS - 1
         base = backups[0 if differential else -1]
@@ -125,6 +132,27 @@ def files_of(folder):
     return found
 
 
+def is_free(path, page_no, page_size=16384):
+    """Whether the tablespace says that the page is free: a bit of its extent's descriptor."""
+    first, fsp_header, entry_size, bitmap, extent = 38, 112, 40, 24, 64
+    with open(path, "rb") as f:
+        f.seek(page_no // page_size * page_size * page_size + first + fsp_header +
+               page_no % page_size // extent * entry_size + bitmap)
+        bits = f.read(extent * 2 // 8)
+    at = page_no % extent * 2
+    return bool(bits[at // 8] >> at % 8 & 1)
+
+
+def differences_that_count(lines, folders):
+    """Without pages that are free on both sides: what they hold depends on what was written out of the server's memory, and when."""
+    for line in lines[:-1]:
+        found = re.match(r"(.*): page (\d+) \(.*\): byte \d+ differs$", line)
+        if found and all(is_free(os.path.join(folder, found.group(1)), int(found.group(2))) for folder in folders):
+            continue
+        if not line.endswith(": changed later"):
+            yield line
+
+
 def is_tablespace(name):
     return re.search(r"\.ib[du]$|(^|/)(ibdata\d+|undo_?\d+)$", name)
 
@@ -142,10 +170,9 @@ def prove_equal(s, mbe, source, base):
                  "tablespace files of another size")
     compared = subprocess.run([s.tool("page_compare"), mbe.repo, increment.id, mine, other], capture_output=True, text=True,
                               check=False)
-    lines = compared.stdout.strip().splitlines() or [compared.stderr.strip()]
-    if compared.returncode:
-        raise Failed("the pages of %s and %s differ:\n%s\n%s" %
-                     (increment.id, full.id, "\n".join(lines[-40:]), compared.stderr[-2000:]))
+    lines = compared.stdout.strip().splitlines()
+    s.check(compared.returncode in (0, 1) and lines, "page_compare: %s", compared.stderr)
+    s.check_none(differences_that_count(lines, (mine, other)), "pages of %s and %s differ" % (increment.id, full.id))
     s.say("%s is %s: %s", increment.id, full.id, lines[-1])
     later = int(re.search(r"(\d+) changed later", lines[-1]).group(1))
     s.check(later <= LATER_MAX, "%d pages are of after the increment", later)
@@ -162,14 +189,12 @@ def _content(path):
 
 
 def one_round(s, flavour, seed):
-    source = proof.start_source(s, "source-%d" % seed, flavour=flavour,
-                                options=["--innodb-undo-log-truncate=1", "--innodb-max-undo-log-size=10M",
-                                         "--innodb-purge-rseg-truncate-frequency=1"])
+    source = proof.start_source(s, "source-%d" % seed, flavour=flavour, options=OPTIONS[flavour.split("-", maxsplit=1)[0]])
     deterministic_changes(source, 0)
     load = Load(source, seed, writers=("bank", "rows", "plain", "special")).prepare().start()
-    storm = storms.Storm(source, seed).prepare().start()
+    storm = storms.Storm(source, seed, ddl=1, dml=1).prepare().start()
     mbe = s.mbe(source, repo="repo-%d" % seed)
-    storm.wait_for(20)
+    storm.wait_for(10)
     backups = chain(s, mbe, source, storm)
     storm.stop()
     load.stop()
