@@ -234,11 +234,6 @@ bool conn_errno_is_denied(unsigned n)
     return n == 1044 || n == 1142 || n == 1143 || n == 1227; /* database, table, column, global */
 }
 
-bool conn_errno_is_no_function(unsigned n)
-{
-    return n == 1046 || n == 1305;
-}
-
 int64_t conn_peer_pid(const struct conn *c)
 {
     struct ucred peer = {0};
