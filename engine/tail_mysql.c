@@ -185,7 +185,8 @@ static struct err *wrong_file(const struct source *s, const struct redo_file *f,
 static struct err *adopt(struct source *s, struct redo_file *f, lsn_t expected, bool *there)
 {
     struct err *e = check_flags(f);
-    if (!e && (f->header.start_lsn != expected || f->header.uuid != s->base.origin.mysql.header.uuid)) {
+    if (!e &&
+        (f->header.start_lsn != expected || f->header.uuid != s->base.origin.mysql.header.uuid)) {
         *there = false;
         e = wrong_file(s, f, expected);
     }

@@ -123,12 +123,6 @@ unsigned conn_errno(const struct conn *c)
     return c->gone ? 2006 : 1227;
 }
 
-bool conn_errno_is_no_function(unsigned n)
-{
-    (void)n;
-    return false;
-}
-
 bool conn_errno_is_lost(unsigned n)
 {
     return n == 2006;

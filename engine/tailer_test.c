@@ -100,12 +100,6 @@ bool conn_errno_is_lost(unsigned n)
     return n;
 }
 
-bool conn_errno_is_no_function(unsigned n)
-{
-    (void)n;
-    return false;
-}
-
 struct fixture {
     char *dir, *log, *spool;
     struct tailer *tail;

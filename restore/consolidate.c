@@ -140,8 +140,7 @@ static struct err *find_key(void *ctx, const struct space_key **key)
     AUTO_FREE uint8_t *page = mem_alloc_aligned(c->env.page_size);
     const struct space_plan plan = plan_of(c, first, name);
     TRY(page_range_page_0(page, &c->env, &plan));
-    TRY_AT(space_key_find(&item->key, &item->format, page, key_file_keys(c->keys)),
-           "%s", name);
+    TRY_AT(space_key_find(&item->key, &item->format, page, key_file_keys(c->keys)), "%s", name);
     *key = &item->key;
     return NULL;
 }
