@@ -28,9 +28,10 @@ def files_of(folder):
                   if not any(part in NOT_COMPARED for part in os.path.relpath(os.path.join(where, name), folder).split(os.sep)))
 
 
-def compare_restores(s, mbe, chain_id, by_chain, by_full):
+def compare_restores(s, mbe, chain_id, by_chain, by_full, key_file=()):
     """Pages by what the redo says of them, since a freed page may hold anything; all other files byte by byte."""
-    done = subprocess.run([s.tool("page_compare"), mbe.repo, chain_id, by_chain, by_full], capture_output=True, text=True, check=False)
+    done = subprocess.run([s.tool("page_compare"), mbe.repo, chain_id, by_chain, by_full, *key_file], capture_output=True, text=True,
+                          check=False)
     s.check_equal(done.returncode, 0, "pages of chain and consolidated backup: %s%s" % (done.stdout[-4000:], done.stderr[-2000:]))
     s.say("%s", done.stdout.strip().splitlines()[-1])
     s.check_equal(files_of(by_full), files_of(by_chain), "files of the consolidated backup")

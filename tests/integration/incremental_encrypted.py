@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Encrypted tablespaces in a chain of increments: restored with the server's key file and replayed: equal. Consolidated without it: refused,
-nothing is left; with it: a full backup that restores to the same pages.
+"""Encrypted tablespaces and redo logs in a chain of increments: restored with the server's key file and replayed: equal. Consolidated
+without it: refused, nothing is left; with it: a full backup that restores to the same pages.
 """
 # timeout: 300
 
@@ -12,11 +12,13 @@ from harness.mbe import REFUSED
 from harness.scenario import run
 from incremental_chain import compare_restores
 
+ENCRYPTED_LOG = {"mariadb": "--innodb-encrypt-log=ON", "mysql": "--innodb-redo-log-encrypt=ON"}
+
 
 def body(s, flavour):
     source = s.server("source", flavour=flavour)
     keys = KEYS[source.family](s, source.installation)
-    source.options += proof.source_options(source.installation, *keys.options)
+    source.options += proof.source_options(source.installation, *keys.options, ENCRYPTED_LOG[source.family])
     source.init()
     keys.place(source.datadir)
     source.start()
@@ -32,7 +34,7 @@ def body(s, flavour):
     load.stop()
     last = chain[-1]
     mbe.verify("all")
-    options = [*archive_options(source.installation), *keys.options]
+    options = [*archive_options(source.installation), *keys.options, ENCRYPTED_LOG[source.family]]
     proof.prove_by_replay(s, source, last, name="by-chain", extra=[given], before_start=keys.place, options=options)
 
     consolidate = ["consolidate", "--repo=" + mbe.repo, "--backup=" + last.id, "--progress=none"]
@@ -45,7 +47,7 @@ def body(s, flavour):
     s.check_none(contains(s.path("repo"), keys.secrets()), "keys in the repository")
     mbe.restore(s.path("chain-files"), given, backup=last.id)
     mbe.restore(s.path("full-files"), given, backup=full.id)
-    compare_restores(s, mbe, last.id, s.path("chain-files"), s.path("full-files"))
+    compare_restores(s, mbe, last.id, s.path("chain-files"), s.path("full-files"), [keys.file])
     proof.prove_by_replay(s, source, full, name="by-full", extra=[given], before_start=keys.place, options=options)
 
 
