@@ -55,7 +55,7 @@ REPLAY  := $(patsubst %,$(BUILD)/fuzz/%_replay,$(FUZZERS))
 C_FILES = $(wildcard $(addsuffix /*.c,$(LAYERS) cli tests/tools tests/fuzz))
 C_AND_H = $(C_FILES) $(wildcard $(addsuffix /*.h,$(LAYERS) cli tests/tools tests/fuzz))
 
-.PHONY: all help deps-check unit tools fuzz-replay binaries test check torture demo bench lint lint-format lint-layers \
+.PHONY: all help deps-check unit tools fuzz-replay binaries test check torture demo bench bench-incremental lint lint-format lint-layers \
         lint-shell lint-cppcheck lint-tidy asan tsan valgrind fuzz cover install uninstall clean
 all: $(BUILD)/mbe
 
@@ -66,6 +66,7 @@ help:
 	@echo 'make test               install what is missing, build, run every test'
 	@echo 'make check              the same without installing anything'
 	@echo 'make torture            the oracles with many more seeds (SEEDS=200)'
+	@echo 'make bench-incremental SIZE=4G [CHANGE=10]  increments beside full backups and mariadb-backup'
 	@echo 'make bench SIZE=2G      speed beside cp and mariadb-backup; on MySQL (FLAVOUR=mysql-9.7) beside CLONE'
 	@echo 'make unit               build and run the unit tests'
 	@echo 'make asan | tsan        unit tests under AddressSanitizer and UBSan, or ThreadSanitizer (pipelines)'
@@ -203,6 +204,12 @@ bench:
 	@packaging/deps.sh build bench
 	@$(MAKE) --no-print-directory -s $(PARALLEL) all
 	@bench/bench.py --mbe $(BUILD)/mbe --size $(SIZE) --json $(BUILD)/bench $(if $(FLAVOUR),--flavour $(FLAVOUR))
+
+bench-incremental:
+	@packaging/deps.sh build bench
+	@$(MAKE) --no-print-directory -s $(PARALLEL) all
+	@bench/incremental.py --mbe $(BUILD)/mbe --size $(SIZE) --json $(BUILD)/bench $(if $(FLAVOUR),--flavour $(FLAVOUR)) \
+	    $(if $(CHANGE),--change $(CHANGE))
 
 # --- lint -------------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,11 @@
 
 static struct err *take(char **id, const struct session *s, char *password)
 {
+    static const enum change_map_mode modes[] = {
+        [CHANGE_MAP_CHOICE_AUTO] = CHANGE_MAP_AUTO,
+        [CHANGE_MAP_CHOICE_SCAN] = CHANGE_MAP_SCAN,
+        [CHANGE_MAP_CHOICE_PAGE_TRACKING] = CHANGE_MAP_PAGE_TRACKING,
+    };
     const struct options *o = s->options;
     const struct backup_options options = {
         .repo = o->repo,
@@ -29,10 +34,12 @@ static struct err *take(char **id, const struct session *s, char *password)
         .level = o->compress.level,
         .lock_wait_seconds = (unsigned)o->lock_wait,
         .redo_consumer = o->redo_consumer,
+        .redo_archive = o->redo_archive == REDO_ARCHIVE_AUTO,
         .allow_corrupt = o->allow_corrupt,
         .incremental = o->incremental,
         .base = o->base,
         .require_base = o->require_base,
+        .change_map = modes[o->change_map],
         .keyring_file = o->keyring_file,
         .keyring_pass_file = o->keyring_pass_file,
         .log = s->log,

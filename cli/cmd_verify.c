@@ -19,8 +19,9 @@ struct tally {
 static void print_result(const char *id, const char *verdict, const struct archive_check_result *r)
 {
     printf("%s  %s  bytes=%" PRIu64 " entries=%" PRIu64 " pages=%" PRIu64 " chunks_damaged=%" PRIu64
-           " pages_damaged=%" PRIu64 "\n",
-           id, verdict, r->bytes, r->entries, r->pages, r->chunks_damaged, r->pages_damaged);
+           " pages_damaged=%" PRIu64 "%s\n",
+           id, verdict, r->bytes, r->entries, r->pages, r->chunks_damaged, r->pages_damaged,
+           r->redo_unopened ? " redo=unopened" : "");
     fflush(stdout);
 }
 

@@ -55,6 +55,12 @@ enum progress_choice {
     PROGRESS_CHOICE_JSON,
     PROGRESS_CHOICE_NONE,
 };
+enum change_map_choice {
+    CHANGE_MAP_CHOICE_AUTO,
+    CHANGE_MAP_CHOICE_SCAN,
+    CHANGE_MAP_CHOICE_PAGE_TRACKING,
+};
+enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Texts are borrowed from argv. */
@@ -68,7 +74,8 @@ struct options {
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     struct option_password password;
     struct option_compress compress;
-    uint64_t port, lock_wait, memory, parallel, progress, log_format, keep_full, keep_days;
+    uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
+        keep_days, change_map;
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.

@@ -92,6 +92,8 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe backup --progress=auto|bar",
          "--progress: 'auto|bar' is not one of auto|bar|json|none"},
         {"mbe backup --progress=", "--progress: '' is not one of auto|bar|json|none"},
+        {"mbe backup --full --repo=/r --redo-archive=on",
+         "--redo-archive: 'on' is not one of auto|off"},
         {"mbe verify --log-format=xml", "--log-format: 'xml' is not one of text|json"},
         {"mbe restore --memory=15M", "--memory: '15M' is not between 16.0 MiB and 8.0 EiB"},
         {"mbe restore --memory=1X", "--memory: '1X' is not a size like 512M or 2G"},
@@ -155,6 +157,7 @@ static void defaults_are_those_that_help_shows(void **state)
     assert_true(o.lock_wait == 60);
     assert_int_equal(o.progress, PROGRESS_CHOICE_AUTO);
     assert_int_equal(o.log_format, LOG_FORMAT_TEXT);
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_AUTO);
     assert_in_range(o.parallel, 1, 8);
     assert_null(o.password.text);
     assert_null(o.host);
@@ -199,9 +202,14 @@ static void every_option_of_a_command_arrives(void **state)
     assert_true(o.debug);
     free(l.text);
     o = parsed(&l, "mbe backup --full --repo=/r --compress=none --no-defaults --allow-corrupt "
-                   "--redo-consumer");
+                   "--redo-consumer --change-map=scan --redo-archive=off");
     assert_int_equal(o.compress.codec, ARCHIVE_CODEC_NONE);
     assert_true(o.no_defaults && o.allow_corrupt && o.redo_consumer);
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_SCAN);
+    assert_int_equal(o.redo_archive, REDO_ARCHIVE_OFF);
+    free(l.text);
+    o = parsed(&l, "mbe backup --incremental --repo=/r --change-map=page-tracking");
+    assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_PAGE_TRACKING);
     free(l.text);
     o = parsed(&l, "mbe delete --repo=/r --backup=x --with-dependents --dry-run");
     assert_string_equal(o.backup, "x");

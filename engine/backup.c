@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -55,6 +54,7 @@ static void backup_fini(struct backup *b)
     conn_close(b->locks); /* B4: first of all */
     conn_close(b->queries);
     tailer_free(b->tail);
+    key_file_free(b->keys);
     space_set_fini(&b->spaces);
     plain_set_fini(&b->plain);
     archive_writer_free(b->writer);
@@ -69,12 +69,13 @@ static void backup_fini(struct backup *b)
         b->family->fini(b);
     listing_fini(&b->listing);
     coordinates_fini(&b->coordinates);
-    keyring_free(b->keys);
     base_fini(&b->base);
+    change_map_free(b->changes);
     datadir_fini(&b->datadir);
     server_info_fini(&b->server);
     free(b->ghosts.ids);
     free(b->spool_path);
+    free(b->redo_key);
 }
 
 struct err *backup_list_again(struct backup *b)
@@ -85,25 +86,43 @@ struct err *backup_list_again(struct backup *b)
 
 /* --- phase 1: everything is there and allowed; the redo tail runs --- */
 
-/* The key file that was named; else the one that the server names, if it is there for us. */
+/* Where the server says that its keys are, owned by caller; NULL if it does not say so or the file is not there for us. A
+ * relative path is one of the datadir, which is the working directory of a server that runs: there it writes its keys. (It
+ * reads them, once, before it goes there.) Fact: MySQL 9.7.4, by experiment. */
+static char *find_key_file(const struct backup *b)
+{
+    const char *said = b->server.keyring_data_file;
+    if (!said)
+        return NULL;
+    char *path = *said == '/' ? mem_strdup(said) : mem_printf("%s/%s", b->datadir.root, said);
+    if (!access(path, R_OK))
+        return path;
+    free(path);
+    return NULL;
+}
+
+/* The key file that was named; else the one that the server names. */
 static struct err *load_keys(struct backup *b)
 {
     const struct backup_options *o = b->options;
-    const struct redo_family *family = redo_family_find(server_flavour_text(b->server.flavour));
-    const char *path = o->keyring_file;
-    if (!path && b->server.keyring_data_file && !access(b->server.keyring_data_file, R_OK))
-        path = b->server.keyring_data_file;
-    TRY(key_file_read(&b->keys, family, path, o->keyring_pass_file));
+    const struct server_info *s = &b->server;
+    AUTO_FREE char *found = o->keyring_file ? NULL : find_key_file(b);
+    TRY(key_file_open(&b->keys, redo_family_find(server_flavour_text(s->flavour)),
+                      o->keyring_file ? o->keyring_file : found, o->keyring_pass_file));
     b->env.keys = b->keys;
+    if (!b->keys && s->encrypt_log)
+        return err_hint(err_make(REFUSED,
+                                 "the redo log is encrypted (%s is ON), and no key file is known",
+                                 s->flavour == FLAVOUR_MYSQL ? "innodb_redo_log_encrypt"
+                                                             : "innodb_encrypt_log"),
+                        "Name the server's key file (--keyring-file).");
     return NULL;
 }
 
 /* What a later backup will ask of this one. */
 static struct err *learn_lineage(struct backup *b)
 {
-    uint64_t uptime;
-    TRY(conn_status_u64(b->queries, &uptime, "Uptime"));
-    b->server_start = (int64_t)time(NULL) - (int64_t)uptime;
+    TRY(server_start_time(&b->server_start, b->queries, b->server.flavour));
     return file_mark_take(&b->system, b->datadir.system_paths[0]);
 }
 
@@ -150,6 +169,9 @@ static struct err *check(struct backup *b)
     if (o->redo_consumer && !b->family->keeps_log)
         return err_make(REFUSED, "--redo-consumer: %s cannot be told to keep its redo log",
                         server_flavour_name(b->server.flavour));
+    if (o->change_map == CHANGE_MAP_PAGE_TRACKING && !b->family->tracks_pages)
+        return err_make(REFUSED, "--change-map=page-tracking: %s has none",
+                        server_flavour_name(b->server.flavour));
     TRY(load_keys(b));
     if (b->family->sql_start)
         TRY(conn_exec(b->queries, "%s", b->family->sql_start));
@@ -173,9 +195,11 @@ static struct err *begin(struct backup *b)
     b->spool_path = mem_printf("%s/redo.spool", catalog_draft_dir(b->draft));
     const struct tailer_options tail = {.log_kind = b->family->log_kind,
                                         .register_consumer = o->redo_consumer,
+                                        .redo_archive = o->redo_archive,
                                         .log_path = log_path,
                                         .spool_path = b->spool_path,
                                         .conn = o->conn,
+                                        .keys = b->keys,
                                         .log = o->log};
     TRY(tailer_open(&b->tail, &tail));
     b->env.writer = b->writer;
@@ -252,6 +276,8 @@ static struct err *add_base_facts(struct backup *b)
     base_facts_put_head(&facts, b->server_start, &b->system);
     space_set_put_facts(&b->spaces, &facts);
     plain_set_put_facts(&b->plain, &facts);
+    if (b->tracking.begin && b->tracking.reset <= b->span.to)
+        base_facts_put_tracking(&facts, &b->tracking);
     base_facts_put_end(&facts);
     struct err *e = add_note(b, BASE_FACTS_PATH, facts.p, facts.n);
     free(facts.p);
@@ -311,7 +337,7 @@ static struct err *describe(struct backup *b, char **json)
                                        .to = b->base.to,
                                        .full_id = b->base.full_id,
                                        .n_chain = b->base.n_chain,
-                                       .change_map = "scan",
+                                       .change_map = b->changes ? "page-tracking" : "scan",
                                        .bytes_changed = b->env.bytes_changed};
     const struct manifest m = {.id = catalog_draft_id(b->draft),
                                .base = b->base.id ? &base : NULL,
@@ -322,6 +348,8 @@ static struct err *describe(struct backup *b, char **json)
                                .lock = &b->times,
                                .from = b->span.from,
                                .to = b->span.to,
+                               .redo_key = b->redo_key,
+                               .redo_key_version = b->redo_key_version,
                                .bytes_read = b->env.bytes_read,
                                .bytes_stored = stats.bytes_stored,
                                .files = count_files(b),

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "engine/page_tracking.h"
 #include "server/conn.h"
 
 struct backup_options {
@@ -19,11 +20,14 @@ struct backup_options {
     int level;
     unsigned lock_wait_seconds;                   /* how long a stage may be tried for in all */
     bool redo_consumer;                           /* MySQL: have the server keep its log for us */
+    bool redo_archive;                            /* MySQL: use its redo archiving if possible */
     const char *keyring_file, *keyring_pass_file; /* or NULL: see verify/key_file.h */
     bool allow_corrupt; /* list corrupt pages, go on, mark the backup as damaged */
     bool incremental;   /* store what changed since a base */
     const char *base;   /* an id, "latest", "latest-full"; NULL: latest, or none at all */
     bool require_base;  /* REFUSED, not a full backup, when `base` is NULL and there is no base */
+    enum change_map_mode
+        change_map; /* how changes are found; whether MySQL tracks them for the next backup */
     struct log *log;
     struct progress *progress;
 };

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "engine/aria_copy.h"
 #include "engine/backup_run.h"
 #include "engine/manifest.h"
@@ -134,7 +135,12 @@ static struct err *store_redo(struct backup *b, char **map)
         e = manifest_space_map_json(map, &b->ghosts, &b->spaces, ops);
     tailer_release(b->tail);
     TRY(e);
-    return redo_store(b->writer, b->spool_path, &b->span, b->server.version_number,
+    const struct redo_log_header *source = &tailer_origin(b->tail)->mariadb;
+    if (source->encrypted) {
+        b->redo_key = mem_printf("%" PRIu32, redo_log_key_id(source));
+        b->redo_key_version = redo_log_key_version(source);
+    }
+    return redo_store(b->writer, b->spool_path, &b->span, source, b->server.version_number,
                       b->options->progress);
 }
 

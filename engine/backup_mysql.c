@@ -10,12 +10,15 @@
  *  Y3 The end of the backup is the LSN of performance_schema.log_status, read with coordinates and GTIDs in one statement, after
  *     the last copied byte. It is the end of a mini-transaction. The log files reach it later: see mysql_flush_logs.
  *  Y4 The server's log is on disk up to there before the backup is published. Else a power failure could give it another
- *     history from before that LSN on, which a backup based on this one would not tell from the old one. */
+ *     history from before that LSN on, which a backup based on this one would not tell from the old one.
+ *  Y5 A map of changes (page_tracking.h) is complete for what was written without redo before the first barrier. What is copied
+ *     later, because something was written so behind it, is read whole. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "engine/backup_run.h"
 #include "engine/manifest.h"
 #include "server/mysql.h"
@@ -52,11 +55,36 @@ static void fini(struct backup *b)
     mysql_settle_fini(&b->settle);
 }
 
+static struct page_tracking page_tracking_of(struct backup *b)
+{
+    return (struct page_tracking){.mode = b->options->change_map,
+                                  .conn = b->queries,
+                                  .datadir = b->datadir.root,
+                                  .server_start = b->server_start,
+                                  .log = b->options->log,
+                                  .poll = backup_poll,
+                                  .ctx = b};
+}
+
+static struct err *load_changes(struct backup *b, const struct page_tracking *tracking)
+{
+    const struct tracked_base base = {.state = b->base.facts.tracking,
+                                      .end = b->base.to,
+                                      .server_start = b->base.facts.server_start};
+    return b->base.id ? page_tracking_map(&b->changes, tracking, &base, b->spaces.barrier.lsn)
+                      : NULL;
+}
+
 static struct err *copy(struct backup *b)
 {
+    const struct page_tracking tracking = page_tracking_of(b);
+    TRY(page_tracking_check(&tracking));
     TRY(mysql_settle_start(&b->settle));
+    TRY(load_changes(b, &tracking));
     progress_phase(b->options->progress, "copy", b->size.spaces);
+    b->env.changes = b->changes;
     TRY(mysql_settle_copy(&b->settle));
+    b->env.changes = NULL; /* Y5 */
     TRY(backup_copy_others(b));
     return mysql_settle_rounds(&b->settle, ROUNDS_MAX);
 }
@@ -167,10 +195,25 @@ static struct err *stop_commits_too(struct backup *b, double *stopped)
     }
 }
 
+static void warn_of_lost_places(const struct backup *b)
+{
+    for (size_t i = 0; i < b->coordinates.n_replicas; i++) {
+        const struct replica_coordinates *r = &b->coordinates.replicas[i];
+        if (r->master_host && !r->relay_master_log_file)
+            log_warning(b->options->log, "lock",
+                        "replication channel '%s' has applied its source's transactions out of "
+                        "order: only GTIDs, and no position in the source's binary log, tell how "
+                        "far",
+                        r->connection_name);
+    }
+}
+
 static struct err *lock_window(struct backup *b)
 {
     struct lock_times *t = &b->times;
     double stopped = 0;
+    const struct page_tracking tracking = page_tracking_of(b);
+    TRY(page_tracking_renew(&b->tracking, &tracking));
     TRY(mysql_settle_final(&b->settle));
     take_listing(b);
     const bool stop = b->server.log_bin || has_other_engines(&b->listing);
@@ -185,6 +228,7 @@ static struct err *lock_window(struct backup *b)
         TRY(resume_commits(b, stopped));
     TRY(unlock_instance(b));
     backup_locks_are_gone(b);
+    warn_of_lost_places(b);
     t->start_wait = b->settle.times.start_wait;
     t->block_ddl_wait = b->settle.times.lock_wait;
     t->attempts = b->settle.times.attempts;
@@ -218,16 +262,26 @@ static struct err *wait_until_durable(struct backup *b)
     }
 }
 
+static struct err *store_blocks(struct backup *b)
+{
+    const struct redo_origin_mysql *origin = &tailer_origin(b->tail)->mysql;
+    char name[MYSQL_KEY_NAME_SIZE];
+    TRY(redo_store_mysql(b->writer, b->spool_path, &b->span, origin, b->options->progress));
+    if (!b->span.encrypted)
+        return NULL;
+    TRY(space_key_name_mysql(name, origin->header.key_record));
+    b->redo_key = mem_strdup(name);
+    return NULL;
+}
+
 static struct err *store_redo(struct backup *b, char **map)
 {
-    const struct tailer_origin *origin = tailer_origin(b->tail);
     TRY(mysql_flush_logs(b->queries));
     TRY(tailer_wait(b->tail, b->span.to, BACKUP_TAIL_WAIT_SECONDS));
     TRY(wait_until_durable(b));
     err_free(tailer_stop(b->tail)); /* it has reached the end; a later error is none of ours */
     TRY(manifest_created_map_json(map, b->settle.created, b->settle.n_created));
-    return redo_store_mysql(b->writer, b->spool_path, &b->span, origin->creator, origin->uuid,
-                            b->options->progress);
+    return store_blocks(b);
 }
 
 /* Tables of InnoDB have a tablespace each, or one a partition; those of other engines a .sdi file, those of
@@ -252,6 +306,7 @@ const struct backup_family backup_mysql = {
     .log_kind = TAILER_MYSQL,
     .log_name = "#innodb_redo",
     .keeps_log = true,
+    .tracks_pages = true,
     .lsn_now = lsn_now,
     .init = init,
     .fini = fini,

@@ -33,7 +33,7 @@ struct backup {
     struct archive_writer *writer;
     char *spool_path;
     struct tailer *tail;
-    struct keyring *keys;
+    struct key_file *keys;
     struct copy_env env;
     struct space_set spaces;
     struct plain_set plain;
@@ -41,15 +41,20 @@ struct backup {
     struct coordinates coordinates;
     struct lock_times times;
     struct redo_span span;
+    char *redo_key; /* for the manifest */
+    uint32_t redo_key_version;
     struct ghosts ghosts;                /* MariaDB */
     struct mysql_connections mysql_conn; /* MySQL */
     struct mysql_settle settle;          /* MySQL */
+    struct change_map *changes;          /* MySQL; NULL: everything is read */
+    struct tracking_state tracking;      /* MySQL: for the next backup */
 };
 
 struct backup_family {
     enum tailer_log_kind log_kind;
     const char *log_name;  /* in datadir.log_dir */
     bool keeps_log;        /* its server can be told to keep its log until we have read it */
+    bool tracks_pages;     /* its server can tell what it has written since a base */
     const char *sql_start; /* NULL, or what the connection that asks has to be told first */
     /* How far the server's redo log is. Asked before anything is done. */
     struct err *(*lsn_now)(struct conn *queries, lsn_t *lsn);
@@ -60,7 +65,7 @@ struct backup_family {
     struct err *(*copy)(struct backup *b);
     /* Locks, settles what DDL and writes have changed, reads coordinates and b->span.to, lets go. B1 to B4. */
     struct err *(*lock_window)(struct backup *b);
-    /* Puts the redo up to b->span.to into the archive; *map is the space map's text. */
+    /* Puts the redo up to b->span.to into the archive; *map is the space map's text. b->redo_key is set if it is encrypted. */
     struct err *(*store_redo)(struct backup *b, char **map);
     size_t (*count_tables)(const struct backup *b); /* for the manifest */
 };

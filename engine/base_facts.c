@@ -12,6 +12,7 @@ enum {
     FACTS_MAGIC = 8,
     ITEM_SPACE = 'S',
     ITEM_PLAIN = 'P',
+    ITEM_TRACKING = 'T',
     ITEM_END = 'E',
     MARK_BIRTH = 1,
     MARK_PROVES = 2,
@@ -89,6 +90,13 @@ void base_facts_put_plain(struct out_bytes *o, const struct plain_fact *f)
     put_mark(o, &f->mark);
     out_varint(o, f->size);
     out_bytes_put(o, f->hashes, (size_t)plain_fact_blocks(f->size) * BLOCK_HASH);
+}
+
+void base_facts_put_tracking(struct out_bytes *o, const struct tracking_state *t)
+{
+    put_item(o, ITEM_TRACKING);
+    out_varint(o, t->begin);
+    out_varint(o, t->reset);
 }
 
 void base_facts_put_end(struct out_bytes *o)
@@ -174,6 +182,15 @@ static void get_plain(struct base_facts *out, struct reader *r)
     memcpy(f->hashes, rd_bytes(r, n), n);
 }
 
+static void get_tracking(struct base_facts *out, struct reader *r)
+{
+    const bool again = out->tracking.begin;
+    out->tracking.begin = rd_varint(r);
+    out->tracking.reset = rd_varint(r);
+    if (again || !out->tracking.begin || out->tracking.reset < out->tracking.begin)
+        r->ran_out = true;
+}
+
 static int by_space(const void *a, const void *b)
 {
     const struct space_fact *x = a, *y = b;
@@ -222,6 +239,8 @@ static struct err *parse(struct base_facts *out, struct reader *r)
             get_space(out, r);
         else if (!r->ran_out && kind == ITEM_PLAIN)
             get_plain(out, r);
+        else if (!r->ran_out && kind == ITEM_TRACKING)
+            get_tracking(out, r);
         else if (!r->ran_out && kind == ITEM_END)
             break;
         else

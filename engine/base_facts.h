@@ -11,6 +11,7 @@
  *   'P'  plain file: varint length and name in the datadir; varint length and path of the entry with its content (0: the same);
  *        varint flags, 1 view, 2 not closed, 4 Aria table that moves until BLOCK_COMMIT; mark; varint size of the content;
  *        one hash of 16 bytes for each PLAIN_BLOCK of it
+ *   'T'  MySQL's page tracking, once at most: varint LSN of the group, varint LSN of a reset point (change_map.h)
  *   'E'  the end; nothing is behind it
  *
  *   mark: varint flags, 1 it has a birth, 2 it proves; varint inode; the birth, if any; varint size; mtime; ctime. A time is signed
@@ -26,6 +27,7 @@
 #include "archive/reader.h"
 #include "archive/varint.h"
 #include "base/err.h"
+#include "engine/change_map.h"
 #include "engine/file_mark.h"
 #include "innodb/tablespace.h"
 
@@ -70,7 +72,8 @@ static inline uint64_t plain_fact_blocks(uint64_t size)
 struct base_facts {
     int64_t server_start;
     struct file_mark system;
-    struct space_fact *spaces; /* sorted by id, then first page */
+    struct tracking_state tracking; /* begin 0: not noted */
+    struct space_fact *spaces;      /* sorted by id, then first page */
     size_t n_spaces, cap_spaces;
     struct plain_fact *plains; /* sorted by name */
     size_t n_plains, cap_plains;
@@ -80,6 +83,7 @@ struct base_facts {
 void base_facts_put_head(struct out_bytes *o, int64_t server_start, const struct file_mark *system);
 void base_facts_put_space(struct out_bytes *o, const struct space_fact *f);
 void base_facts_put_plain(struct out_bytes *o, const struct plain_fact *f);
+void base_facts_put_tracking(struct out_bytes *o, const struct tracking_state *t);
 void base_facts_put_end(struct out_bytes *o);
 
 /* CORRUPT for what is cut, too long, or makes no sense; FAILED for a version that is not known. */

@@ -21,6 +21,8 @@ static const struct file_mark plain_mark = {.inode = 7, .size = PLAIN_BLOCK + 1}
 static struct space_witness witnesses[] = {{3, 500}, {0, 0}, {UINT32_MAX, UINT64_MAX}};
 static uint8_t hashes[2 * BLOCK_HASH] = "one hash, another one, of a file";
 
+static const struct tracking_state tracking = {1ull << 40, (1ull << 40) + 5};
+
 static void put_sample(struct out_bytes *o)
 {
     const struct space_fact second = {.id = 9, .page_size = 1024, .mark = born};
@@ -41,6 +43,7 @@ static void put_sample(struct out_bytes *o)
     base_facts_put_head(o, 1790000000, &born);
     base_facts_put_space(o, &second);
     base_facts_put_plain(o, &file);
+    base_facts_put_tracking(o, &tracking);
     base_facts_put_space(o, &first);
     base_facts_put_plain(o, &empty);
     base_facts_put_end(o);
@@ -66,6 +69,8 @@ static void what_is_written_is_read(void **state)
     ok(base_facts_parse(&f, o.p, o.n));
     assert_int_equal(f.server_start, 1790000000);
     assert_mark(&f.system, &born);
+    assert_int_equal(f.tracking.begin, tracking.begin);
+    assert_int_equal(f.tracking.reset, tracking.reset);
     const struct space_fact *s = base_facts_space(&f, 0, 640);
     assert_non_null(s);
     assert_int_equal(s->page_size, 16384);
@@ -90,6 +95,23 @@ static void what_is_written_is_read(void **state)
     assert_null(base_facts_plain(&f, "d/t.MYI"));
     base_facts_fini(&f);
     free(o.p);
+}
+
+static void page_tracking_that_makes_no_sense_is_damage(void **state)
+{
+    static const struct tracking_state bad[] = {{0, 0}, {0, 7}, {8, 7}};
+    (void)state;
+    for (size_t i = 0; i <= sizeof bad / sizeof bad[0]; i++) {
+        struct out_bytes o = {0};
+        struct base_facts f;
+        base_facts_put_head(&o, 0, &born);
+        base_facts_put_tracking(&o, i < sizeof bad / sizeof bad[0] ? &bad[i] : &tracking);
+        if (i == sizeof bad / sizeof bad[0]) /* twice */
+            base_facts_put_tracking(&o, &tracking);
+        base_facts_put_end(&o);
+        error_is(base_facts_parse(&f, o.p, o.n), CORRUPT, "makes no sense");
+        free(o.p);
+    }
 }
 
 static void every_cut_is_damage(void **state)
@@ -211,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(page_tracking_that_makes_no_sense_is_damage),
         cmocka_unit_test(every_cut_is_damage),
         cmocka_unit_test(no_flipped_byte_is_read_beyond),
         cmocka_unit_test(each_damage_has_its_words),

@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "engine/base_facts.h"
+#include "engine/change_map.h"
 #include "engine/datadir.h"
 #include "engine/tailer.h"
+#include "verify/key_file.h"
 
 enum { CORRUPT_LISTED_MAX = 1000 };
 
@@ -22,10 +24,12 @@ struct copy_env {
     struct progress *progress;
     int parallel;
     bool allow_corrupt;
-    const struct keyring *keys;    /* of encrypted tablespaces; NULL: none */
+    struct key_file *keys;         /* of encrypted tablespaces; NULL: none */
     const struct base_facts *base; /* of an incremental backup; NULL: everything is stored */
     lsn_t base_lsn;                /* its end */
-    uint64_t n_files;              /* copied outside the sets: Aria's control file and logs */
+    const struct change_map
+        *changes; /* what was written since, of files that the base has; NULL: read all of them */
+    uint64_t n_files; /* copied outside the sets: Aria's control file and logs */
     _Atomic uint64_t bytes_read;
     _Atomic uint64_t bytes_changed; /* of those: stored, and not zeros of a tablespace */
     _Atomic uint64_t pages_reread;

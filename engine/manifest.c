@@ -105,6 +105,16 @@ static json_t *lsn_json(const struct manifest *m)
     return object(fields, sizeof fields / sizeof fields[0]);
 }
 
+static json_t *redo_json(const struct manifest *m)
+{
+    const struct field fields[] = {
+        {"encrypted", json_boolean(m->redo_key != NULL)},
+        {"key", text(m->redo_key)},
+        {"key_version", m->redo_key_version ? number(m->redo_key_version) : json_null()},
+    };
+    return object(fields, sizeof fields / sizeof fields[0]);
+}
+
 static json_t *binlog_json(const struct coordinates *c)
 {
     if (!c->binlog_file)
@@ -135,7 +145,8 @@ static json_t *replicas_json(const struct coordinates *c)
             {"master_host", text(r->master_host)},
             {"master_port", number(r->master_port)},
             {"relay_master_log_file", text(r->relay_master_log_file)},
-            {"exec_master_log_pos", number(r->exec_master_log_pos)},
+            {"exec_master_log_pos",
+             r->relay_master_log_file ? number(r->exec_master_log_pos) : json_null()},
             {"gtid_slave_pos", text(r->gtid_slave_pos)},
             {"using_gtid", text(r->using_gtid)},
             {"relay_log_file", text(r->relay_log_file)},
@@ -221,6 +232,7 @@ struct err *manifest_json(char **out, const struct manifest *m)
         {"change_map", text(m->base ? m->base->change_map : NULL)},
         {"server", server_json(m->server)},
         {"lsn", lsn_json(m)},
+        {"redo", redo_json(m)},
         {"binlog", binlog_json(m->coordinates)},
         {"gtid", gtid_json(m->coordinates)},
         {"replicas", replicas_json(m->coordinates)},

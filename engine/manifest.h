@@ -31,6 +31,8 @@ struct manifest {
     const struct coordinates *coordinates;
     const struct lock_times *lock;
     lsn_t from, to;
+    const char *redo_key; /* that an encrypted redo log is opened with; NULL: it is not encrypted */
+    uint32_t redo_key_version; /* 0: its keys have none */
     uint64_t bytes_read, bytes_stored, files, tables, pages_reread;
     unsigned log_resizes;
     char *const *corrupt_pages; /* n_corrupt texts */

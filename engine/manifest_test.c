@@ -87,6 +87,8 @@ static void every_fact_has_its_key(void **state)
                                .lock = &lock,
                                .from = 1ull << 60,
                                .to = (1ull << 60) + 512,
+                               .redo_key = "7",
+                               .redo_key_version = 1,
                                .bytes_read = 100,
                                .bytes_stored = 50,
                                .files = 3,
@@ -115,6 +117,9 @@ static void every_fact_has_its_key(void **state)
     assert_true(json_is_null(at(j, "chain.base_archive")));
     assert_true(json_is_null(at(j, "change_map")));
     assert_true(json_is_null(at(j, "bytes.changed")));
+    assert_true(json_is_true(at(j, "redo.encrypted")));
+    assert_text(j, "redo.key", "7");
+    assert_number(j, "redo.key_version", 1);
     assert_text(j, "binlog.file", "bin.000003");
     assert_number(j, "binlog.position", 5000000000);
     assert_text(j, "gtid.binlog_pos", "0-7-21");
@@ -172,7 +177,8 @@ static void an_increment_names_its_base(void **state)
 static void absent_facts_are_null_or_empty(void **state)
 {
     (void)state;
-    const struct coordinates none = {0};
+    struct replica_coordinates lost = {.connection_name = TEXT("")};
+    const struct coordinates none = {.n_replicas = 1, .replicas = &lost};
     const struct lock_times lock = {0};
     const struct manifest m = {.id = "x",
                                .started = "",
@@ -185,8 +191,11 @@ static void absent_facts_are_null_or_empty(void **state)
     json_t *j = parsed(text);
     assert_true(json_is_null(at(j, "binlog")));
     assert_true(json_is_null(at(j, "gtid.binlog_pos")));
-    assert_true(json_is_array(at(j, "replicas")));
+    assert_true(json_is_null(at(j, "replicas.0.relay_master_log_file")));
+    assert_true(json_is_null(at(j, "replicas.0.exec_master_log_pos")));
     assert_true(json_is_false(at(j, "damaged")));
+    assert_true(json_is_false(at(j, "redo.encrypted")));
+    assert_true(json_is_null(at(j, "redo.key")));
     assert_int_equal(json_array_size(at(j, "corrupt_pages")), 0);
     json_decref(j);
 }

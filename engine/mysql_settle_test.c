@@ -30,8 +30,7 @@ struct fixture {
     size_t n_rows, n_paths;
     void (*at_lock)(struct fixture *f); /* DDL that the lock waited for */
     const char *refuse;                 /* text of the error of end_lsn */
-    unsigned tail_looks;                /* how often the tail's LSN was asked for */
-    void (*at_third_look)(struct fixture *f);
+    void (*at_look)(struct fixture *f); /* whenever the tail's LSN is asked for */
 };
 
 /* The tail is the fixture's: there is one at a time. */
@@ -43,8 +42,8 @@ static struct fixture *current(const struct tailer *t)
 lsn_t tailer_lsn(const struct tailer *t)
 {
     struct fixture *f = current(t);
-    if (++f->tail_looks == 3 && f->at_third_look)
-        f->at_third_look(f);
+    if (f->at_look)
+        f->at_look(f);
     return f->parsed;
 }
 
@@ -364,9 +363,11 @@ static void m4_a_copy_is_noted_with_the_tail_and_the_barrier_before_it(void **st
     abandon(f);
 }
 
+/* Each LSN of the tail has its own file, marked with it. */
 static void replace_file(struct fixture *f)
 {
-    put_space(f, "d/new", 5, 2);
+    f->parsed++;
+    put_space(f, "d/new", 5, (uint8_t)f->parsed);
     rename_file(f, "d/new", "d/t.ibd");
 }
 
@@ -375,11 +376,14 @@ static void m4_the_tail_is_asked_before_the_file_is_opened(void **state)
 {
     struct fixture *f = *state;
     f->env.parallel = 1;
-    f->at_third_look = replace_file; /* ibdata1 is opened, ibdata1 is read, d/t.ibd is opened */
-    start_and_copy(f);
-    struct archive_reader *r = finish(f);
-    assert_int_equal(f->settle.times.final_copies, 0);
-    assert_has(r, "d/t.ibd", 5, 2);
+    f->at_look = replace_file;
+    ok(mysql_settle_start(&f->settle));
+    ok(listing_make(&f->settle.listing, &f->datadir));
+    ok(space_set_copy_all(&f->set, &f->settle.listing));
+    const lsn_t noted = space_set_find(&f->set, 5)->lsn_at_start;
+    assert_true(noted > 1000);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_has(r, "d/t.ibd", 5, (uint8_t)noted);
     archive_reader_free(r);
 }
 
@@ -544,6 +548,33 @@ static void m8_a_table_without_its_file_is_an_error(void **state)
     abandon(f);
 }
 
+static void m8_a_file_that_is_replaced_under_the_lock_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    start_and_copy(f);
+    born(f, 5);
+    f->at_look = replace_file;
+    error_is(mysql_settle_final(&f->settle), CORRUPT,
+             "d/t.ibd: space 5 could not be copied: the file has changed");
+    abandon(f);
+}
+
+static void m8_pages_of_another_space_under_the_lock_are_an_error(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t page[PAGE];
+    start_and_copy(f);
+    born(f, 5);
+    make_page(page, 6, 2, 1);
+    AUTO_FREE char *path = mem_printf("%s/d/t.ibd", f->data);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    assert_int_equal(pwrite(fd, page, PAGE, 2 * PAGE), PAGE);
+    error_is(mysql_settle_final(&f->settle), CORRUPT,
+             "t.ibd: page 2 at offset 32768: belongs to space 6, not 5");
+    abandon(f);
+}
+
 /* --- damage --- */
 
 static void spoil(struct fixture *f, const char *name)
@@ -647,6 +678,8 @@ int main(void)
         TEST(m8_an_undo_space_of_the_redo_is_not_copied_but_noted),
         TEST(m8_a_table_outside_all_directories_is_found_by_the_dictionary),
         TEST(m8_a_table_without_its_file_is_an_error),
+        TEST(m8_a_file_that_is_replaced_under_the_lock_is_an_error),
+        TEST(m8_pages_of_another_space_under_the_lock_are_an_error),
         TEST(a_page_that_is_bad_before_the_lock_is_looked_at_again_under_it),
         TEST(a_page_that_is_bad_under_the_lock_is_damage),
         TEST(an_encrypted_page_is_refused),

@@ -25,12 +25,6 @@ struct err *preflight_server(struct server_info *server, struct datadir *datadir
     *datadir = (struct datadir){0};
     TRY(server_info_load(server, c));
     TRY(server_check_privileges(c, server));
-    if (server->encrypt_log)
-        return err_hint(
-            err_make(REFUSED, "the redo log is encrypted (%s is ON), which mbe cannot recover yet",
-                     server->flavour == FLAVOUR_MYSQL ? "innodb_redo_log_encrypt"
-                                                      : "innodb_encrypt_log"),
-            "Only servers with an unencrypted redo log can be backed up so far.");
     TRY(datadir_resolve(datadir, server, root));
     return server_check_datadir(c, server, datadir->root);
 }

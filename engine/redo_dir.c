@@ -178,6 +178,50 @@ struct err *redo_dir_open_checkpoint(struct redo_file *out, const char *dir)
     return err_make(CORRUPT, "%s: no redo file with a valid checkpoint", dir);
 }
 
+struct err *redo_dir_open_lsn(struct redo_file *out, const char *dir, lsn_t lsn, bool *there,
+                              bool *later)
+{
+    struct ids ids;
+    struct err *e = list(&ids, dir);
+    *there = *later = false;
+    for (size_t i = 0; i < ids.n && !e && !*there; i++) {
+        bool opened;
+        e = redo_file_open(out, dir, ids.items[i], &opened);
+        if (e || !opened)
+            continue;
+        *later |= out->header.start_lsn > lsn;
+        *there = out->header.start_lsn <= lsn && lsn < out->header.end_lsn;
+        if (!*there)
+            redo_file_close(out);
+    }
+    free(ids.items);
+    return e;
+}
+
+struct err *redo_dir_find_key(struct redo_mysql_header *out, const char *dir, bool *there)
+{
+    struct ids ids;
+    uint64_t newest = 0;
+    struct err *e = list(&ids, dir);
+    out->has_key = false;
+    for (size_t i = 0; i < ids.n && !e; i++) {
+        struct redo_file f;
+        bool opened;
+        e = redo_file_open(&f, dir, ids.items[i], &opened);
+        if (e || !opened)
+            continue;
+        if (f.header.has_key && (!out->has_key || f.id > newest)) {
+            newest = f.id;
+            out->has_key = true;
+            memcpy(out->key_record, f.header.key_record, sizeof out->key_record);
+        }
+        redo_file_close(&f);
+    }
+    free(ids.items);
+    *there = out->has_key;
+    return e;
+}
+
 static struct err *exists(const char *dir, uint64_t id, bool *there)
 {
     AUTO_FREE char *path = path_of(dir, id);

@@ -31,6 +31,14 @@ struct err *redo_file_is_live(const struct redo_file *f, bool *live) MUST_CHECK;
 
 /* Opens the file that holds the newest checkpoint, over both slots of all live files. */
 struct err *redo_dir_open_checkpoint(struct redo_file *out, const char *dir) MUST_CHECK;
+/* Opens the live file that holds lsn. *there false (and nothing open): there is none now; *later then says whether one begins
+ * behind it. */
+struct err *redo_dir_open_lsn(struct redo_file *out, const char *dir, lsn_t lsn, bool *there,
+                              bool *later) MUST_CHECK;
+/* Puts the key record of the newest live file that has one into *out, whatever else is there: see redo_crypt.h. *there false, and
+ * no record: none has. */
+struct err *redo_dir_find_key(struct redo_mysql_header *out, const char *dir,
+                              bool *there) MUST_CHECK;
 /* Whether #ib_redo<id> is missing although a later file exists: then it has been there, and is gone for good. */
 struct err *redo_dir_is_gone(const char *dir, uint64_t id, bool *gone) MUST_CHECK;
 

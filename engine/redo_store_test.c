@@ -8,13 +8,13 @@
 #include "base/crc32c.h"
 #include "engine/engine_test_util.h"
 #include "engine/redo_store.h"
-#include "innodb/redo_mariadb.h"
-#include "innodb/redo_mysql.h"
+#include "innodb/redo_crypt_test_util.h"
 #include "innodb/redo_mysql_test_util.h"
 #include "innodb/redo_varint.h"
 #include "innodb/space_map.h"
 
 enum { FROM = 60000, MTR = 16, LONG_MTR = 900000 };
+static const struct redo_log_header plain;
 
 /* A WRITE of n bytes in all, with its number in it. */
 static void make_mtr(uint8_t *mtr, size_t n, uint32_t number)
@@ -50,7 +50,7 @@ static lsn_t stored(const char *dir, const uint8_t *spool, lsn_t to)
     struct redo_span span = {.from = FROM, .checkpoint_end = FROM + MTR, .to = to};
     AUTO_FREE char *path = mem_printf("%s/spool", dir);
     archive_begin(&a, dir);
-    ok(redo_store(a.writer, path, &span, "10.11.19", NULL));
+    ok(redo_store(a.writer, path, &span, &plain, "10.11.19", NULL));
     struct archive_reader *r = archive_end(&a);
     const int64_t i = archive_reader_find(r, REDO_PATH);
     assert_true(i >= 0);
@@ -109,12 +109,12 @@ static void damaged_or_short_spool_is_an_error(void **state)
     struct test_archive a;
     archive_begin(&a, dir);
     struct redo_span beyond = {.from = FROM, .to = FROM + 11 * MTR};
-    error_is(redo_store(a.writer, path, &beyond, "10.11.19", NULL), CORRUPT,
+    error_is(redo_store(a.writer, path, &beyond, &plain, "10.11.19", NULL), CORRUPT,
              "spool: ends at LSN 60160, before the end of the backup at 60176");
     spool[3 * MTR + 8] ^= 1;
     write_bytes(dir, "spool", spool, 10 * MTR);
     struct redo_span span = {.from = FROM, .to = FROM + 10 * MTR};
-    error_is(redo_store(a.writer, path, &span, "10.11.19", NULL), CORRUPT,
+    error_is(redo_store(a.writer, path, &span, &plain, "10.11.19", NULL), CORRUPT,
              "spool: LSN 60048: mini-transaction checksum");
     archive_writer_free(a.writer);
     a.sink->free(a.sink);
@@ -122,9 +122,47 @@ static void damaged_or_short_spool_is_an_error(void **state)
     remove_dir(dir);
 }
 
+/* No key is needed for it, and none is in it. */
+static void encrypted_log_is_stored_as_it_is(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    AUTO_FREE char *path = mem_printf("%s/spool", dir);
+    struct test_archive a;
+    struct mariadb_log l;
+    struct redo_log_header h;
+    mariadb_log_load(&l);
+    const size_t first = mariadb_mtr_len(l.bytes, l.bytes + l.len);
+    const lsn_t ends[] = {FROM + l.len, FROM + first, FROM + first + 1};
+    for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++) {
+        struct redo_span span = {.from = FROM, .checkpoint_end = FROM, .to = ends[k]};
+        const size_t expected = k ? first : l.len;
+        archive_begin(&a, dir);
+        write_bytes(dir, "spool", l.bytes, l.len);
+        ok(redo_store(a.writer, path, &span, &l.header, "10.11.19", NULL));
+        assert_true(span.encrypted);
+        assert_int_equal(span.to, FROM + expected);
+        struct archive_reader *r = archive_end(&a);
+        AUTO_FREE char *log = archived(r, REDO_PATH);
+        assert_memory_equal(log + REDO_START_OFFSET, l.bytes, expected);
+        ok(redo_log_header_parse(&h, (uint8_t *)log, REDO_START_OFFSET));
+        assert_true(h.encrypted);
+        assert_int_equal(h.format, l.header.format);
+        assert_memory_equal(h.encryption, l.header.encryption, sizeof h.encryption);
+        archive_reader_free(r);
+        AUTO_FREE char *archive = mem_printf("%s/test.mbe", dir);
+        assert_int_equal(unlink(archive), 0);
+    }
+    mariadb_log_free(&l);
+    remove_dir(dir);
+}
+
 /* --- MySQL --- */
 
 enum { BASE = 61440, UUID = 0x1234ABCD };
+static const struct redo_origin_mysql origin = {
+    .header = {.creator = "MySQL 9.7.4", .uuid = UUID},
+};
 
 static void log_mtr(struct mysql_log *l, unsigned number, size_t n)
 {
@@ -153,7 +191,7 @@ static lsn_t stored_mysql(const char *dir, const struct mysql_log *l, lsn_t from
     struct redo_span span = {.from = from, .to = to};
     AUTO_FREE char *path = mem_printf("%s/spool", dir);
     archive_begin(&a, dir);
-    ok(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL));
+    ok(redo_store_mysql(a.writer, path, &span, &origin, NULL));
     struct archive_reader *r = archive_end(&a);
     const int64_t i = archive_reader_find(r, REDO_PATH);
     assert_true(i >= 0);
@@ -214,6 +252,61 @@ static void checkpoint_inside_a_mini_transaction_is_kept_in_the_header(void **st
     assert_int_equal(stored_mysql(dir, &l, BASE + 40, end), end);
     assert_int_equal(stored_mysql(dir, &l, BASE + 40, end - 1), boundary);
     assert_int_equal(stored_mysql(dir, &l, boundary, boundary), boundary);
+    mysql_log_free(&l);
+    remove_dir(dir);
+}
+
+/* Blocks from `first` on are encrypted; the log is cut at `to`. */
+static void check_encrypted_cut(const char *dir, const struct mysql_log *l, size_t first, lsn_t to)
+{
+    struct redo_origin_mysql source = origin;
+    struct redo_span span = {.from = BASE + 12, .to = to};
+    struct test_archive a;
+    AUTO_FREE char *path = mem_printf("%s/spool", dir);
+    AUTO_FREE uint8_t *spool = mem_alloc(l->n_blocks * 512);
+    test_redo_key(&source.key, source.header.key_record, 3);
+    memcpy(spool, l->blocks, l->n_blocks * 512);
+    for (size_t i = first; i < l->n_blocks; i++)
+        ok(redo_block_encrypt(&source.key, spool + i * 512));
+    write_bytes(dir, "spool", spool, l->n_blocks * 512);
+    archive_begin(&a, dir);
+    ok(redo_store_mysql(a.writer, path, &span, &source, NULL));
+    assert_int_equal(span.to, to);
+    struct archive_reader *r = archive_end(&a);
+    AUTO_FREE uint8_t *log = (uint8_t *)archived(r, REDO_PATH);
+    const lsn_t last = redo_mysql_block_lsn(to);
+    const size_t n = (last - BASE) / 512;
+    struct redo_mysql_header h;
+    ok(redo_mysql_header_parse(&h, log, MYSQL_REDO_HEADER_SIZE + (n + 1) * 512));
+    assert_int_equal(span.encrypted, first <= n);
+    assert_int_equal(h.has_key, first <= n);
+    if (h.has_key)
+        assert_memory_equal(h.key_record, source.header.key_record, sizeof h.key_record);
+    assert_memory_equal(log + MYSQL_REDO_HEADER_SIZE, spool, n * 512);
+    uint8_t room[512];
+    struct redo_block b;
+    ok(redo_block_open(&b, &source.key, log + redo_mysql_offset(BASE, last), last, room));
+    assert_non_null(b.clear);
+    assert_int_equal(b.encrypted, first <= n);
+    assert_cut(b.clear, mysql_log_block(l, n), last, to);
+    archive_reader_free(r);
+    AUTO_FREE char *archive = mem_printf("%s/test.mbe", dir);
+    assert_int_equal(unlink(archive), 0);
+}
+
+static void encrypted_mysql_log_is_cut_and_stays_encrypted(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    struct mysql_log l = {.start = BASE};
+    lsn_t ends[12];
+    for (unsigned i = 0; i < 12; i++) {
+        log_mtr(&l, i, 150);
+        ends[i] = mysql_log_end(&l);
+    }
+    for (size_t first = 0; first < l.n_blocks; first++)
+        for (unsigned i = 0; i < 12; i++)
+            check_encrypted_cut(dir, &l, first, ends[i]);
     mysql_log_free(&l);
     remove_dir(dir);
 }
@@ -292,15 +385,15 @@ static void damaged_or_short_mysql_spool_is_an_error(void **state)
     archive_begin(&a, dir);
     write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
     struct redo_span beyond = {.from = BASE + 12, .to = end + 1};
-    error_is(redo_store_mysql(a.writer, path, &beyond, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+    error_is(redo_store_mysql(a.writer, path, &beyond, &origin, NULL), CORRUPT,
              "spool: ends at LSN 65860, before the end of the backup at 65861");
     write_bytes(dir, "spool", l.blocks, 3 * 512 + 100);
     struct redo_span span = {.from = BASE + 12, .to = end};
-    error_is(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+    error_is(redo_store_mysql(a.writer, path, &span, &origin, NULL), CORRUPT,
              "before the end of the backup at 65860");
     mysql_log_block(&l, 3)[200] ^= 1;
     write_bytes(dir, "spool", l.blocks, l.n_blocks * 512);
-    error_is(redo_store_mysql(a.writer, path, &span, "MySQL 9.7.4", UUID, NULL), CORRUPT,
+    error_is(redo_store_mysql(a.writer, path, &span, &origin, NULL), CORRUPT,
              "spool: the redo block at LSN 62976 is damaged");
     archive_writer_free(a.writer);
     a.sink->free(a.sink);
@@ -315,8 +408,10 @@ int main(void)
         cmocka_unit_test(log_is_cut_at_the_last_boundary),
         cmocka_unit_test(long_mini_transactions_cross_reads),
         cmocka_unit_test(damaged_or_short_spool_is_an_error),
+        cmocka_unit_test(encrypted_log_is_stored_as_it_is),
         cmocka_unit_test(mysql_log_is_cut_at_the_last_boundary),
         cmocka_unit_test(checkpoint_inside_a_mini_transaction_is_kept_in_the_header),
+        cmocka_unit_test(encrypted_mysql_log_is_cut_and_stays_encrypted),
         cmocka_unit_test(end_behind_a_full_block_gets_an_empty_one),
         cmocka_unit_test(long_mysql_log_crosses_reads),
         cmocka_unit_test(damaged_or_short_mysql_spool_is_an_error),

@@ -23,6 +23,7 @@ enum {
     RANGE_BYTES = WITNESS_BYTES, /* work item of a thread */
     TORN_TRIES = 30,             /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
+    READ_THROUGH_BYTES = 32 << 10, /* between changed pages: rather than two reads */
 };
 
 /* One file on its way; several threads copy ranges of it. */
@@ -48,6 +49,7 @@ struct job {
     struct stat st; /* when it was opened */
     struct file_mark mark;
     struct page_filter filter;
+    const struct change_map *changes; /* of the file; NULL: all of it is read */
     struct space_witness *witnesses;
     uint32_t n_witnesses;
     bool damage_may_wait; /* as the set has it */
@@ -81,7 +83,10 @@ static struct err *find_key(struct job *j, const struct copy_env *env, const uin
 {
     if (!env->keys || atomic_load(&j->keyed))
         return NULL;
-    TRY_AT(space_key_find(&j->key, &j->format, page_0, env->keys), "%s", j->listed->path);
+    for (bool again = true; again;) {
+        struct err *e = space_key_find(&j->key, &j->format, page_0, key_file_keys(env->keys));
+        TRY_AT(key_file_retry(env->keys, e, &again), "%s", j->listed->path);
+    }
     atomic_store(&j->keyed, j->key.kind != SPACE_KEY_NONE);
     return NULL;
 }
@@ -173,6 +178,22 @@ static void choose_filter(const struct copy_env *env, struct job *j)
     page_filter_init(&j->filter, env->base, env->base_lsn, &file);
 }
 
+/* Whether only changed pages are read. Not of a file that was cut off; nor where page 0 shows that something was written which the map
+ * does not know, as by an IMPORT into the same file. */
+static void choose_changes(const struct copy_env *env, struct job *j)
+{
+    const struct space_fact *base = j->filter.base;
+    if (!env->changes || !base || j->mark.size < base->mark.size)
+        return;
+    if (j->page_lsn > env->base_lsn && j->page_lsn <= change_map_end(env->changes) &&
+        !change_map_has(env->changes, j->id, 0)) {
+        log_info(env->log, "copy", "%s: all of it is read: page tracking does not know of page 0",
+                 j->listed->name);
+        return;
+    }
+    j->changes = env->changes;
+}
+
 /* Takes the space for this job, unless it is copied already. */
 static struct err *claim(struct space_set *s, struct job *j)
 {
@@ -254,8 +275,9 @@ static struct err *job_open(struct space_set *s, struct job *j)
     }
     if (j->listed->system && !j->listed->first_page)
         find_doublewrite(j, path);
-    (void)posix_fadvise(j->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     choose_filter(s->env, j);
+    choose_changes(s->env, j);
+    (void)posix_fadvise(j->fd, 0, 0, j->changes ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
     TRY(claim(s, j));
     if (j->claim.claimed)
         j->state = JOB_OPEN;
@@ -493,17 +515,54 @@ static void note_witness(struct job *j, const struct witness_watch *w)
     pthread_mutex_unlock(&j->lock);
 }
 
+struct stretch {
+    uint64_t begin, end;
+};
+
+static void take_nearer(struct stretch *s, uint64_t begin, uint64_t end)
+{
+    if (begin < s->begin)
+        *s = (struct stretch){begin, end};
+}
+
+/* What is read first of bytes [*at, to), which lie in one part of the file: [*at, *stop). Of a file with a map of changes that is what
+ * the map has, the base's witness of the part, and all that is behind the file's end as the base saw it. False: nothing more. */
+static bool next_stretch(const struct job *j, uint64_t *at, uint64_t to, uint64_t *stop)
+{
+    const uint64_t size = j->format.physical;
+    *stop = to;
+    if (*at >= to || !j->changes)
+        return *at < to;
+    const struct space_fact *base = j->filter.base;
+    const uint64_t known = base->mark.size - base->mark.size % size, part = *at / WITNESS_BYTES;
+    const page_no_t first = j->listed->first_page;
+    const page_no_t gap = (page_no_t)(READ_THROUGH_BYTES / size);
+    struct stretch s = {known > *at ? known : *at, to};
+    uint64_t from, end;
+    if (change_map_next(j->changes, j->id, (page_no_t)(first + *at / size), gap, &from, &end))
+        take_nearer(&s, (from - first) * size, (end - first) * size);
+    if (part < base->n_witnesses && base->witnesses[part].lsn) {
+        const uint64_t witness = (uint64_t)(base->witnesses[part].page - first) * size;
+        if (witness >= *at)
+            take_nearer(&s, witness, witness + size);
+    }
+    *at = s.begin;
+    *stop = s.end < to ? s.end : to;
+    return *at < to;
+}
+
 /* Reads bytes [from, to) of the file, which lie in one part of it (base_facts.h). *end: how far there was something; *ended: the
  * file is at its end. */
 static struct err *copy_part(struct copy_env *env, struct job *j, uint64_t from, uint64_t to,
                              struct piece *piece, uint8_t *scratch, uint64_t *end, bool *ended)
 {
     struct witness_watch watch = {.part = (uint32_t)(from / WITNESS_BYTES)};
-    for (uint64_t at = from; at < to && !*ended && !is_to_be_copied_again(j);) {
+    uint64_t at = from, stop;
+    while (!*ended && !is_to_be_copied_again(j) && next_stretch(j, &at, to, &stop)) {
         TRY(signals_check());
         TRY(tailer_check(env->tail));
         TRY(give_way(env));
-        const size_t want = to - at < ARCHIVE_PIECE_MAX ? (size_t)(to - at) : ARCHIVE_PIECE_MAX;
+        const size_t want = stop - at < ARCHIVE_PIECE_MAX ? (size_t)(stop - at) : ARCHIVE_PIECE_MAX;
         piece->at = at;
         TRY(file_pread(j->fd, piece->buf, want, at, &piece->n, j->listed->path));
         TRY(check_pages(env, j, piece, &watch, scratch));

@@ -41,6 +41,39 @@ struct err *tailer_check(struct tailer *t)
     return NULL;
 }
 
+/* Linked instead of the files of page tracking: pages of space 5, in order. */
+struct change_map {
+    size_t n;
+    page_no_t pages[8];
+};
+
+bool change_map_next(const struct change_map *m, space_id_t space, page_no_t from, page_no_t gap,
+                     uint64_t *begin, uint64_t *end)
+{
+    assert_int_equal(gap, 2); /* 32 KiB */
+    for (size_t i = 0; space == 5 && i < m->n; i++)
+        if (m->pages[i] >= from) {
+            *begin = m->pages[i];
+            *end = *begin + 1;
+            return true;
+        }
+    return false;
+}
+
+bool change_map_has(const struct change_map *m, space_id_t space, page_no_t page)
+{
+    for (size_t i = 0; space == 5 && i < m->n; i++)
+        if (m->pages[i] == page)
+            return true;
+    return false;
+}
+
+lsn_t change_map_end(const struct change_map *m)
+{
+    (void)m;
+    return 5000;
+}
+
 #define TEXT(s) ((char *)(uintptr_t)(s))
 
 struct fixture {
@@ -374,6 +407,29 @@ static void doublewrite_area_is_not_judged(void **state)
     archive_reader_free(archive_end(&f->archive));
 }
 
+/* Else a file that IMPORT rewrote in place would be taken for what it was before. */
+static void a_stamp_is_of_a_file_with_the_same_inode_and_times(void **state)
+{
+    (void)state;
+    const struct stat like = {.st_dev = 1, .st_ino = 2, .st_mtim = {3, 4}, .st_ctim = {5, 6}};
+    struct copied_space c = {
+        .dev = 1, .mark = {.inode = 2, .mtime = {3, 4}, .ctime = {5, 6}, .proves = true}};
+    struct stat other[6];
+    for (size_t i = 0; i < 6; i++)
+        other[i] = like;
+    other[0].st_dev++;
+    other[1].st_ino++;
+    other[2].st_mtim.tv_sec++;
+    other[3].st_mtim.tv_nsec++;
+    other[4].st_ctim.tv_sec++;
+    other[5].st_ctim.tv_nsec++;
+    assert_true(space_stamp_is_of(&c, &like));
+    for (size_t i = 0; i < 6; i++)
+        assert_false(space_stamp_is_of(&c, &other[i]));
+    c.mark.proves = false;
+    assert_false(space_stamp_is_of(&c, &like));
+}
+
 static void copies_get_the_last_names_of_the_redo(void **state)
 {
     struct fixture *f = *state;
@@ -445,6 +501,18 @@ static void base_on_this(struct fixture *f, struct base_facts *facts, lsn_t lsn)
     f->env.base = facts;
     f->env.base_lsn = lsn;
     f->env.bytes_read = 0;
+    space_set_init(&f->set, &f->env);
+}
+
+/* Another backup with the same base. Frees the archive of the one before. */
+static void begin_again(struct fixture *f, struct archive_reader *before)
+{
+    AUTO_FREE char *path = mem_printf("%s/test.mbe", f->dir);
+    archive_reader_free(before);
+    assert_int_equal(unlink(path), 0);
+    archive_begin(&f->archive, f->dir);
+    space_set_fini(&f->set);
+    f->env.writer = f->archive.writer;
     space_set_init(&f->set, &f->env);
 }
 
@@ -640,6 +708,131 @@ static void each_part_of_a_file_has_its_witness(void **state)
     base_facts_fini(&facts);
 }
 
+static void only_changed_pages_are_read(void **state)
+{
+    static const struct change_map changes = {4, {0, 3, 7, 8}};
+    struct fixture *f = *state;
+    struct base_facts facts;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    put_page(f, "d/a.ibd", 5, 17, 600); /* the witness */
+    put_space(f, "d/b.ibd", 6, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    put_page(f, "d/a.ibd", 5, 3, 1000);
+    put_page(f, "d/a.ibd", 5, 7, 2000);
+    put_page(f, "d/a.ibd", 5, 8, 999);
+    put_page(f, "d/a.ibd", 5, 11,
+             2000); /* not in the map, and behind what it covers: in the redo */
+    put_space(f, "d/new.ibd", 7, 6);
+    f->env.changes = &changes;
+    ok(copy_all(f));
+    /* the changes and the witness of a; witnesses of b and ibdata1, which are page 0; all of the new one */
+    assert_int_equal(f->env.bytes_read, (5 + 1 + 1 + 6) * PAGE);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/a.ibd")->size, PAGES * PAGE);
+    assert_stored(r, "d/a.ibd", "3 7");
+    assert_int_equal(attr_of(r, "d/b.ibd")->size, PAGES * PAGE);
+    assert_stored(r, "d/b.ibd", "");
+    assert_holds(r, "d/new.ibd", 7, 6);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void what_a_file_has_grown_by_is_read_without_a_map(void **state)
+{
+    static const struct change_map changes = {2, {3, 21}};
+    struct fixture *f = *state;
+    struct base_facts facts;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    put_page(f, "d/a.ibd", 5, 3, 1000);
+    put_page(f, "d/a.ibd", 5, PAGES + 3, 1500);
+    f->env.changes = &changes;
+    ok(copy_all(f));
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/a.ibd")->size, (PAGES + 4) * PAGE);
+    assert_stored(r, "d/a.ibd", "3 20z 21z 22z 23");
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+static void a_file_that_was_cut_off_is_read_whole(void **state)
+{
+    static const struct change_map changes = {1, {3}};
+    struct fixture *f = *state;
+    struct base_facts facts;
+    AUTO_FREE char *path = mem_printf("%s/d/a.ibd", f->data);
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    put_page(f, "d/a.ibd", 5, 7, 2000);
+    assert_int_equal(truncate(path, (PAGES - 4) * PAGE), 0);
+    f->env.changes = &changes;
+    ok(copy_all(f));
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/a.ibd")->size, (PAGES - 4) * PAGE);
+    assert_stored(r, "d/a.ibd", "4z 7 9z 14z");
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+/* Page 0 has changed, within what the map covers, and is not in it: the file was written by other ways than the server's usual ones. */
+static void a_file_that_the_map_does_not_know_well_is_read_whole(void **state)
+{
+    static const struct change_map changes = {1, {3}};
+    static const struct {
+        lsn_t lsn;
+        const char *stored;
+    } cases[] = {
+        {1000, ""}, /* the base may have it */
+        {1001, "0 4z 7 9z 14z 19z"},
+        {5000, "0 4z 7 9z 14z 19z"},
+        {5001, ""}, /* behind what the map covers: in the redo */
+    };
+    struct fixture *f = *state;
+    struct base_facts facts;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    put_page(f, "d/a.ibd", 5, 1, 700); /* the witness */
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    put_page(f, "d/a.ibd", 5, 7, 2000);
+    f->env.changes = &changes;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        put_page(f, "d/a.ibd", 5, 0, cases[i].lsn);
+        ok(copy_all(f));
+        struct archive_reader *r = archive_end(&f->archive);
+        assert_stored(r, "d/a.ibd", cases[i].stored);
+        begin_again(f, r);
+    }
+    abandon(f);
+    base_facts_fini(&facts);
+}
+
+static void a_witness_is_looked_at_in_each_part_that_has_no_changes(void **state)
+{
+    static const struct change_map changes = {1, {3}};
+    struct fixture *f = *state;
+    struct base_facts facts;
+    const page_no_t second = WITNESS_BYTES / PAGE;
+    put_space(f, "d/a.ibd", 5, 2);
+    put_page(f, "d/a.ibd", 5, second + 5, 700);
+    put_page(f, "d/a.ibd", 5, second + 6, 650);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    f->env.changes = &changes;
+    ok(copy_all(f));
+    const struct copied_space *copy = space_set_find(&f->set, 5);
+    assert_int_equal(copy->n_witnesses, 2);
+    assert_int_equal(copy->witnesses[1].page, second + 5);
+    assert_int_equal(copy->witnesses[1].lsn, 700);
+    begin_again(f, archive_end(&f->archive));
+    put_page(f, "d/a.ibd", 5, second + 5, 600);
+    error_is(copy_all(f), REFUSED, "its LSN is 600, and was 700 in the base");
+    abandon(f);
+    base_facts_fini(&facts);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -657,6 +850,7 @@ int main(void)
         TEST(pages_of_another_space_make_the_copy_suspect),
         TEST(encrypted_pages_are_copied_as_they_are),
         TEST(doublewrite_area_is_not_judged),
+        TEST(a_stamp_is_of_a_file_with_the_same_inode_and_times),
         TEST(copies_get_the_last_names_of_the_redo),
         TEST(unsafe_name_in_the_redo_is_an_error),
         TEST(pages_of_the_base_are_not_stored_again),
@@ -666,6 +860,11 @@ int main(void)
         TEST(copy_again_takes_the_place_of_a_delta),
         TEST(damaged_page_is_stored_whatever_its_lsn),
         TEST(each_part_of_a_file_has_its_witness),
+        TEST(only_changed_pages_are_read),
+        TEST(what_a_file_has_grown_by_is_read_without_a_map),
+        TEST(a_file_that_was_cut_off_is_read_whole),
+        TEST(a_file_that_the_map_does_not_know_well_is_read_whole),
+        TEST(a_witness_is_looked_at_in_each_part_that_has_no_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

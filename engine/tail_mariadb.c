@@ -4,7 +4,8 @@
  *  M1 Nothing ends beyond the server's flushed LSN as asked for *before* the bytes were read: past it the file may hold stale
  *     bytes of the log buffer that are whole, valid mini-transactions in every respect. An answer counts only if the file
  *     was not replaced by the time it came.
- *  M2 A log resized while we read (new inode, new first_lsn) is followed: the old file is finished first. */
+ *  M2 A log resized while we read (new inode, new first_lsn) is followed: the old file is finished first.
+ *  M3 Framing and checksums of an encrypted log need no key; only the names of files do. They are deciphered in memory. */
 #include "engine/tail_source.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ struct log_file {
     ino_t inode;
     uint64_t size;
     struct redo_geometry geometry;
-    lsn_t checkpoint_lsn, checkpoint_end;
+    struct redo_log_header header;
 };
 
 struct source {
@@ -45,6 +46,7 @@ struct source {
     struct conn *conn;
     struct log_file file;
     uint8_t *buf;
+    struct redo_cipher cipher;
     lsn_t flushed; /* M1: the server's last answer that is true of the file we have open */
     double asked_at;
     struct file_ops ops;
@@ -73,8 +75,7 @@ static struct err *log_file_read_header(struct log_file *f, const char *path)
             f->geometry.first_lsn = h.first_lsn;
             f->geometry.capacity = f->size - REDO_START_OFFSET;
             f->geometry.encrypted = h.encrypted;
-            f->checkpoint_lsn = h.checkpoint_lsn;
-            f->checkpoint_end = h.checkpoint_end_lsn;
+            f->header = h;
             break;
         }
         if (!e)
@@ -124,20 +125,21 @@ static struct err *log_file_read(const struct log_file *f, uint8_t *buf, lsn_t l
 }
 
 /* Files named in [lsn, lsn + len). */
-static struct err *take_file_records(struct file_ops *ops, const uint8_t *buf, size_t len,
-                                     lsn_t lsn, lsn_t end_lsn)
+static struct err *take_file_records(struct source *s, const uint8_t *buf, size_t len, lsn_t lsn,
+                                     lsn_t end_lsn)
 {
     for (size_t at = 0; at < len;) {
         struct redo_mtr m;
         size_t mtr_len;
-        TRY(redo_mtr_open(&m, buf + at, len - at, lsn + at, &mtr_len));
+        TRY(redo_mtr_open(&m, buf + at, len - at, lsn + at, s->cipher.form, &mtr_len));
         if (m.start < end_lsn && redo_mtr_has_file_records(buf + at)) {
             struct redo_record rec;
+            TRY(redo_mtr_decrypt(&s->cipher, &m));
             for (bool more = true;;) {
                 TRY(redo_mtr_next(&m, &rec, &more));
                 if (!more || rec.type < REDO_FILE_CREATE)
                     break;
-                TRY(file_ops_add(ops, &rec, m.start));
+                TRY(file_ops_add(&s->ops, &rec, m.start));
             }
         }
         at += mtr_len;
@@ -147,7 +149,8 @@ static struct err *take_file_records(struct file_ops *ops, const uint8_t *buf, s
 
 static struct err *check_overrun(const struct source *s, lsn_t lsn)
 {
-    const lsn_t server = s->flushed > s->file.checkpoint_end ? s->flushed : s->file.checkpoint_end;
+    const lsn_t checkpoint = s->file.header.checkpoint_end_lsn;
+    const lsn_t server = s->flushed > checkpoint ? s->flushed : checkpoint;
     if (server < lsn || server - lsn <= s->file.geometry.capacity - OVERRUN_MARGIN)
         return NULL;
     return err_hint(
@@ -186,12 +189,13 @@ static struct err *ask_flushed(struct source *s, bool *replaced)
 }
 
 /* Length of the mini-transactions in buf up to the first that ends at `until` or later. */
-static struct err *cut_after(const uint8_t *buf, size_t *len, lsn_t lsn, lsn_t until)
+static struct err *cut_after(const uint8_t *buf, size_t *len, lsn_t lsn, lsn_t until,
+                             enum redo_mtr_form form)
 {
     for (size_t at = 0; at < *len;) {
         struct redo_mtr m;
         size_t mtr_len;
-        TRY(redo_mtr_open(&m, buf + at, *len - at, lsn + at, &mtr_len));
+        TRY(redo_mtr_open(&m, buf + at, *len - at, lsn + at, form, &mtr_len));
         at += mtr_len;
         if (lsn + at >= until)
             *len = at;
@@ -216,11 +220,22 @@ static struct err *take(struct source *s, lsn_t lsn, lsn_t limit, lsn_t until,
     TRY(log_file_read_header(&s->file, s->path));
     TRY(check_overrun(s, lsn));
     if (until != LSN_MAX)
-        TRY(cut_after(s->buf, &framed, lsn, until));
+        TRY(cut_after(s->buf, &framed, lsn, until, s->cipher.form));
     found->bytes = s->buf;
     found->len = framed;
     found->spool_offset = lsn - s->base.start_lsn;
     return NULL;
+}
+
+/* M2: servers keep the key of a log that they resize. */
+static struct err *check_same_key(const struct source *s, const struct log_file *next)
+{
+    const struct redo_log_header *old = &s->file.header, *new = &next->header;
+    if (new->format == old->format &&
+        !memcmp(new->encryption, old->encryption, sizeof new->encryption))
+        return NULL;
+    return err_hint(err_make(SERVER, "%s: the log was resized and has another key since", s->path),
+                    "Take the backup again.");
 }
 
 static void adopt(struct source *s, const struct log_file *next, lsn_t lsn)
@@ -247,6 +262,11 @@ static struct err *follow_resize(struct source *s, lsn_t lsn, struct tail_find *
     }
     TRY(e);
     const lsn_t first = next.geometry.first_lsn;
+    e = check_same_key(s, &next);
+    if (e) {
+        close(next.fd);
+        return e;
+    }
     if (lsn >= first) {
         adopt(s, &next, lsn);
         found->moved = true;
@@ -279,7 +299,7 @@ static struct err *observe(struct tail_source *base, const struct tail_find *fou
 {
     const lsn_t from = *lsn;
     *lsn += found->len;
-    return take_file_records(&source_of(base)->ops, found->bytes, found->len, from, end_lsn);
+    return take_file_records(source_of(base), found->bytes, found->len, from, end_lsn);
 }
 
 static struct err *look_around(struct tail_source *base, lsn_t lsn)
@@ -323,9 +343,26 @@ static void source_free(struct tail_source *base)
     if (s->file.fd >= 0)
         close(s->file.fd);
     file_ops_fini(&s->ops);
+    redo_cipher_fini(&s->cipher);
     free(s->buf);
     free(s->path);
     free(s);
+}
+
+/* The right key, not only one: without it every name would be another one. */
+static struct err *open_cipher(struct source *s, struct key_file *keys)
+{
+    const struct redo_log_header *h = &s->file.header;
+    const lsn_t at = h->checkpoint_end_lsn;
+    size_t got;
+    TRY_AT(redo_cipher_init(&s->cipher, h, key_file_keys(keys)), "%s", s->path);
+    if (!h->encrypted)
+        return NULL;
+    TRY(log_file_read(&s->file, s->buf, at, REDO_MTR_MAX, &got, s->path));
+    const size_t framed = redo_frame(s->buf, got, at, at + got, &s->file.geometry);
+    if (!framed) /* overwritten meanwhile: there will be no backup, for that reason */
+        return NULL;
+    return err_wrap(redo_cipher_check(&s->cipher, h, s->buf, framed), "%s", s->path);
 }
 
 static struct err *source_open(struct tail_source **out, const struct tailer_options *options)
@@ -339,11 +376,10 @@ static struct err *source_open(struct tail_source **out, const struct tailer_opt
     s->buf = mem_alloc_aligned(READ_BYTES);
     TRY(conn_open(&s->conn, &options->conn));
     TRY(log_file_open(&s->file, s->path));
-    if (s->file.geometry.encrypted)
-        return err_make(REFUSED, "%s: the redo log is encrypted, which mbe cannot recover yet",
-                        s->path);
-    s->base.start_lsn = s->file.checkpoint_lsn;
-    s->base.checkpoint_end = s->file.checkpoint_end;
+    TRY(open_cipher(s, options->keys));
+    s->base.start_lsn = s->file.header.checkpoint_lsn;
+    s->base.checkpoint_end = s->file.header.checkpoint_end_lsn;
+    s->base.origin.mariadb = s->file.header;
     atomic_store(&s->base.server_lsn, s->base.start_lsn);
     atomic_store(&s->base.capacity, s->file.geometry.capacity);
     return NULL;

@@ -1,4 +1,4 @@
-/* engine/tail_mysql_test.c: the tail (T1..T3, Y1..Y4) on redo files made by hand, which are renamed, emptied and used again
+/* engine/tail_mysql_test.c: the tail (T1..T3, Y1..Y5) on redo files made by hand, which are renamed, emptied and used again
  * while it reads, and a server that says what it is told to. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,9 @@
 #include "engine/engine_test_util.h"
 #include "engine/redo_consumer.h"
 #include "engine/tailer.h"
-#include "innodb/redo_mysql.h"
+#include "innodb/redo_crypt_test_util.h"
 #include "innodb/redo_mysql_test_util.h"
+#include "server/mysql_archive.h"
 
 enum {
     FIRST = 51200, /* LSN of the first file's first block */
@@ -30,6 +31,14 @@ enum {
 
 /* --- the server --- */
 
+enum archive_answer {
+    ARCHIVE_STARTS,
+    ARCHIVE_IS_DENIED,
+    ARCHIVE_FILE_EXISTS,
+    ARCHIVE_IS_BUSY,
+    ARCHIVE_ANSWERS,
+};
+
 static struct conn {
     _Atomic uint64_t current, checkpoint, capacity;
     atomic_bool gone;
@@ -38,22 +47,79 @@ static struct conn {
     atomic_uint advances;
     atomic_bool registered;
     _Atomic uint64_t told;
+    enum archive_answer archive_answer;
+    const char *archive_dirs; /* NULL: not set */
+    char *archive;            /* where it archives; the directory is empty before */
 } fake_server;
+
+/* A session of its own has an object of its own. */
+static struct archive_session {
+    struct conn conn;
+    bool active;
+    atomic_uint stops;
+    char *label;
+} archive_session;
+
+static unsigned n_opened;
 
 struct err *conn_open(struct conn **out, const struct conn_options *options)
 {
     (void)options;
-    *out = &fake_server;
+    *out = n_opened++ ? &archive_session.conn : &fake_server;
     return NULL;
 }
 
 void conn_close(struct conn *c)
 {
     c->registered = false;
+    if (c != &archive_session.conn || !archive_session.active)
+        return;
+    archive_session.active = false;
+    unlink(fake_server.archive);
+}
+
+static struct err *archive_start(const char *label)
+{
+    static const char *const refusals[ARCHIVE_ANSWERS] = {
+        [ARCHIVE_IS_DENIED] = "Access denied; you need INNODB_REDO_LOG_ARCHIVE",
+        [ARCHIVE_FILE_EXISTS] = "Cannot create redo log archive file",
+        [ARCHIVE_IS_BUSY] = "has been started on"};
+    free(archive_session.label);
+    archive_session.label = mem_strdup(label);
+    if (fake_server.archive_answer == ARCHIVE_IS_BUSY)
+        return err_make(SERVER, "has been started on '%s' - stop it first", fake_server.archive);
+    if (refusals[fake_server.archive_answer])
+        return err_make(SERVER, "%s", refusals[fake_server.archive_answer]);
+    archive_session.active = true;
+    const uint8_t head[MYSQL_ARCHIVE_HEAD_SIZE] = {0};
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, fake_server.archive, O_WRONLY | O_CREAT | O_EXCL, 0440));
+    ok(file_pwrite(fd, head, sizeof head, 0, fake_server.archive));
+    return NULL;
+}
+
+struct err *conn_exec(struct conn *c, const char *fmt, ...)
+{
+    assert_ptr_equal(c, &archive_session.conn);
+    if (!strcmp(fmt, "DO innodb_redo_log_archive_stop()")) {
+        archive_session.stops++;
+        archive_session.active = false;
+        return NULL;
+    }
+    assert_string_equal(fmt, "DO innodb_redo_log_archive_start(%s)");
+    va_list ap;
+    va_start(ap, fmt);
+    struct err *e = archive_start(va_arg(ap, const char *));
+    va_end(ap);
+    return e;
 }
 
 unsigned conn_errno(const struct conn *c)
 {
+    static const unsigned numbers[ARCHIVE_ANSWERS] = {
+        [ARCHIVE_IS_DENIED] = 1227, [ARCHIVE_FILE_EXISTS] = 3847, [ARCHIVE_IS_BUSY] = 3848};
+    if (c == &archive_session.conn)
+        return numbers[fake_server.archive_answer];
     return c->gone ? 2006 : 1227;
 }
 
@@ -123,6 +189,14 @@ struct err *conn_query_text(struct conn *c, char **out, const char *fmt, ...)
     *out = NULL;
     if (c->gone)
         return err_make(SERVER, "server has gone away");
+    if (strstr(fmt, "innodb_redo_log_archive_dirs")) {
+        *out = c->archive_dirs ? mem_strdup(c->archive_dirs) : NULL;
+        return NULL;
+    }
+    if (strstr(fmt, "server_uuid")) {
+        *out = mem_strdup("u-u-i-d");
+        return NULL;
+    }
     if (c->no_privilege)
         return err_make(SERVER, "access denied; you need BACKUP_ADMIN");
     assert_string_equal(fmt, "SELECT innodb_redo_log_consumer_%s");
@@ -136,11 +210,14 @@ struct err *conn_query_text(struct conn *c, char **out, const char *fmt, ...)
 /* --- its files --- */
 
 struct fixture {
-    char *dir, *redo, *spool, *messages;
+    char *dir, *redo, *spool, *messages, *archive_dirs;
     struct mysql_log log; /* what the server has logged */
     size_t written;       /* blocks of it that are in the files, the last one perhaps not whole */
     struct log *out;
     struct tailer *tail;
+    struct key_file *keys;
+    struct space_key key;
+    size_t encrypted_from, encrypted_to; /* blocks of the log that are encrypted in the files */
 };
 
 static int set_up(void **state)
@@ -160,6 +237,15 @@ static int set_up(void **state)
     fake_server.register_answer = fake_server.advance_answer = 0;
     fake_server.advances = 0;
     fake_server.told = 0;
+    n_opened = 0;
+    archive_session.active = false;
+    archive_session.stops = 0;
+    f->archive_dirs = mem_printf(":%s/none;it's:%s/archive", f->dir, f->dir);
+    AUTO_FREE char *archive = mem_printf("%s/archive", f->dir);
+    ok(file_mkdirs(archive, 0700));
+    fake_server.archive_answer = ARCHIVE_STARTS;
+    fake_server.archive_dirs = f->archive_dirs;
+    fake_server.archive = mem_printf("%s/archive.u-u-i-d.000001.log", archive);
     *state = f;
     return 0;
 }
@@ -168,11 +254,16 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     tailer_free(f->tail);
+    key_file_free(f->keys);
     log_close(f->out);
     mysql_log_free(&f->log);
     free(f->redo);
     free(f->spool);
     free(f->messages);
+    free(f->archive_dirs);
+    free(fake_server.archive);
+    free(archive_session.label);
+    archive_session.label = NULL;
     remove_dir(f->dir);
     free(f);
     return 0;
@@ -248,7 +339,11 @@ static unsigned id_of_block(size_t i)
 static void put_block(const struct fixture *f, size_t i, const uint8_t *block)
 {
     AUTO_FREE char *path = file_path(f, id_of_block(i), "");
-    put_at(path, block, 512, MYSQL_REDO_HEADER_SIZE + i % FILE_BLOCKS * 512);
+    uint8_t stored[512];
+    memcpy(stored, block, 512);
+    if (i >= f->encrypted_from && i < f->encrypted_to)
+        ok(redo_block_encrypt(&f->key, stored));
+    put_at(path, stored, 512, MYSQL_REDO_HEADER_SIZE + i % FILE_BLOCKS * 512);
 }
 
 /* Writes what has been logged; returns where it ends. */
@@ -283,14 +378,22 @@ static lsn_t log_delete(struct fixture *f, space_id_t space)
     return mysql_log_end(&f->log);
 }
 
-static struct err *try_start(struct fixture *f, bool consumer)
+static struct err *start_with(struct fixture *f, bool consumer, bool archive)
 {
     const struct tailer_options options = {.log_kind = TAILER_MYSQL,
                                            .log_path = f->redo,
                                            .spool_path = f->spool,
                                            .log = f->out,
-                                           .register_consumer = consumer};
+                                           .keys = f->keys,
+                                           .register_consumer = consumer,
+                                           .redo_archive = archive};
+    n_opened = 0;
     return tailer_open(&f->tail, &options);
+}
+
+static struct err *try_start(struct fixture *f, bool consumer)
+{
+    return start_with(f, consumer, false);
 }
 
 static void start(struct fixture *f)
@@ -324,7 +427,15 @@ static void assert_spool(struct fixture *f, size_t first_block)
     ok(tailer_stop(f->tail));
     ok(file_read_all(&data, &len, f->spool, 1 << 20));
     assert_int_equal(len, (f->log.n_blocks - first_block) * 512);
-    assert_memory_equal(data, mysql_log_block(&f->log, first_block), len);
+    for (size_t i = first_block; i < f->log.n_blocks; i++) {
+        const uint8_t *stored = (uint8_t *)data + (i - first_block) * 512;
+        uint8_t room[512];
+        struct redo_block b;
+        ok(redo_block_open(&b, &f->key, stored, FIRST + i * 512, room));
+        assert_int_equal(b.encrypted, i >= f->encrypted_from && i < f->encrypted_to);
+        assert_non_null(b.clear);
+        assert_memory_equal(b.clear, mysql_log_block(&f->log, i), 512);
+    }
     free(data);
 }
 
@@ -351,8 +462,8 @@ static void log_is_followed_from_file_to_file(void **state)
     flush(f);
     start(f);
     assert_int_equal(tailer_start_lsn(f->tail), FIRST + 12);
-    assert_string_equal(tailer_origin(f->tail)->creator, "MySQL 9.7.4");
-    assert_int_equal(tailer_origin(f->tail)->uuid, UUID);
+    assert_string_equal(tailer_origin(f->tail)->mysql.header.creator, "MySQL 9.7.4");
+    assert_int_equal(tailer_origin(f->tail)->mysql.header.uuid, UUID);
     for (int i = 0; i < 20; i++) {
         wait_for(f, mysql_log_end(&f->log));
         log_mtrs(f, 37);
@@ -453,8 +564,14 @@ static void old_blocks_of_a_used_file_are_never_taken(void **state)
     rename_file(f, FIRST_ID, "", next, "_tmp");
     put_header(spare, file_start(next), 0, 0, UUID);
     rename_file(f, next, "_tmp", next, "");
-    while (f->log.n_blocks <= (next - FIRST_ID) * FILE_BLOCKS + 2)
+    const size_t its_first = (next - FIRST_ID) * FILE_BLOCKS;
+    while (f->log.n_blocks <= its_first + 2)
         log_mtrs(f, 1);
+    for (size_t i = f->written - 1; i < its_first; i++)
+        put_block(f, i, mysql_log_block(&f->log, i));
+    f->written = its_first;
+    clock_sleep_ms(50); /* the file before it is full: now the tail looks at the old blocks */
+    assert_true(tailer_lsn(f->tail) <= file_start(next));
     flush(f);
     wait_for(f, mysql_log_end(&f->log));
     clock_sleep_ms(30);
@@ -560,8 +677,9 @@ static void lapped_reader_is_told_by_how_much(void **state)
     struct err *e = death_of(f);
     assert_non_null(e);
     assert_string_equal(e->hint,
-                        "Make the log larger (SET GLOBAL innodb_redo_log_capacity) or take "
-                        "the backup at a quieter time.");
+                        "Make the log larger (SET GLOBAL innodb_redo_log_capacity), take the "
+                        "backup at a quieter time, or let the server archive its log "
+                        "(--redo-archive; there is no archive to go on with: it is off).");
     error_is(
         e, SERVER,
         "redo tail: redo log overwritten before it was read: #ib_redo9 is gone; the server is "
@@ -681,17 +799,122 @@ static void disabled_log_is_refused_whenever_it_shows(void **state)
     assert_dies(f, REFUSED, "#ib_redo9: redo logging is or was disabled");
 }
 
-static void encrypted_block_is_refused(void **state)
+/* --- encryption --- */
+
+static void put_keyring(struct fixture *f, unsigned n_masters)
+{
+    AUTO_FREE char *path = mem_printf("%s/keyring", f->dir), *text = test_keyring_text(n_masters);
+    write_text(f->dir, "keyring", text);
+    if (!f->keys)
+        ok(key_file_open(&f->keys, &redo_family_mysql, path, NULL));
+}
+
+/* As servers do: into the file that holds the checkpoint, before the first encrypted block. */
+static void put_key(struct fixture *f, uint8_t master)
+{
+    uint8_t record[MYSQL_KEY_RECORD_SIZE];
+    AUTO_FREE char *path = file_path(f, FIRST_ID, "");
+    test_redo_key(&f->key, record, master);
+    put_at(path, record, sizeof record, 1072);
+}
+
+static void encrypted_blocks_are_opened_and_spooled_as_they_are(void **state)
 {
     struct fixture *f = *state;
+    log_mtrs(f, FILE_BLOCKS * 5);
+    const lsn_t deleted = log_delete(f, 9);
+    log_mtrs(f, FILE_BLOCKS * 5);
+    f->encrypted_to = SIZE_MAX;
+    put_keyring(f, 1);
+    ensure_file(f, FIRST_ID);
+    put_key(f, 1);
+    flush(f);
+    start(f);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+    const struct ddl_space *s = ddl_events_find(tailer_ddl_events(f->tail), 9);
+    assert_non_null(s);
+    assert_int_equal(s->deleted, deleted);
+    tailer_release(f->tail);
+    assert_memory_equal(tailer_origin(f->tail)->mysql.key.key.bytes, f->key.key.bytes, 32);
+    assert_true(tailer_origin(f->tail)->mysql.header.has_key);
+}
+
+/* On, with a master key that is newer than our reading of the key file; the last block was written in clear before. Then off. */
+static void encryption_may_be_switched_and_the_master_key_rotated(void **state)
+{
+    struct fixture *f = *state;
+    f->encrypted_from = SIZE_MAX;
+    put_keyring(f, 1);
     log_mtrs(f, 3);
     flush(f);
-    uint8_t encrypted[512];
-    memcpy(encrypted, mysql_log_block(&f->log, 0), 512);
-    encrypted[4] |= 0x80;
-    put_block(f, 0, encrypted);
     start(f);
-    assert_dies(f, REFUSED, "the redo log is encrypted");
+    wait_for(f, mysql_log_end(&f->log));
+    assert_int_equal(tailer_origin(f->tail)->mysql.key.kind, SPACE_KEY_NONE);
+    put_keyring(f, 2);
+    put_key(f, 2);
+    f->encrypted_from = 0;
+    f->encrypted_to = 5;
+    assert_int_equal(f->written, 1);
+    while (f->log.n_blocks < 5)
+        log_mtrs(f, 1);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    f->encrypted_to = 4;
+    log_mtrs(f, 20);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+static void a_key_that_cannot_be_had_ends_the_tail(void **state)
+{
+    struct fixture *f = *state;
+    f->encrypted_to = SIZE_MAX;
+    log_mtrs(f, 3);
+    ensure_file(f, FIRST_ID);
+    put_key(f, 2);
+    flush(f);
+    start(f);
+    assert_dies(f, REFUSED,
+                "the redo log is encrypted with key INNODBKey-" TEST_KEY_UUID
+                "-2, which is not given");
+    tailer_free(f->tail);
+    f->tail = NULL;
+    assert_int_equal(unlink(f->spool), 0);
+    put_keyring(f, 1);
+    start(f);
+    assert_dies(f, REFUSED, "-2, which is not given");
+    tailer_free(f->tail);
+    f->tail = NULL;
+    assert_int_equal(unlink(f->spool), 0);
+    AUTO_FREE char *path = file_path(f, FIRST_ID, "");
+    put_at(path, "\0", 1, 1072);
+    start(f);
+    assert_dies(f, REFUSED, "the redo log is encrypted, and no file of it has its key");
+}
+
+static void a_block_that_does_not_open_is_waited_for_then_named(void **state)
+{
+    struct fixture *f = *state;
+    f->encrypted_to = SIZE_MAX;
+    put_keyring(f, 1);
+    while (f->log.n_blocks < 3)
+        log_mtrs(f, 1);
+    ensure_file(f, FIRST_ID);
+    put_key(f, 1);
+    flush(f);
+    AUTO_FREE char *path = file_path(f, FIRST_ID, "");
+    put_at(path, "torn", 4, MYSQL_REDO_HEADER_SIZE + 512 + 100);
+    start(f);
+    clock_sleep_ms(50);
+    put_block(f, 1, mysql_log_block(&f->log, 1));
+    wait_for(f, mysql_log_end(&f->log));
+    log_mtrs(f, 8);
+    flush(f);
+    wait_for(f, mysql_log_end(&f->log));
+    put_at(path, "torn", 4, MYSQL_REDO_HEADER_SIZE + (f->log.n_blocks - 1) * 512 + 40);
+    assert_dies(f, CORRUPT, " does not open with the log's key");
 }
 
 static void dead_server_ends_the_tail(void **state)
@@ -847,6 +1070,234 @@ static void consumer_is_not_had_by_everybody(void **state)
     wait_for(f, end);
 }
 
+/* --- the archive --- */
+
+/* In pieces of 4096 bytes, as the server does, with zeros behind. */
+static void archive_blocks(const struct fixture *f, size_t first, size_t stop)
+{
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, fake_server.archive, O_WRONLY | O_CREAT, 0440));
+    for (size_t i = first; i < stop; i++)
+        ok(file_pwrite(fd, mysql_log_block(&f->log, i), 512,
+                       MYSQL_ARCHIVE_HEAD_SIZE + (i - first) * 512, fake_server.archive));
+    assert_int_equal(ftruncate(fd, MYSQL_ARCHIVE_HEAD_SIZE + (stop - first + 7) / 8 * 4096), 0);
+}
+
+static void log_blocks(struct fixture *f, size_t n)
+{
+    while (f->log.n_blocks < n)
+        log_mtrs(f, 1);
+}
+
+/* The log goes on for `blocks` blocks, but for its newest file all of that is overwritten at once. */
+static void overtake(struct fixture *f, size_t blocks)
+{
+    const size_t old = f->written - 1, end_of_file = (old / FILE_BLOCKS + 1) * FILE_BLOCKS;
+    assert_true(f->log.n_blocks >= blocks);
+    for (size_t i = old; i < end_of_file && i < blocks; i++)
+        put_block(f, i, mysql_log_block(&f->log, i));
+    const size_t newest = (blocks - 1) / FILE_BLOCKS * FILE_BLOCKS;
+    assert_true(newest > end_of_file);
+    AUTO_FREE char *temporary = make_file(f, id_of_block(newest), "_tmp");
+    for (size_t i = newest; i < blocks; i++)
+        put_at(temporary, mysql_log_block(&f->log, i), 512,
+               MYSQL_REDO_HEADER_SIZE + (i - newest) * 512);
+    rename_file(f, id_of_block(newest), "_tmp", id_of_block(newest), "");
+    f->written = blocks;
+}
+
+static unsigned messages_with(const struct fixture *f, const char *text)
+{
+    char *data;
+    size_t len;
+    unsigned n = 0;
+    ok(file_read_all(&data, &len, f->messages, 1 << 20));
+    for (const char *at = data; (at = strstr(at, text)); at++)
+        n++;
+    free(data);
+    return n;
+}
+
+static const char fell_back[] = "redo log overwritten before it was read: on from LSN";
+
+/* Archived from block `first` on, read up to the middle of the first file. */
+static void start_archived(struct fixture *f)
+{
+    log_blocks(f, FILE_BLOCKS / 2);
+    const lsn_t end = flush(f);
+    ok(start_with(f, false, true));
+    wait_for(f, end);
+}
+
+static void what_the_log_has_lost_is_read_in_the_archive(void **state)
+{
+    struct fixture *f = *state;
+    start_archived(f);
+    assert_true(archive_session.active);
+    assert_string_equal(archive_session.label,
+                        "X'69742773'"); /* the first of the two is not there */
+    assert_message(f, "redo that is overwritten before it was read is read from");
+    for (unsigned lap = 1; lap <= 3; lap++) {
+        const size_t end = f->log.n_blocks + 5 * FILE_BLOCKS;
+        log_blocks(f, end);
+        archive_blocks(f, 1, end - 2); /* it lags */
+        overtake(f, end);
+        wait_for(f, mysql_log_end(&f->log));
+        log_mtrs(f, 3);
+        flush(f);
+        wait_for(f, mysql_log_end(&f->log));
+    }
+    assert_int_equal(messages_with(f, fell_back), 1);
+    assert_int_equal(access(fake_server.archive, F_OK), 0);
+    assert_spool(f, 0);
+    assert_int_equal(archive_session.stops, 1);
+    assert_int_not_equal(access(fake_server.archive, F_OK), 0);
+}
+
+static void archive_may_lag_behind_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+    start_archived(f);
+    const size_t end = 7 * FILE_BLOCKS;
+    log_blocks(f, end);
+    overtake(f, end);
+    clock_sleep_ms(100);
+    archive_blocks(f, 0, 3 * FILE_BLOCKS + 2);
+    ok(tailer_wait(f->tail, file_start(FIRST_ID + 3), 10));
+    clock_sleep_ms(100); /* what follows is neither there nor in the log */
+    archive_blocks(f, 0, end);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+}
+
+static void archive_that_does_not_go_on_where_we_are_is_no_help(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        size_t first, stop;
+        bool foreign;
+        const char *message, *hint;
+    } cases[] = {
+        {FILE_BLOCKS, 99, false, "#ib_redo9 is gone", ".000001.log begins at LSN 54272)"},
+        {0, 4, false, "#ib_redo9 is gone", ".000001.log ends before LSN 53760)"},
+        {0, 0, false, "#ib_redo9 is gone", ".000001.log ends before LSN 53760)"},
+        {0, 2 * FILE_BLOCKS, false,
+         "overwritten before it was read: the archive has less than the log has lost",
+         ".000001.log ends before LSN 57344)"},
+        {0, 99, true,
+         "is no archive of this log: its block at LSN 53760 is not the one that was read before",
+         NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const size_t end = 5 * FILE_BLOCKS;
+        f->written = 0;
+        start_archived(f);
+        log_blocks(f, end);
+        uint8_t *seam = mysql_log_block(&f->log, FILE_BLOCKS - 1);
+        seam[40] ^= cases[i].foreign;
+        mysql_log_seal(&f->log);
+        archive_blocks(f, cases[i].first, cases[i].stop < end ? cases[i].stop : end);
+        seam[40] ^= cases[i].foreign;
+        mysql_log_seal(&f->log);
+        overtake(f, end);
+        struct err *e = death_of(f);
+        assert_non_null(e);
+        if (cases[i].hint && (!e->hint || !strstr(e->hint, cases[i].hint)))
+            fail_msg("case %zu: %s; hint %s", i, e->message, e->hint ? e->hint : "none");
+        error_is(e, SERVER, cases[i].message);
+        assert_int_equal(messages_with(f, fell_back), i >= 3); /* the fourth went on for a while */
+        tailer_free(f->tail);
+        f->tail = NULL;
+        assert_int_not_equal(access(fake_server.archive, F_OK), 0);
+        assert_int_equal(unlink(f->spool), 0);
+        ok(file_remove_tree(f->redo));
+        ok(file_mkdirs(f->redo, 0700));
+        mysql_log_free(&f->log);
+        f->log = (struct mysql_log){.start = FIRST};
+    }
+}
+
+static void archive_of_another_session_is_used_and_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    fake_server.archive_answer = ARCHIVE_IS_BUSY;
+    log_blocks(f, 2);
+    archive_blocks(f, 0, 2);
+    start_archived(f);
+    assert_message(f, "another session's archive");
+    const size_t end = 5 * FILE_BLOCKS;
+    log_blocks(f, end);
+    archive_blocks(f, 0, end);
+    assert_int_equal(unlink(fake_server.archive), 0); /* that session ends */
+    overtake(f, end);
+    wait_for(f, mysql_log_end(&f->log));
+    assert_spool(f, 0);
+    ok(tailer_stop(f->tail));
+    assert_int_equal(archive_session.stops, 0);
+}
+
+static void archive_that_cannot_be_had_is_said_and_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE char *empty = mem_printf(":%s/archive", f->dir);
+    static const struct {
+        enum archive_answer answer;
+        const char *why;
+    } cases[] = {
+        {ARCHIVE_IS_DENIED, "Access denied; you need INNODB_REDO_LOG_ARCHIVE"},
+        {ARCHIVE_FILE_EXISTS, "archive.u-u-i-d.000001.log is left over from earlier archiving, to "
+                              "be removed: Cannot create"},
+        {ARCHIVE_IS_BUSY, "archive.u-u-i-d.000001.log: cannot open: No such file"},
+    };
+    log_blocks(f, 2);
+    flush(f);
+    fake_server.archive_dirs = empty;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_server.archive_answer = cases[i].answer;
+        if (cases[i].answer == ARCHIVE_FILE_EXISTS)
+            archive_blocks(f, 0, 1);
+        ok(start_with(f, false, true));
+        wait_for(f, mysql_log_end(&f->log));
+        assert_int_equal(messages_with(f, "no redo archive to fall back on: "), i + 1);
+        assert_message(f, cases[i].why);
+        assert_spool(f, 0);
+        tailer_free(f->tail);
+        f->tail = NULL;
+        assert_int_equal(unlink(f->spool), 0);
+        if (cases[i].answer == ARCHIVE_FILE_EXISTS)
+            assert_int_equal(unlink(fake_server.archive), 0); /* it was left alone */
+    }
+    const unsigned said = messages_with(f, "archive");
+    fake_server.archive_dirs = NULL; /* not set up for it: no word, unless it would have helped */
+    start_archived(f);
+    log_blocks(f, 5 * FILE_BLOCKS);
+    overtake(f, 5 * FILE_BLOCKS);
+    struct err *e = death_of(f);
+    assert_non_null(e);
+    assert_non_null(strstr(e->hint, "go on with: innodb_redo_log_archive_dirs is not set)"));
+    error_is(e, SERVER, "#ib_redo9 is gone");
+    assert_int_equal(messages_with(f, "archive"), said);
+}
+
+static void archive_that_is_not_ours_to_remove_ends_with_the_session(void **state)
+{
+    struct fixture *f = *state;
+    start_archived(f);
+    assert_int_equal(unlink(fake_server.archive), 0); /* cannot be removed any more */
+    assert_true(archive_session.active);
+    ok(tailer_stop(f->tail));
+    assert_false(archive_session.active);
+    assert_int_equal(archive_session.stops, 0);
+}
+
+static void archiving_ends_when_the_tail_cannot_begin(void **state)
+{
+    struct fixture *f = *state;
+    error_is(start_with(f, false, true), CORRUPT, "no redo file with a valid checkpoint");
+    assert_false(archive_session.active);
+    assert_int_not_equal(access(fake_server.archive, F_OK), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -869,7 +1320,10 @@ int main(void)
         TEST(block_that_changes_after_it_was_read_is_an_error),
         TEST(complete_file_with_a_broken_block_is_damage),
         TEST(disabled_log_is_refused_whenever_it_shows),
-        TEST(encrypted_block_is_refused),
+        TEST(encrypted_blocks_are_opened_and_spooled_as_they_are),
+        TEST(encryption_may_be_switched_and_the_master_key_rotated),
+        TEST(a_key_that_cannot_be_had_ends_the_tail),
+        TEST(a_block_that_does_not_open_is_waited_for_then_named),
         TEST(dead_server_ends_the_tail),
         TEST(file_records_fill_the_table),
         TEST(file_records_behind_the_end_stay_out),
@@ -879,6 +1333,13 @@ int main(void)
         TEST(consumer_that_was_stopped_may_catch_up),
         TEST(consumer_that_was_dropped_is_a_warning),
         TEST(consumer_is_not_had_by_everybody),
+        TEST(what_the_log_has_lost_is_read_in_the_archive),
+        TEST(archive_may_lag_behind_for_a_while),
+        TEST(archive_that_does_not_go_on_where_we_are_is_no_help),
+        TEST(archive_of_another_session_is_used_and_left_alone),
+        TEST(archive_that_cannot_be_had_is_said_and_nothing_more),
+        TEST(archive_that_is_not_ours_to_remove_ends_with_the_session),
+        TEST(archiving_ends_when_the_tail_cannot_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

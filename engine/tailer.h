@@ -1,6 +1,8 @@
 /* engine/tailer.h: follows the server's redo log from the newest checkpoint, in a thread of its own, into a local spool
  * file. What the spool holds is the family's:
  *
+ * It is encrypted where the log is: nothing is written in clear that was not so before.
+ *
  *   MariaDB  the bare mini-transactions from start_lsn on, as in a linear log behind its header area (innodb/redo_mariadb.h)
  *   MySQL    the blocks, as they are, from the one that holds start_lsn on (innodb/redo_mysql.h); the last of them may be
  *            partly filled, and reach beyond tailer_lsn
@@ -14,9 +16,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/redo_store.h"
 #include "innodb/ddl_events.h"
 #include "innodb/file_ops.h"
 #include "server/conn.h"
+#include "verify/key_file.h"
 
 struct tailer;
 
@@ -30,16 +34,20 @@ struct tailer_options {
     const char *log_path;
     const char *spool_path; /* created */
     struct conn_options conn;
+    struct key_file *keys; /* of an encrypted log; NULL: none. Borrowed until tailer_stop */
     struct log *log;
     /* MySQL: have the server keep what was not read yet (needs BACKUP_ADMIN; one consumer for each server). It is let go
      * again before the server would have to wait for us. Not getting it is a warning. */
     bool register_consumer;
+    /* MySQL: have the server archive its log, if it is set up for that, and go on in the archive when it has overwritten what
+     * was not read yet (engine/redo_archive.h). Not getting it is no error. */
+    bool redo_archive;
 };
 
-/* What the log's own header says about where it comes from; empty for MariaDB. */
+/* What the log's own header says of it. */
 struct tailer_origin {
-    char creator[33];
-    uint32_t uuid;
+    struct redo_log_header mariadb;
+    struct redo_origin_mysql mysql;
 };
 
 /* Opens the log, reads its newest checkpoint, connects, starts the thread. */
@@ -48,6 +56,7 @@ struct err *tailer_open(struct tailer **out, const struct tailer_options *option
 lsn_t tailer_start_lsn(const struct tailer *t);
 /* End LSN of that checkpoint: where its FILE_CHECKPOINT record is. MySQL: the checkpoint itself. */
 lsn_t tailer_checkpoint_end(const struct tailer *t);
+/* To be asked when the thread has ended: a key may be found late. */
 const struct tailer_origin *tailer_origin(const struct tailer *t);
 /* How far the spool reaches: always a mini-transaction boundary. */
 lsn_t tailer_lsn(const struct tailer *t);

@@ -12,7 +12,7 @@
 #include "base/crc32c.h"
 #include "engine/engine_test_util.h"
 #include "engine/tailer.h"
-#include "innodb/redo_mariadb.h"
+#include "innodb/redo_crypt_test_util.h"
 
 enum {
     FIRST = 50000, /* LSN of the first log's first byte, and its checkpoint */
@@ -70,6 +70,12 @@ struct err *conn_query_text(struct conn *c, char **out, const char *fmt, ...)
     return err_make(FAILED, "not to be asked: %s", fmt);
 }
 
+struct err *conn_exec(struct conn *c, const char *fmt, ...)
+{
+    (void)c;
+    return err_make(FAILED, "not to be asked: %s", fmt);
+}
+
 const char *rows_get(const struct rows *r, size_t row, const char *column)
 {
     (void)r;
@@ -97,6 +103,7 @@ bool conn_errno_is_lost(unsigned n)
 struct fixture {
     char *dir, *log, *spool;
     struct tailer *tail;
+    struct key_file *keys;
 };
 
 static int set_up(void **state)
@@ -115,6 +122,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     tailer_free(f->tail);
+    key_file_free(f->keys);
     free(f->log);
     free(f->spool);
     remove_dir(f->dir);
@@ -159,10 +167,16 @@ static lsn_t put_mtrs(const char *path, lsn_t first, lsn_t lsn, uint32_t from, u
     return lsn;
 }
 
+static struct err *try_start(struct fixture *f)
+{
+    const struct tailer_options options = {
+        .log_path = f->log, .spool_path = f->spool, .keys = f->keys};
+    return tailer_open(&f->tail, &options);
+}
+
 static void start(struct fixture *f)
 {
-    const struct tailer_options options = {.log_path = f->log, .spool_path = f->spool};
-    ok(tailer_open(&f->tail, &options));
+    ok(try_start(f));
 }
 
 static void wait_for(struct fixture *f, lsn_t lsn)
@@ -313,6 +327,65 @@ static void second_lap_is_not_taken_for_the_first(void **state)
     assert_spool(f, 0);
 }
 
+/* The log of a server with innodb_encrypt_log=ON, whose key fields `change` alters. */
+static void make_encrypted_log(const char *path, const struct mariadb_log *l, uint8_t change)
+{
+    AUTO_FREE uint8_t *area = mem_alloc(REDO_START_OFFSET);
+    struct redo_log_header h = l->header;
+    AUTO_FD int fd = -1;
+    h.encryption[20] ^= change;
+    make_log(path, FIRST, FIRST);
+    redo_log_header_make(area, FIRST, FIRST, FIRST, "MariaDB 10.11.19");
+    redo_log_header_set_encryption(area, &h);
+    ok(file_open(&fd, path, O_WRONLY, 0));
+    ok(file_pwrite(fd, area, REDO_START_OFFSET, 0, path));
+    ok(file_pwrite(fd, l->bytes, l->len, REDO_START_OFFSET, path));
+}
+
+static void encrypted_log_is_followed_with_its_key(void **state)
+{
+    struct fixture *f = *state;
+    struct mariadb_log l;
+    char *spool;
+    size_t len;
+    mariadb_log_load(&l);
+    make_encrypted_log(f->log, &l, 0);
+    fake_server.flushed = FIRST + l.len;
+    error_is(try_start(f), REFUSED,
+             "ib_logfile0: the redo log is encrypted with version 1 of key 1, which is not given");
+    ok(key_file_open(&f->keys, &redo_family_mariadb, TEST_MARIADB_KEYS, NULL));
+    start(f);
+    wait_for(f, FIRST + l.len);
+    ok(file_read_all(&spool, &len, f->spool, 1 << 20));
+    assert_int_equal(len, l.len);
+    assert_memory_equal(spool, l.bytes, len);
+    free(spool);
+    assert_true(tailer_file_ops(f->tail)->n > 0);
+    tailer_release(f->tail);
+    assert_memory_equal(tailer_origin(f->tail)->mariadb.encryption, l.header.encryption,
+                        REDO_ENCRYPTION_SIZE);
+    AUTO_FREE char *next = mem_printf("%s/ib_logfile101", f->dir);
+    make_encrypted_log(next, &l, 1);
+    assert_int_equal(rename(next, f->log), 0);
+    fake_server.flushed++;
+    assert_dies(f, "ib_logfile0: the log was resized and has another key since");
+    mariadb_log_free(&l);
+}
+
+static void a_wrong_key_is_told_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct mariadb_log l;
+    AUTO_FREE char *path = mem_printf("%s/keys", f->dir);
+    mariadb_log_load(&l);
+    make_encrypted_log(f->log, &l, 0);
+    write_text(f->dir, "keys", "1;000102030405060708090a0b0c0d0e0f\n");
+    ok(key_file_open(&f->keys, &redo_family_mariadb, path, NULL));
+    error_is(try_start(f), REFUSED,
+             "ib_logfile0: the redo log does not open with the key 1 that the key file has");
+    mariadb_log_free(&l);
+}
+
 static void file_records_fill_the_table(void **state)
 {
     struct fixture *f = *state;
@@ -420,6 +493,8 @@ int main(void)
         TEST(log_replaced_too_late_is_an_error),
         TEST(overwritten_log_is_an_error_with_sizes),
         TEST(second_lap_is_not_taken_for_the_first),
+        TEST(encrypted_log_is_followed_with_its_key),
+        TEST(a_wrong_key_is_told_at_once),
         TEST(file_records_fill_the_table),
         TEST(file_records_behind_the_end_stay_out),
         TEST(tail_goes_on_to_the_end_and_stops_there),

@@ -5,6 +5,9 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "base/bytes.h"
 
 /* Some hundred nanoseconds each; a page's rounds cost some microseconds. */
 static void evp_cipher_ctx_cleanup(EVP_CIPHER_CTX **ctx)
@@ -78,6 +81,28 @@ struct err *aes_partial(enum aes_direction d, const struct aes_key *key,
     TRY(run(ECB, AES_ENCIPHER, key, NULL, iv, AES_BLOCK, mask));
     for (size_t i = blocks; i < n; i++)
         p[i] ^= mask[i - blocks];
+    return NULL;
+}
+
+struct err *aes_stream(const struct aes_key *key, uint64_t at, uint8_t *p, size_t n)
+{
+    __attribute__((cleanup(evp_cipher_ctx_cleanup))) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    uint8_t counter[AES_BLOCK] = {0}, before[AES_BLOCK] = {0};
+    int got;
+    assert(key->len == AES_KEY_MAX && n <= INT32_MAX);
+    put_be64(counter + 8, at / AES_BLOCK);
+    if (!ctx || EVP_EncryptInit_ex(ctx, EVP_aes_256_ctr(), NULL, key->bytes, counter) != 1 ||
+        EVP_EncryptUpdate(ctx, before, &got, before, (int)(at % AES_BLOCK)) != 1 ||
+        EVP_EncryptUpdate(ctx, p, &got, p, (int)n) != 1)
+        return err_make(FAILED, "libcrypto refuses AES in counter mode");
+    return NULL;
+}
+
+struct err *aes_key_random(struct aes_key *key)
+{
+    *key = (struct aes_key){.len = AES_KEY_MAX};
+    if (RAND_bytes(key->bytes, AES_KEY_MAX) != 1)
+        return err_make(FAILED, "libcrypto has no random bytes");
     return NULL;
 }
 

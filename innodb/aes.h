@@ -45,6 +45,11 @@ struct err *aes_overlap(enum aes_direction d, const struct aes_key *key,
 /* In place; any n. */
 struct err *aes_partial(enum aes_direction d, const struct aes_key *key,
                         const uint8_t iv[AES_BLOCK], uint8_t *p, size_t n) MUST_CHECK;
+/* Counter mode, no server's: XORs p with [at, at + n) of a key stream that is the key's alone, so that a key serves for one file
+ * only. Both ways, in place; any n. */
+struct err *aes_stream(const struct aes_key *key, uint64_t at, uint8_t *p, size_t n) MUST_CHECK;
+/* A key that nobody knows, of AES_KEY_MAX bytes. */
+struct err *aes_key_random(struct aes_key *key) MUST_CHECK;
 /* Overwrites the key; the compiler does not leave it out. */
 void aes_key_wipe(struct aes_key *key);
 

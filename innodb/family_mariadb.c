@@ -9,8 +9,9 @@
 #include "innodb/fil_page.h"
 #include "innodb/page_check.h"
 #include "innodb/page_compress.h"
-#include "innodb/redo_apply.h"
 #include "innodb/keyring.h"
+#include "innodb/redo_apply.h"
+#include "innodb/redo_crypt.h"
 #include "innodb/redo_family.h"
 
 enum { WINDOW_BYTES = 8 << 20 };
@@ -36,40 +37,66 @@ static enum redo_effect effect(const struct redo_record *rec)
 }
 
 /* One mini-transaction at the start of buf. */
-static struct err *take_mtr(const struct redo_visitor *visitor, const uint8_t *buf, size_t len,
-                            lsn_t lsn, size_t *mtr_len)
+static struct err *take_mtr(struct redo_walk *w, struct redo_cipher *cipher, const uint8_t *buf,
+                            size_t len, lsn_t lsn, size_t *mtr_len)
 {
     struct redo_mtr m;
-    TRY(redo_mtr_open(&m, buf, len, lsn, mtr_len));
+    TRY(redo_mtr_open(&m, buf, len, lsn, cipher->form, mtr_len));
+    w->n_mtrs++;
+    if (w->unopened)
+        return NULL;
+    TRY(redo_mtr_decrypt(cipher, &m));
     for (bool more = true;;) {
         struct redo_record rec;
         TRY(redo_mtr_next(&m, &rec, &more));
         if (!more)
             return NULL;
-        TRY(visitor->take(visitor->ctx, &rec, m.start, m.end));
+        if (w->visitor)
+            TRY(w->visitor->take(w->visitor->ctx, &rec, m.start, m.end));
     }
 }
 
-static struct err *check_header(const uint8_t *area, size_t len, lsn_t from)
+static struct err *check_header(const struct redo_log_header *h, lsn_t from)
 {
-    struct redo_log_header h;
-    TRY(redo_log_header_parse(&h, area, len));
-    if (h.encrypted)
-        return err_make(REFUSED, "the redo log is encrypted, which mbe cannot recover yet");
-    if (h.first_lsn != from)
+    if (h->first_lsn != from)
         return err_make(CORRUPT, "starts at LSN %" PRIu64 ", the manifest says %" PRIu64,
-                        h.first_lsn, from);
+                        h->first_lsn, from);
     return NULL;
 }
 
-static struct err *walk(const struct redo_source *log, lsn_t from, lsn_t to,
-                        const struct redo_visitor *visitor, uint64_t *n_mtrs)
+/* The mini-transaction at the end of the checkpoint, if the log goes on so far. */
+static struct err *check_against(struct redo_cipher *cipher, const struct redo_source *log,
+                                 const struct redo_log_header *h)
 {
-    AUTO_FREE uint8_t *buf = mem_alloc_aligned(WINDOW_BYTES);
+    const uint64_t at = REDO_START_OFFSET + (h->checkpoint_end_lsn - h->first_lsn);
+    if (!h->checkpoint_lsn || at >= log->size)
+        return NULL;
+    const size_t n = log->size - at < REDO_MTR_MAX ? (size_t)(log->size - at) : REDO_MTR_MAX;
+    AUTO_FREE uint8_t *buf = mem_alloc(n);
+    TRY(log->read_at(log->ctx, at, buf, n));
+    return redo_cipher_check(cipher, h, buf, n);
+}
+
+static struct err *check_key(const struct redo_source *log, const struct keyring *keys)
+{
+    AUTO_FREE uint8_t *area = mem_alloc(REDO_START_OFFSET);
+    const size_t len = log->size < REDO_START_OFFSET ? (size_t)log->size : REDO_START_OFFSET;
+    struct redo_log_header h;
+    struct redo_cipher cipher;
+    TRY(log->read_at(log->ctx, 0, area, len));
+    TRY(redo_log_header_parse(&h, area, len));
+    struct err *e = redo_cipher_init(&cipher, &h, keys);
+    if (!e && h.encrypted)
+        e = check_against(&cipher, log, &h);
+    redo_cipher_fini(&cipher);
+    return e;
+}
+
+static struct err *walk_mtrs(struct redo_walk *w, struct redo_cipher *cipher,
+                             const struct redo_source *log, uint8_t *buf)
+{
+    const lsn_t from = w->from, to = w->to;
     size_t have = 0, got;
-    *n_mtrs = 0;
-    TRY(log->read(log->ctx, buf, REDO_START_OFFSET, &got));
-    TRY(check_header(buf, got, from));
     if (log->size < REDO_START_OFFSET || log->size - REDO_START_OFFSET != to - from)
         return err_make(CORRUPT,
                         "%" PRIu64 " bytes do not hold the redo from LSN %" PRIu64 " to %" PRIu64,
@@ -81,10 +108,9 @@ static struct err *walk(const struct redo_source *log, lsn_t from, lsn_t to,
         have += got;
         while (at < have && (last || have - at >= REDO_MTR_MAX)) {
             size_t mtr_len;
-            TRY(take_mtr(visitor, buf + at, have - at, lsn, &mtr_len));
+            TRY(take_mtr(w, cipher, buf + at, have - at, lsn, &mtr_len));
             at += mtr_len;
             lsn += mtr_len;
-            ++*n_mtrs;
         }
         have -= at;
         memmove(buf, buf + at, have);
@@ -93,6 +119,29 @@ static struct err *walk(const struct redo_source *log, lsn_t from, lsn_t to,
                             to);
     }
     return NULL;
+}
+
+static struct err *walk(const struct redo_source *log, struct redo_walk *w)
+{
+    AUTO_FREE uint8_t *buf = mem_alloc_aligned(WINDOW_BYTES);
+    struct redo_log_header h;
+    struct redo_cipher cipher;
+    size_t got;
+    w->n_mtrs = 0;
+    w->unopened = false;
+    TRY(log->read(log->ctx, buf, REDO_START_OFFSET, &got));
+    TRY(redo_log_header_parse(&h, buf, got));
+    TRY(check_header(&h, w->from));
+    struct err *e = redo_cipher_init(&cipher, &h, w->keys);
+    if (e && e->kind == ERR_REFUSED && !w->visitor && !w->keys) { /* nobody asked for records */
+        err_free(e);
+        e = NULL;
+        w->unopened = true;
+    }
+    if (!e)
+        e = walk_mtrs(w, &cipher, log, buf);
+    redo_cipher_fini(&cipher);
+    return e;
 }
 
 /* --- one page --------------------------------------------------------------------------------- */
@@ -167,6 +216,7 @@ const struct redo_family redo_family_mariadb = {
     .lsn_min = REDO_START_OFFSET,
     .kind = kind,
     .effect = effect,
+    .check_key = check_key,
     .walk = walk,
     .first_log = "ib_logfile0",
     .make_first_log = make_first_log,

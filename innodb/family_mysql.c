@@ -11,8 +11,9 @@
 #include "innodb/fil_page.h"
 #include "innodb/page_check.h"
 #include "innodb/page_compress.h"
-#include "innodb/redo_counters.h"
 #include "innodb/keyring.h"
+#include "innodb/redo_counters.h"
+#include "innodb/redo_crypt.h"
 #include "innodb/redo_family.h"
 #include "innodb/redo_mysql.h"
 
@@ -53,10 +54,11 @@ static enum redo_effect effect(const struct redo_record *rec)
 }
 
 struct walk {
+    struct redo_walk *asked;
     struct redo_mysql_stream *stream;
-    const struct redo_visitor *visitor;
-    lsn_t to;
-    uint64_t n_mtrs;
+    struct space_key key;
+    lsn_t block; /* the next one */
+    lsn_t end;   /* where the data of the last one ended */
 };
 
 static struct err *take_mtrs(struct walk *w)
@@ -68,31 +70,64 @@ static struct err *take_mtrs(struct walk *w)
         TRY(redo_mysql_stream_next(w->stream, &m, &more));
         if (!more)
             return NULL;
-        if (m.end > w->to)
+        if (m.end > w->asked->to)
             return err_make(CORRUPT,
                             "goes on to LSN %" PRIu64 ", behind the end of the backup at %" PRIu64,
-                            m.end, w->to);
-        w->n_mtrs++;
-        while (redo_mysql_mtr_next(&m, &rec))
-            TRY(w->visitor->take(w->visitor->ctx, &rec, m.start, m.end));
+                            m.end, w->asked->to);
+        w->asked->n_mtrs++;
+        const struct redo_visitor *v = w->asked->visitor;
+        while (v && redo_mysql_mtr_next(&m, &rec))
+            TRY(v->take(v->ctx, &rec, m.start, m.end));
     }
+}
+
+/* What is to be said of an encrypted block that nobody can open. */
+static struct err *pass_over(struct walk *w)
+{
+    if (w->asked->visitor)
+        return err_make(REFUSED, "the redo log is encrypted, and its key is not given");
+    w->asked->unopened = true;
+    return NULL;
 }
 
 static struct err *take_block(struct walk *w, const uint8_t *block)
 {
-    const lsn_t lsn = redo_mysql_stream_wants(w->stream);
-    unsigned data_len;
-    switch (redo_mysql_block_check(block, lsn, &data_len)) {
-    case MYSQL_BLOCK_WHOLE:
-        TRY(redo_mysql_stream_push(w->stream, block));
-        return take_mtrs(w);
-    case MYSQL_BLOCK_ENCRYPTED:
-        return err_make(REFUSED, "the redo log is encrypted, which mbe cannot recover yet");
-    case MYSQL_BLOCK_NOT_YET:
-    case MYSQL_BLOCK_TORN:
-        break;
-    }
-    return err_make(CORRUPT, "the block at LSN %" PRIu64 " is not whole", lsn);
+    uint8_t room[MYSQL_REDO_BLOCK_SIZE];
+    struct redo_block b;
+    TRY(redo_block_open(&b, &w->key, block, w->block, room));
+    if (b.state == MYSQL_BLOCK_ENCRYPTED)
+        TRY(pass_over(w));
+    else if (b.state != MYSQL_BLOCK_WHOLE)
+        return err_make(CORRUPT, "the block at LSN %" PRIu64 " is not whole", w->block);
+    if (w->end % MYSQL_REDO_BLOCK_SIZE)
+        return err_make(CORRUPT, "goes on behind its last block, at LSN %" PRIu64, w->block);
+    w->end = w->block + b.data_len;
+    w->block += MYSQL_REDO_BLOCK_SIZE;
+    if (w->asked->unopened)
+        return NULL;
+    TRY(redo_mysql_stream_push(w->stream, b.clear));
+    return take_mtrs(w);
+}
+
+static struct err *parse_header(struct redo_mysql_header *h, const struct redo_source *log,
+                                const uint8_t *area, size_t len)
+{
+    if (len < MYSQL_REDO_HEADER_SIZE)
+        return err_make(CORRUPT, "%zu bytes do not hold a header", len);
+    return redo_mysql_header_parse(h, area, log->size);
+}
+
+static struct err *check_key(const struct redo_source *log, const struct keyring *keys)
+{
+    uint8_t area[MYSQL_REDO_HEADER_SIZE];
+    const size_t len = log->size < sizeof area ? (size_t)log->size : sizeof area;
+    struct redo_mysql_header h;
+    struct space_key key;
+    TRY(log->read_at(log->ctx, 0, area, len));
+    TRY(parse_header(&h, log, area, len));
+    struct err *e = redo_key_mysql(&key, &h, keys);
+    space_key_wipe(&key);
+    return e;
 }
 
 static struct err *read_header(const struct redo_source *log, lsn_t from, uint8_t *buf,
@@ -100,9 +135,7 @@ static struct err *read_header(const struct redo_source *log, lsn_t from, uint8_
 {
     size_t got;
     TRY(log->read(log->ctx, buf, MYSQL_REDO_HEADER_SIZE, &got));
-    if (got < MYSQL_REDO_HEADER_SIZE)
-        return err_make(CORRUPT, "%zu bytes do not hold a header", got);
-    TRY(redo_mysql_header_parse(h, buf, log->size));
+    TRY(parse_header(h, log, buf, got));
     if (h->checkpoint_lsn != from || h->start_lsn != redo_mysql_block_lsn(from))
         return err_make(CORRUPT,
                         "starts at LSN %" PRIu64 " with a checkpoint at %" PRIu64
@@ -121,20 +154,40 @@ static struct err *walk_blocks(struct walk *w, const struct redo_source *log, ui
     return NULL;
 }
 
-static struct err *walk(const struct redo_source *log, lsn_t from, lsn_t to,
-                        const struct redo_visitor *visitor, uint64_t *n_mtrs)
+static struct err *check_end(const struct walk *w)
+{
+    const struct redo_walk *asked = w->asked;
+    const lsn_t parsed = redo_mysql_stream_parsed(w->stream);
+    const lsn_t end = asked->unopened ? w->end : parsed;
+    const bool whole = asked->unopened || !redo_mysql_stream_pending(w->stream);
+    const bool empty = !asked->unopened && !asked->n_mtrs && asked->to == asked->from;
+    if (whole && (end == asked->to || empty))
+        return NULL;
+    return err_make(CORRUPT, "ends at LSN %" PRIu64 ", the manifest says %" PRIu64, end, asked->to);
+}
+
+static struct err *walk_log(struct walk *w, const struct redo_source *log, uint8_t *buf)
+{
+    struct redo_mysql_header h;
+    TRY(read_header(log, w->asked->from, buf, &h));
+    if (w->asked->visitor || w->asked->keys)
+        TRY(redo_key_mysql(&w->key, &h, w->asked->keys));
+    w->block = w->end = h.start_lsn;
+    w->stream = redo_mysql_stream_new(h.start_lsn, w->asked->from);
+    TRY(walk_blocks(w, log, buf));
+    return check_end(w);
+}
+
+static struct err *walk(const struct redo_source *log, struct redo_walk *asked)
 {
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(READ_BYTES);
-    struct redo_mysql_header h;
-    TRY(read_header(log, from, buf, &h));
-    AUTO(redo_mysql_stream) stream = redo_mysql_stream_new(h.start_lsn, from);
-    struct walk w = {.stream = stream, .visitor = visitor, .to = to};
-    TRY(walk_blocks(&w, log, buf));
-    const lsn_t parsed = redo_mysql_stream_parsed(stream);
-    if (redo_mysql_stream_pending(stream) || (parsed != to && (w.n_mtrs || to != from)))
-        return err_make(CORRUPT, "ends at LSN %" PRIu64 ", the manifest says %" PRIu64, parsed, to);
-    *n_mtrs = w.n_mtrs;
-    return NULL;
+    struct walk w = {.asked = asked};
+    asked->n_mtrs = 0;
+    asked->unopened = false;
+    struct err *e = walk_log(&w, log, buf);
+    redo_mysql_stream_free(w.stream);
+    space_key_wipe(&w.key);
+    return e;
 }
 
 /* --- one page --------------------------------------------------------------------------------- */
@@ -230,6 +283,7 @@ const struct redo_family redo_family_mysql = {
     .lsn_min = LSN_MIN,
     .kind = kind,
     .effect = effect,
+    .check_key = check_key,
     .walk = walk,
     .first_log = "#innodb_redo/#ib_redo0",
     .make_first_log = make_first_log,

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "innodb/redo_crypt_test_util.h"
 #include "innodb/redo_family.h"
 #include "innodb/redo_mysql_test_util.h"
 
@@ -17,6 +18,7 @@ struct bench {
     size_t size, at;
     unsigned n_records;
     lsn_t last_end;
+    struct keyring *keys;
 };
 
 static int set_up(void **state)
@@ -31,6 +33,7 @@ static int tear_down(void **state)
 {
     struct bench *b = *state;
     mysql_log_free(&b->log);
+    keyring_free(b->keys);
     free(b->stored);
     free(b);
     return 0;
@@ -74,13 +77,43 @@ static struct err *take(void *ctx, const struct redo_record *rec, lsn_t start, l
     return NULL;
 }
 
-static struct err *walk(struct bench *b, lsn_t from, lsn_t to, uint64_t *n_mtrs)
+static struct err *read_at(void *ctx, uint64_t at, uint8_t *buf, size_t n)
 {
-    const struct redo_source source = {.ctx = b, .read = read_stored, .size = b->size};
-    const struct redo_visitor visitor = {.ctx = b, .take = take};
+    const struct bench *b = ctx;
+    assert_true(at + n <= b->size);
+    memcpy(buf, b->stored + at, n);
+    return NULL;
+}
+
+static struct redo_source source_of(struct bench *b)
+{
+    return (struct redo_source){.ctx = b, .read = read_stored, .read_at = read_at, .size = b->size};
+}
+
+static struct err *walk_as(struct bench *b, struct redo_walk *w)
+{
+    const struct redo_source source = source_of(b);
     b->at = 0;
     b->n_records = 0;
-    return redo_family_mysql.walk(&source, from, to, &visitor, n_mtrs);
+    return redo_family_mysql.walk(&source, w);
+}
+
+static struct err *walk(struct bench *b, lsn_t from, lsn_t to, uint64_t *n_mtrs)
+{
+    const struct redo_visitor visitor = {.ctx = b, .take = take};
+    struct redo_walk w = {.from = from, .to = to, .keys = b->keys, .visitor = &visitor};
+    struct err *e = walk_as(b, &w);
+    *n_mtrs = w.n_mtrs;
+    return e;
+}
+
+/* With nobody to see the records. */
+static struct err *check_only(struct bench *b, lsn_t to, bool *unopened)
+{
+    struct redo_walk w = {.from = FROM, .to = to};
+    struct err *e = walk_as(b, &w);
+    *unopened = w.unopened;
+    return e;
 }
 
 static void fails(struct err *e, enum err_kind kind, const char *text)
@@ -158,14 +191,67 @@ static void every_flipped_bit_of_a_block_is_seen(void **state)
     assert_null(walk(b, FROM, mysql_log_end(&b->log), &n));
 }
 
-static void encrypted_log_is_refused(void **state)
+/* As store, with the blocks from `first` on encrypted. */
+static void store_encrypted(struct bench *b, size_t first)
+{
+    struct space_key key;
+    uint8_t record[MYSQL_KEY_RECORD_SIZE];
+    test_redo_key(&key, record, 2);
+    store(b);
+    redo_mysql_header_set_key(b->stored, record);
+    for (size_t i = first; i < b->log.n_blocks; i++)
+        assert_null(redo_block_encrypt(&key, b->stored + MYSQL_REDO_HEADER_SIZE + i * 512));
+}
+
+static void encrypted_blocks_are_read_with_their_key(void **state)
 {
     struct bench *b = *state;
     uint64_t n;
-    add_mtr(b, 3);
+    for (unsigned i = 1; i <= 200; i++)
+        add_mtr(b, i % 20 + 1);
+    for (size_t first = 0; first < 3; first++) {
+        store_encrypted(b, first);
+        fails(walk(b, FROM, mysql_log_end(&b->log), &n), ERR_REFUSED,
+              "the redo log is encrypted with key INNODBKey-" TEST_KEY_UUID
+              "-2, which is not given");
+        const struct redo_source source = source_of(b);
+        fails(redo_family_mysql.check_key(&source, NULL), ERR_REFUSED, "-2, which is not given");
+        b->keys = test_keyring(2);
+        assert_null(redo_family_mysql.check_key(&source, b->keys));
+        assert_null(walk(b, FROM, mysql_log_end(&b->log), &n));
+        assert_int_equal(n, 200);
+        assert_int_equal(b->n_records, 200 / 20 * 210);
+        keyring_free(b->keys);
+        b->keys = NULL;
+    }
+    memset(b->stored + 1072, 0, MYSQL_KEY_RECORD_SIZE);
+    fails(walk(b, FROM, mysql_log_end(&b->log), &n), ERR_REFUSED,
+          "the redo log is encrypted, and its key is not given");
+}
+
+/* What can be seen of them from outside. */
+static void encrypted_blocks_are_checked_without_their_key(void **state)
+{
+    struct bench *b = *state;
+    bool unopened;
+    for (unsigned i = 1; i <= 50; i++)
+        add_mtr(b, i % 20 + 1);
+    const lsn_t end = mysql_log_end(&b->log);
     store(b);
-    b->stored[MYSQL_REDO_HEADER_SIZE + 4] |= 0x80;
-    fails(walk(b, FROM, mysql_log_end(&b->log), &n), ERR_REFUSED, "the redo log is encrypted");
+    assert_null(check_only(b, end, &unopened));
+    assert_false(unopened);
+    store_encrypted(b, 1);
+    assert_null(check_only(b, end, &unopened));
+    assert_true(unopened);
+    fails(check_only(b, end - 1, &unopened), ERR_CORRUPT, "ends at LSN");
+    b->stored[MYSQL_REDO_HEADER_SIZE + 100] ^= 1; /* in clear */
+    fails(check_only(b, end, &unopened), ERR_CORRUPT, "the block at LSN 8192 is not whole");
+    b->stored[MYSQL_REDO_HEADER_SIZE + 100] ^= 1;
+    b->stored[MYSQL_REDO_HEADER_SIZE + 512 + 3] ^= 1; /* its number */
+    fails(check_only(b, end, &unopened), ERR_CORRUPT, "the block at LSN 8704 is not whole");
+    b->stored[MYSQL_REDO_HEADER_SIZE + 512 + 3] ^= 1;
+    put_be16(b->stored + MYSQL_REDO_HEADER_SIZE + 512 + 4, 0x8000 | 100); /* its length */
+    fails(check_only(b, end, &unopened), ERR_CORRUPT, "goes on behind its last block");
 }
 
 static void shorter_than_a_header_is_corrupt(void **state)
@@ -183,9 +269,13 @@ static void shorter_than_a_header_is_corrupt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(records_come_in_order_up_to_the_end),  TEST(log_without_a_mini_transaction_is_whole),
-        TEST(log_that_ends_elsewhere_is_corrupt),   TEST(half_a_mini_transaction_is_corrupt),
-        TEST(every_flipped_bit_of_a_block_is_seen), TEST(encrypted_log_is_refused),
+        TEST(records_come_in_order_up_to_the_end),
+        TEST(log_without_a_mini_transaction_is_whole),
+        TEST(log_that_ends_elsewhere_is_corrupt),
+        TEST(half_a_mini_transaction_is_corrupt),
+        TEST(every_flipped_bit_of_a_block_is_seen),
+        TEST(encrypted_blocks_are_read_with_their_key),
+        TEST(encrypted_blocks_are_checked_without_their_key),
         TEST(shorter_than_a_header_is_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,8 @@
 #include "base/cleanup.h"
 #include "innodb/aes.h"
 
+enum { KEYRING_FILE_VERSION = 1 }; /* of every key in MariaDB's key file */
+
 struct keyring;
 
 /* Each makes a keyring, owned by caller. CORRUPT names what does not parse, never a key.

@@ -27,7 +27,6 @@ enum {
     CRYPT_DATA_IV = 8,
     CRYPT_DATA_KEY_VERSION = 24,
     CRYPT_DATA_KEY_ID = 28,
-    FILE_KEY_VERSION = 1, /* the only one a key file knows */
 
     PACK_BLOCK_V1 = 4096,
     PACKED_UNIT = 256,
@@ -41,21 +40,23 @@ void space_key_wipe(struct space_key *key)
     OPENSSL_cleanse(key, sizeof *key);
 }
 
-static struct err *no_key(const char *name)
+static const char a_tablespace[] = "the tablespace";
+
+static struct err *no_key(const char *what, const char *name)
 {
     return err_hint(
-        err_make(REFUSED, "the tablespace is encrypted with key %s, which is not given", name),
+        err_make(REFUSED, "%s is encrypted with key %s, which is not given", what, name),
         "The key is in the server's keyring or key file.");
 }
 
 static struct err *open_wrapped(struct space_key *out, const uint8_t *record,
-                                const struct aes_key *master, const char *name)
+                                const struct aes_key *master, const char *what, const char *name)
 {
     uint8_t plain[RECORD_WRAPPED_SIZE];
     struct err *e =
         aes_ecb(AES_DECIPHER, master, record + RECORD_WRAPPED, RECORD_WRAPPED_SIZE, plain);
     if (!e && crc32c(0, plain, sizeof plain) != be32(record + RECORD_CRC))
-        e = err_make(CORRUPT, "the tablespace key does not open with key %s", name);
+        e = err_make(CORRUPT, "the key of %s does not open with key %s", what, name);
     if (!e) {
         *out = (struct space_key){
             .kind = SPACE_KEY_MYSQL, .key.len = MYSQL_KEY_SIZE, .id = be32(record + RECORD_ID)};
@@ -66,13 +67,8 @@ static struct err *open_wrapped(struct space_key *out, const uint8_t *record,
     return e;
 }
 
-struct err *space_key_unwrap_mysql(struct space_key *out, const uint8_t *record,
-                                   const struct keyring *keys)
+struct err *space_key_name_mysql(char name[MYSQL_KEY_NAME_SIZE], const uint8_t *record)
 {
-    char name[sizeof "INNODBKey--4294967295" + RECORD_UUID_SIZE];
-    *out = (struct space_key){0};
-    if (bytes_are_zero(record, MYSQL_KEY_RECORD_SIZE))
-        return NULL;
     if (memcmp(record, "lCC", RECORD_ID) != 0 && memcmp(record, "lCB", RECORD_ID) != 0)
         return err_make(CORRUPT, "encryption record begins with %02x %02x %02x", record[0],
                         record[1], record[2]);
@@ -80,10 +76,21 @@ struct err *space_key_unwrap_mysql(struct space_key *out, const uint8_t *record,
     for (int i = 0; i < RECORD_UUID_SIZE; i++)
         if (uuid[i] < '-' || uuid[i] > 'z')
             return err_make(CORRUPT, "encryption record without a UUID");
-    snprintf(name, sizeof name, "INNODBKey-%.*s-%" PRIu32, RECORD_UUID_SIZE, (const char *)uuid,
-             be32(record + RECORD_ID));
+    snprintf(name, MYSQL_KEY_NAME_SIZE, "INNODBKey-%.*s-%" PRIu32, RECORD_UUID_SIZE,
+             (const char *)uuid, be32(record + RECORD_ID));
+    return NULL;
+}
+
+struct err *space_key_unwrap_mysql(struct space_key *out, const uint8_t *record,
+                                   const struct keyring *keys, const char *what)
+{
+    char name[MYSQL_KEY_NAME_SIZE];
+    *out = (struct space_key){0};
+    if (bytes_are_zero(record, MYSQL_KEY_RECORD_SIZE))
+        return NULL;
+    TRY(space_key_name_mysql(name, record));
     const struct aes_key *master = keyring_find(keys, name);
-    return master ? open_wrapped(out, record, master, name) : no_key(name);
+    return master ? open_wrapped(out, record, master, what, name) : no_key(what, name);
 }
 
 static struct err *find_mysql(struct space_key *out, const struct space_format *format,
@@ -95,7 +102,7 @@ static struct err *find_mysql(struct space_key *out, const struct space_format *
         return NULL;
     if (at + MYSQL_KEY_RECORD_SIZE > format->physical)
         return err_make(CORRUPT, "no room for the encryption record");
-    TRY(space_key_unwrap_mysql(out, page_0 + at, keys));
+    TRY(space_key_unwrap_mysql(out, page_0 + at, keys, a_tablespace));
     if (out->kind == SPACE_KEY_NONE)
         return err_make(CORRUPT, "the flags say encrypted, but there is no encryption record");
     return NULL;
@@ -122,12 +129,12 @@ static struct err *open_crypt_data(struct space_key *out, const uint8_t *data,
     const struct aes_key *key = keyring_find(keys, name);
     /* a space that is being decrypted may have encrypted pages left: its key is taken if it is there */
     if (!key)
-        return data[CRYPT_DATA_SCHEME] ? no_key(name) : NULL;
+        return data[CRYPT_DATA_SCHEME] ? no_key(a_tablespace, name) : NULL;
     *out = (struct space_key){.kind = SPACE_KEY_MARIADB,
                               .key.len = AES_BLOCK,
                               .space = out->space,
                               .id = id,
-                              .version = FILE_KEY_VERSION};
+                              .version = KEYRING_FILE_VERSION};
     return aes_ecb(AES_ENCIPHER, key, data + CRYPT_DATA_IV, AES_BLOCK, out->key.bytes);
 }
 

@@ -71,9 +71,13 @@ struct space_key {
  * the flags say "encrypted" and there is no record. */
 struct err *space_key_find(struct space_key *out, const struct space_format *format,
                            const uint8_t *page_0, const struct keyring *keys) MUST_CHECK;
-/* Opens a record of MYSQL_KEY_RECORD_SIZE bytes; all zero gives SPACE_KEY_NONE. Errors as above. */
+/* Opens a record of MYSQL_KEY_RECORD_SIZE bytes; all zero gives SPACE_KEY_NONE. Errors as above, about
+ * `what`: "the tablespace". */
 struct err *space_key_unwrap_mysql(struct space_key *out, const uint8_t *record,
-                                   const struct keyring *keys) MUST_CHECK;
+                                   const struct keyring *keys, const char *what) MUST_CHECK;
+/* Name of the master key that such a record asks for: "INNODBKey-UUID-N". CORRUPT when it is none. */
+enum { MYSQL_KEY_NAME_SIZE = sizeof "INNODBKey--4294967295" + 36 };
+struct err *space_key_name_mysql(char name[MYSQL_KEY_NAME_SIZE], const uint8_t *record) MUST_CHECK;
 void space_key_wipe(struct space_key *key);
 
 /* `in`, which page_is_encrypted says is encrypted, into `out` (both format->physical bytes, not the

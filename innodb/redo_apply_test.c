@@ -251,7 +251,7 @@ static const char *apply_mtr(struct redo_page *page, space_id_t space, page_no_t
     struct redo_record rec;
     size_t mtr_len;
     bool more;
-    assert_null(redo_mtr_open(&m, mtr, len, lsn, &mtr_len));
+    assert_null(redo_mtr_open(&m, mtr, len, lsn, REDO_MTR_CLEAR, &mtr_len));
     assert_int_equal(mtr_len, len);
     for (;;) {
         assert_null(redo_mtr_next(&m, &rec, &more));

@@ -3,127 +3,193 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <openssl/crypto.h>
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/mem.h"
 #include "innodb/redo_frame.h"
+#include "innodb/redo_mysql_block.h"
 
 enum {
-    BLOCK_DATA_LEN = 4,
-    BLOCK_BODY = 12,
-    BLOCK_CHECKSUM = 508,
-    BLOCK_ENCRYPTED = 0x8000,
-
-    HEADER_KEY_ID = 48,
-    HEADER_KEY_VERSION = 52,
-    HEADER_MESSAGE = 56,
-    HEADER_SIZE = 512,
-    NONCE_SIZE = 8,
-    CHECKSUM_SIZE = 4,
+    /* in redo_log_header.encryption */
+    KEY_ID = 0,
+    KEY_VERSION = 4,
+    MESSAGE = 8,
 };
+_Static_assert((int)MYSQL_REDO_KEY_RECORD_SIZE == (int)MYSQL_KEY_RECORD_SIZE,
+               "the same record as that of a tablespace");
 
-#define CHECKSUM_NONE 0xDEADBEEFu
 #define FORMAT_ENC_11 0xF09F979Du
 
-struct err *redo_key_mysql(struct space_key *out, const uint8_t *file, size_t len,
+/* --- MySQL ------------------------------------------------------------------------------------ */
+
+struct err *redo_key_mysql(struct space_key *out, const struct redo_mysql_header *header,
                            const struct keyring *keys)
 {
     *out = (struct space_key){0};
-    if (len < REDO_KEY_RECORD + MYSQL_KEY_RECORD_SIZE)
-        return err_make(CORRUPT, "redo file header: %zu bytes", len);
-    return space_key_unwrap_mysql(out, file + REDO_KEY_RECORD, keys);
+    if (!header->has_key)
+        return NULL;
+    struct err *e = space_key_unwrap_mysql(out, header->key_record, keys, "the redo log");
+    if (e && e->kind == ERR_CORRUPT) { /* of a whole header: the master key is another one */
+        e->kind = ERR_REFUSED;
+        e = err_hint(e, "Name the key file of the server that wrote the log (--keyring-file).");
+    }
+    return e;
 }
 
-bool redo_block_is_encrypted(const uint8_t block[REDO_BLOCK_SIZE])
+bool redo_block_is_encrypted(const uint8_t block[MYSQL_REDO_BLOCK_SIZE])
 {
-    return be16(block + BLOCK_DATA_LEN) & BLOCK_ENCRYPTED;
+    return be16(block + BLOCK_DATA_LEN) & DATA_LEN_ENCRYPTED;
 }
 
 static struct err *crypt_block(enum aes_direction d, const struct space_key *key, uint8_t *block)
 {
-    if (key->kind != SPACE_KEY_MYSQL)
-        return err_make(REFUSED, "the redo log is encrypted, and its key is not given");
-    return aes_overlap(d, &key->key, key->iv, block + BLOCK_BODY, REDO_BLOCK_SIZE - BLOCK_BODY);
+    return aes_overlap(d, &key->key, key->iv, block + BLOCK_DATA,
+                       MYSQL_REDO_BLOCK_SIZE - BLOCK_DATA);
 }
 
-struct err *redo_block_decrypt(const struct space_key *key, uint8_t block[REDO_BLOCK_SIZE])
+struct err *redo_block_open(struct redo_block *out, const struct space_key *key,
+                            const uint8_t *block, lsn_t lsn, uint8_t room[MYSQL_REDO_BLOCK_SIZE])
 {
-    if (!redo_block_is_encrypted(block))
-        return NULL;
-    TRY(crypt_block(AES_DECIPHER, key, block));
-    put_be16(block + BLOCK_DATA_LEN, be16(block + BLOCK_DATA_LEN) & ~BLOCK_ENCRYPTED & 0xFFFF);
-    const uint32_t stored = be32(block + BLOCK_CHECKSUM);
-    const uint32_t computed = crc32c(0, block, BLOCK_CHECKSUM);
-    if (stored != computed && stored != CHECKSUM_NONE)
-        return err_make(CORRUPT,
-                        "encrypted redo block %" PRIu32 ": checksum 0x%08" PRIx32
-                        " inside, 0x%08" PRIx32 " computed",
-                        be32(block), stored, computed);
+    *out = (struct redo_block){0};
+    out->state = redo_mysql_block_check(block, lsn, &out->data_len);
+    out->encrypted = out->state == MYSQL_BLOCK_ENCRYPTED;
+    if (out->encrypted && key->kind == SPACE_KEY_MYSQL) {
+        memcpy(room, block, MYSQL_REDO_BLOCK_SIZE);
+        put_be16(room + BLOCK_DATA_LEN, (uint16_t)out->data_len);
+        TRY(crypt_block(AES_DECIPHER, key, room));
+        out->state = redo_mysql_block_check(room, lsn, &out->data_len);
+        block = room;
+    }
+    out->clear = out->state == MYSQL_BLOCK_WHOLE ? block : NULL;
     return NULL;
 }
 
-struct err *redo_block_encrypt(const struct space_key *key, uint8_t block[REDO_BLOCK_SIZE])
+struct err *redo_block_encrypt(const struct space_key *key, uint8_t block[MYSQL_REDO_BLOCK_SIZE])
 {
-    put_be32(block + BLOCK_CHECKSUM, crc32c(0, block, BLOCK_CHECKSUM));
+    put_be32(block + BLOCK_CRC, crc32c(0, block, BLOCK_CRC));
     TRY(crypt_block(AES_ENCIPHER, key, block));
-    put_be16(block + BLOCK_DATA_LEN, be16(block + BLOCK_DATA_LEN) | BLOCK_ENCRYPTED);
+    put_be16(block + BLOCK_DATA_LEN, be16(block + BLOCK_DATA_LEN) | DATA_LEN_ENCRYPTED);
     return NULL;
 }
 
-struct err *redo_key_mariadb(struct aes_key *out, const uint8_t *header, size_t len,
+/* --- MariaDB ---------------------------------------------------------------------------------- */
+
+uint32_t redo_log_key_id(const struct redo_log_header *header)
+{
+    return be32(header->encryption + KEY_ID);
+}
+
+uint32_t redo_log_key_version(const struct redo_log_header *header)
+{
+    return be32(header->encryption + KEY_VERSION);
+}
+
+struct err *redo_cipher_init(struct redo_cipher *out, const struct redo_log_header *header,
                              const struct keyring *keys)
 {
     char name[sizeof "4294967295"];
-    *out = (struct aes_key){0};
-    if (len < HEADER_SIZE)
-        return err_make(CORRUPT, "redo log header: %zu bytes", len);
-    if (be32(header) != FORMAT_ENC_11)
-        return err_make(REFUSED, "redo log encrypted in format 0x%08" PRIx32, be32(header));
-    const uint32_t id = be32(header + HEADER_KEY_ID), version = be32(header + HEADER_KEY_VERSION);
+    *out = (struct redo_cipher){.form = header->encrypted ? REDO_MTR_ENCRYPTED : REDO_MTR_CLEAR};
+    if (!header->encrypted)
+        return NULL;
+    if (header->format != FORMAT_ENC_11)
+        return err_make(REFUSED, "redo log encrypted in format 0x%08" PRIx32, header->format);
+    const uint32_t id = redo_log_key_id(header), version = redo_log_key_version(header);
     snprintf(name, sizeof name, "%" PRIu32, id);
     const struct aes_key *key = keyring_find(keys, name);
-    if (!key || version != 1) /* a key file has version 1 only */
+    if (!key || version != KEYRING_FILE_VERSION)
         return err_hint(err_make(REFUSED,
                                  "the redo log is encrypted with version %" PRIu32
                                  " of key %" PRIu32 ", which is not given",
                                  version, id),
-                        "The key is in the server's key file.");
-    out->len = AES_BLOCK;
-    return aes_ecb(AES_ENCIPHER, key, header + HEADER_MESSAGE, AES_BLOCK, out->bytes);
+                        "The key is in the server's key file (--keyring-file).");
+    out->key.len = AES_BLOCK;
+    return aes_ecb(AES_ENCIPHER, key, header->encryption + MESSAGE, AES_BLOCK, out->key.bytes);
 }
 
-/* Payloads of the records in [p, stop): gathers them into `scratch`, or puts them back. */
-enum move { GATHER, SCATTER };
-
-static size_t move_payloads(enum move move, uint8_t *p, const uint8_t *stop, uint8_t *scratch)
+void redo_cipher_fini(struct redo_cipher *c)
 {
-    size_t at = 0;
-    while (p < stop) {
-        const size_t record = (size_t)(redo_frame_record_end(p, stop) - p);
-        const size_t clear = redo_frame_clear(p, stop), n = record - clear;
-        if (move == GATHER)
-            memcpy(scratch + at, p + clear, n);
-        else
-            memcpy(p + clear, scratch + at, n);
-        at += n;
-        p += record;
+    free(c->clear);
+    free(c->scratch);
+    OPENSSL_cleanse(c, sizeof *c);
+}
+
+/* Payloads of the records in [from, stop): gathers them from `from`, or puts them into `to`, which is as long. */
+static size_t gather(uint8_t *out, const uint8_t *from, const uint8_t *stop)
+{
+    size_t n = 0;
+    for (const uint8_t *p = from, *end; p < stop; p = end) {
+        end = redo_frame_record_end(p, stop);
+        const size_t clear = redo_frame_clear(p, stop), len = (size_t)(end - p) - clear;
+        memcpy(out + n, p + clear, len);
+        n += len;
     }
-    return at;
+    return n;
 }
 
-struct err *redo_mtr_decrypt(const struct aes_key *key, uint8_t *mtr, size_t len, uint8_t *scratch)
+static void scatter(uint8_t *to, const uint8_t *from, const uint8_t *stop, const uint8_t *payloads)
 {
-    const uint8_t *stop = redo_frame_terminator(mtr, mtr + len);
+    for (const uint8_t *p = from, *end; p < stop; p = end) {
+        end = redo_frame_record_end(p, stop);
+        const size_t clear = redo_frame_clear(p, stop), len = (size_t)(end - p) - clear;
+        memcpy(to + (p - from), p, clear);
+        memcpy(to + (p - from) + clear, payloads, len);
+        payloads += len;
+    }
+}
+
+struct err *redo_mtr_decrypt(struct redo_cipher *c, struct redo_mtr *m)
+{
     uint8_t iv[AES_BLOCK] = {0};
-    if (!stop || len != (size_t)(stop - mtr) + 1 + NONCE_SIZE + CHECKSUM_SIZE)
-        return err_make(CORRUPT, "encrypted mini-transaction of %zu bytes is not whole", len);
-    memcpy(iv, stop + 1, NONCE_SIZE);
-    memcpy(iv + NONCE_SIZE, mtr, redo_frame_clear(mtr, stop));
-    const size_t n = move_payloads(GATHER, mtr, stop, scratch);
-    TRY(aes_partial(AES_DECIPHER, key, iv, scratch, n));
-    move_payloads(SCATTER, mtr, stop, scratch);
-    const size_t records = (size_t)(stop - mtr);
-    put_be32(mtr + len - CHECKSUM_SIZE, crc32c(crc32c(0, mtr, records), stop + 1, NONCE_SIZE));
+    if (c->form == REDO_MTR_CLEAR)
+        return NULL;
+    if (!c->clear) {
+        c->clear = mem_alloc(REDO_MTR_MAX);
+        c->scratch = mem_alloc(REDO_MTR_MAX);
+    }
+    memcpy(iv, m->stop + 1, REDO_FRAME_NONCE);
+    memcpy(iv + REDO_FRAME_NONCE, m->pos, redo_frame_clear(m->pos, m->stop));
+    const size_t n = gather(c->scratch, m->pos, m->stop), len = (size_t)(m->stop - m->pos);
+    TRY(aes_partial(AES_DECIPHER, &c->key, iv, c->scratch, n));
+    scatter(c->clear, m->pos, m->stop, c->scratch);
+    m->pos = c->clear;
+    m->stop = c->clear + len;
     return NULL;
+}
+
+static bool is_name(const struct redo_record *rec)
+{
+    static const char extension[] = {'.', 'i', 'b', 'd'};
+    return rec->body_len > sizeof extension &&
+           !memcmp(rec->body + rec->body_len - sizeof extension, extension, sizeof extension);
+}
+
+struct err *redo_cipher_check(struct redo_cipher *c, const struct redo_log_header *header,
+                              const uint8_t *buf, size_t len)
+{
+    struct redo_mtr m;
+    struct redo_record rec;
+    size_t mtr_len;
+    bool more = false, known = false;
+    if (c->form == REDO_MTR_CLEAR)
+        return NULL;
+    TRY(redo_mtr_open(&m, buf, len, header->checkpoint_end_lsn, c->form, &mtr_len));
+    TRY(redo_mtr_decrypt(c, &m));
+    struct err *e = redo_mtr_next(&m, &rec, &more);
+    if (!e && more && rec.type == REDO_FILE_CHECKPOINT)
+        known = rec.body_len == sizeof(lsn_t) && be64(rec.body) == header->checkpoint_lsn;
+    else if (!e && more)
+        known = rec.type == REDO_FILE_MODIFY && is_name(&rec);
+    err_free(e);
+    if (known)
+        return NULL;
+    return err_hint(err_make(REFUSED,
+                             "the redo log does not open with the key %" PRIu32
+                             " that the key file has",
+                             redo_log_key_id(header)),
+                    "Name the key file of the server that wrote the log (--keyring-file).");
 }

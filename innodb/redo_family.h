@@ -32,11 +32,13 @@ enum redo_effect {
     REDO_EFFECT_FREE,        /* what is in the page does not count any more */
 };
 
-/* The stored log, read once from front to back. */
+/* The stored log, read once from front to back, or anywhere. */
 struct redo_source {
     void *ctx;
     /* Fills buf with the next n bytes; *got is less only at the end. */
     struct err *(*read)(void *ctx, uint8_t *buf, size_t n, size_t *got);
+    /* Fills buf with the n bytes at `at`, which are there. */
+    struct err *(*read_at)(void *ctx, uint64_t at, uint8_t *buf, size_t n);
     uint64_t size; /* bytes in all */
 };
 
@@ -44,6 +46,17 @@ struct redo_source {
 struct redo_visitor {
     void *ctx;
     struct err *(*take)(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end);
+};
+
+struct redo_walk {
+    lsn_t from, to;
+    const struct keyring *keys; /* of an encrypted log; NULL: none */
+    /* NULL: there is nobody to see the records. Then what is encrypted and has no key is checked as far as that goes as it is
+     * stored: MariaDB's mini-transactions have their checksums outside; of MySQL's blocks only the sequence and the end can be
+     * seen, and behind the first of them no record. */
+    const struct redo_visitor *visitor;
+    uint64_t n_mtrs; /* out */
+    bool unopened;   /* out: there was such a thing */
 };
 
 struct redo_image;
@@ -59,10 +72,12 @@ struct redo_family {
 
     enum redo_kind (*kind)(const struct redo_record *rec);
     enum redo_effect (*effect)(const struct redo_record *rec); /* of a page record */
+    /* Whether the keyring (NULL: none) has the key of a stored log, if that is encrypted: REFUSED, naming it, when it has not,
+     * or has another one. */
+    struct err *(*check_key)(const struct redo_source *log, const struct keyring *keys);
     /* Reads a stored log that must hold exactly [from, to), with a boundary of mini-transactions at both. CORRUPT for
-     * everything else, and for an unknown record (named, with its LSN); REFUSED for an encrypted log. */
-    struct err *(*walk)(const struct redo_source *log, lsn_t from, lsn_t to,
-                        const struct redo_visitor *visitor, uint64_t *n_mtrs);
+     * everything else, and for an unknown record (named, with its LSN); REFUSED for an encrypted log whose key is not given. */
+    struct err *(*walk)(const struct redo_source *log, struct redo_walk *w);
 
     /* The log that a restored server starts from at LSN `end`: its name below the datadir and its bytes (owned by caller).
      * server_version: "10.11.19". *start: where the server finds the log to begin. */

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { REDO_FRAME_NONCE = 8 }; /* bytes between terminator and CRC, in an encrypted log */
+
 /* First byte behind the record at p (p < end); NULL when its length is malformed or passes `end`.
  */
 const uint8_t *redo_frame_record_end(const uint8_t *p, const uint8_t *end);

@@ -42,6 +42,7 @@ struct block {
 struct redo_group {
     uint64_t limit, block_bytes;
     char *spill_dir;
+    enum redo_run_form run_form;
     bool sealed;
 
     bool open; /* the bundle being built */
@@ -92,6 +93,11 @@ static void free_blocks(struct redo_group *g)
         g->blocks = next;
     }
     g->blocks_held = 0;
+}
+
+void redo_group_keep_secret(struct redo_group *g)
+{
+    g->run_form = REDO_RUN_SECRET;
 }
 
 void redo_group_free(struct redo_group *g)
@@ -211,10 +217,11 @@ static void sort_entries(struct redo_entry *entries, size_t n)
 }
 
 /* Writes what m gives to a new run. */
-static struct err *write_run(struct redo_run **out, struct redo_merge *m, const char *dir)
+static struct err *write_run(struct redo_run **out, struct redo_merge *m,
+                             const struct redo_group *g)
 {
     AUTO(redo_run) run = NULL;
-    TRY(redo_run_new(&run, dir));
+    TRY(redo_run_new(&run, g->spill_dir, g->run_form));
     for (;;) {
         struct redo_bundle b;
         bool more;
@@ -241,7 +248,7 @@ static struct err *merge_to_run(struct redo_run **out, const struct redo_group *
     struct redo_merge m;
     struct err *e = redo_merge_init(&m, runs, n_runs, entries, n_entries, 0, UINT64_MAX, bytes);
     if (!e)
-        e = write_run(out, &m, g->spill_dir);
+        e = write_run(out, &m, g);
     redo_merge_fini(&m);
     return e;
 }

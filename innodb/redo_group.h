@@ -32,6 +32,8 @@ enum { REDO_BUNDLE_MAX = 2 << 20 };
  * a killed process). */
 struct err *redo_group_new(struct redo_group **out, uint64_t memory_bytes,
                            const char *spill_dir) MUST_CHECK;
+/* Runs that are written from now on are enciphered: the redo is that of an encrypted log. */
+void redo_group_keep_secret(struct redo_group *g);
 void redo_group_free(struct redo_group *g);
 CLEANUP(redo_group, redo_group_free)
 

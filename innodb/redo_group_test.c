@@ -181,6 +181,7 @@ struct shape {
     int n_mtrs;
     uint32_t n_spaces, n_pages, typical;
     uint64_t seed;
+    bool secret;
 };
 
 /* Everything of every space, then random ranges. */
@@ -192,6 +193,8 @@ static void run_shape(const struct shape *s, struct redo_group_stats *stats)
     struct test_random r = {s->seed};
     lsn_t lsn = 1000000;
     assert_null(redo_group_new(&g, s->memory, dir));
+    if (s->secret)
+        redo_group_keep_secret(g);
     for (int i = 0; i < s->n_mtrs; i++)
         add_mtr(&m, g, &r, &lsn, s->n_spaces, s->n_pages, s->typical);
     assert_null(redo_group_seal(g));
@@ -221,10 +224,10 @@ static void in_memory_order_is_that_of_a_stable_sort(void **state)
 {
     (void)state;
     static const struct shape shapes[] = {
-        {MEMORY_LARGE, 1, 1, 1, 20, 1},
-        {MEMORY_LARGE, 4000, 1, 1, 20, 2},
-        {MEMORY_LARGE, 4000, 200, 300, 60, 3},
-        {MEMORY_LARGE, 4000, 255, 70000, 60, 4},
+        {MEMORY_LARGE, 1, 1, 1, 20, 1, false},
+        {MEMORY_LARGE, 4000, 1, 1, 20, 2, false},
+        {MEMORY_LARGE, 4000, 200, 300, 60, 3, false},
+        {MEMORY_LARGE, 4000, 255, 70000, 60, 4, false},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         struct redo_group_stats stats;
@@ -240,10 +243,10 @@ static void spilled_order_is_the_same(void **state)
         struct shape shape;
         uint64_t min_runs;
     } cases[] = {
-        {{MEMORY_SMALL, 6000, 200, 300, 60, 5}, 2},
-        {{MEMORY_SMALL, 6000, 3, 2, 300, 6}, 33},
-        {{MEMORY_SMALL, 6000, 255, 70000, 300, 7}, 33}, /* merged twice on the way */
-        {{0, 3000, 20, 100, 300, 8}, 10},
+        {{MEMORY_SMALL, 6000, 200, 300, 60, 5, false}, 2},
+        {{MEMORY_SMALL, 6000, 3, 2, 300, 6, true}, 33},
+        {{MEMORY_SMALL, 6000, 255, 70000, 300, 7, true}, 33}, /* merged twice on the way */
+        {{0, 3000, 20, 100, 300, 8, false}, 10},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct redo_group_stats stats;
@@ -466,11 +469,11 @@ static int fd_in_dir(const char *dir)
     return found;
 }
 
-static struct redo_run *make_run(const char *dir, int *fd, size_t n)
+static struct redo_run *make_run(const char *dir, int *fd, size_t n, enum redo_run_form form)
 {
     static const uint8_t data[300] = {1, 2, 3};
     struct redo_run *run;
-    assert_null(redo_run_new(&run, dir));
+    assert_null(redo_run_new(&run, dir, form));
     *fd = fd_in_dir(dir);
     for (size_t i = 0; i < n; i++) {
         const struct redo_bundle b = {.space = 1,
@@ -511,12 +514,34 @@ static void run_that_became_shorter_is_an_error(void **state)
     char *dir = make_dir();
     int fd;
     size_t n;
-    struct redo_run *run = make_run(dir, &fd, 100);
+    struct redo_run *run = make_run(dir, &fd, 100, REDO_RUN_CLEAR);
     assert_null(read_all(run, &n));
     assert_int_equal(n, 100);
     assert_int_equal(ftruncate(fd, 100 * 328 - 1), 0);
     assert_io_error(read_all(run, &n), dir, " ends at 32799, expected 32800");
     redo_run_free(run);
+    remove_empty_dir(dir);
+}
+
+/* Two of them with the same bundles are not alike either: each has a key of its own. */
+static void a_secret_run_has_nothing_in_clear(void **state)
+{
+    static const uint8_t text[] = {1, 2, 3, 0, 0, 0, 0, 0};
+    uint8_t files[3][656];
+    char *dir = make_dir();
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        int fd;
+        size_t n;
+        struct redo_run *run = make_run(dir, &fd, 2, i ? REDO_RUN_SECRET : REDO_RUN_CLEAR);
+        assert_int_equal(pread(fd, files[i], sizeof files[i], 0), sizeof files[i]);
+        assert_null(read_all(run, &n));
+        assert_int_equal(n, 2);
+        redo_run_free(run);
+    }
+    assert_non_null(memmem(files[0], sizeof files[0], text, sizeof text));
+    assert_null(memmem(files[1], sizeof files[1], text, sizeof text));
+    assert_memory_not_equal(files[1], files[2], sizeof files[1]);
     remove_empty_dir(dir);
 }
 
@@ -528,7 +553,7 @@ static void any_damaged_byte_of_a_run_is_found(void **state)
         int fd;
         size_t n;
         uint8_t byte;
-        struct redo_run *run = make_run(dir, &fd, 2);
+        struct redo_run *run = make_run(dir, &fd, 2, at % 2 ? REDO_RUN_SECRET : REDO_RUN_CLEAR);
         assert_int_equal(pread(fd, &byte, 1, at), 1);
         byte ^= 0x40;
         assert_int_equal(pwrite(fd, &byte, 1, at), 1);
@@ -552,6 +577,7 @@ int main(void)
         cmocka_unit_test(spill_directory_that_is_missing_is_named),
         cmocka_unit_test(cursors_in_threads_read_the_same),
         cmocka_unit_test(run_that_became_shorter_is_an_error),
+        cmocka_unit_test(a_secret_run_has_nothing_in_clear),
         cmocka_unit_test(any_damaged_byte_of_a_run_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,8 @@
  *        4     4         0
  *        8     8  big    first_lsn: LSN of the byte at 12288
  *       16    32         creator, NUL padded: "MariaDB 10.11.19"
- *       48     4  big    key id, 0 if not encrypted ("Phys" with one: the first encrypted form)
+ *       48    28         of an encrypted log: which key, see redo_crypt.h; the key id comes first, 0 if not
+ *                         encrypted ("Phys" with one: the first encrypted form)
  *      508     4  big    CRC-32C of bytes [0, 508)
  *     4096    64         checkpoint page; a second one at 8192: written in turn
  *          +0  8  big      checkpoint LSN
@@ -47,7 +48,6 @@ enum {
     CHECKPOINT_END_LSN = 8,
     CHECKPOINT_FILLER = 16,
     CHECKPOINT_CRC = 60,
-    NONCE_SIZE = 8,
 };
 
 #define FORMAT_10_8 0x50687973u   /* "Phys" */
@@ -114,6 +114,7 @@ struct err *redo_log_header_parse(struct redo_log_header *out, const uint8_t *ar
     out->format = be32(area);
     out->first_lsn = be64(area + HEADER_FIRST_LSN);
     out->encrypted = out->format == FORMAT_ENC_11 || be32(area + HEADER_KEY_ID) != 0;
+    memcpy(out->encryption, area + HEADER_KEY_ID, sizeof out->encryption);
     memcpy(out->creator, area + HEADER_CREATOR, HEADER_CREATOR_SIZE);
     if (out->first_lsn < REDO_START_OFFSET)
         return err_make(CORRUPT, "redo log header: first LSN %" PRIu64 ", expected at least %d",
@@ -135,6 +136,15 @@ void redo_log_header_make(uint8_t *area, lsn_t first_lsn, lsn_t checkpoint_lsn, 
     put_be64(checkpoint, checkpoint_lsn);
     put_be64(checkpoint + CHECKPOINT_END_LSN, end_lsn);
     put_be32(checkpoint + CHECKPOINT_CRC, crc32c(0, checkpoint, CHECKPOINT_CRC));
+}
+
+void redo_log_header_set_encryption(uint8_t *area, const struct redo_log_header *source)
+{
+    if (!source->encrypted)
+        return;
+    put_be32(area, source->format);
+    memcpy(area + HEADER_KEY_ID, source->encryption, sizeof source->encryption);
+    put_be32(area + HEADER_CRC, crc32c(0, area, HEADER_CRC));
 }
 
 void redo_log_synthetic_make(uint8_t *out, lsn_t end, const char *version)
@@ -196,7 +206,7 @@ const uint8_t *redo_frame_terminator(const uint8_t *buf, const uint8_t *end)
 
 size_t redo_frame(uint8_t *buf, size_t len, lsn_t lsn, lsn_t limit, const struct redo_geometry *g)
 {
-    const size_t nonce = g->encrypted ? NONCE_SIZE : 0;
+    const size_t nonce = g->encrypted ? REDO_FRAME_NONCE : 0;
     size_t at = 0;
     if (limit <= lsn)
         return 0;

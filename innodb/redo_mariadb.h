@@ -18,6 +18,7 @@ enum {
     REDO_START_OFFSET = 12288, /* of the first payload byte in ib_logfile0 */
     REDO_MTR_MAX = 2 << 20,    /* no mini-transaction is longer, its terminator and CRC included */
     REDO_SYNTHETIC_SIZE = 12304,
+    REDO_ENCRYPTION_SIZE = 28,
 };
 
 struct redo_log_header {
@@ -25,7 +26,8 @@ struct redo_log_header {
     lsn_t first_lsn;
     char creator[33];
     bool encrypted;
-    lsn_t checkpoint_lsn; /* newest valid checkpoint; 0 if none is valid */
+    uint8_t encryption[REDO_ENCRYPTION_SIZE]; /* which key, see redo_crypt.h */
+    lsn_t checkpoint_lsn;                     /* newest valid checkpoint; 0 if none is valid */
     lsn_t checkpoint_end_lsn;
 };
 
@@ -37,6 +39,8 @@ struct err *redo_log_header_parse(struct redo_log_header *out, const uint8_t *ar
 /* Writes a linear-log header area of REDO_START_OFFSET bytes: first_lsn, one checkpoint. */
 void redo_log_header_make(uint8_t *area, lsn_t first_lsn, lsn_t checkpoint_lsn, lsn_t end_lsn,
                           const char *creator);
+/* Makes it the header of a log that is encrypted as the one of `source` is; nothing to do if that is not. */
+void redo_log_header_set_encryption(uint8_t *area, const struct redo_log_header *source);
 /* Writes the log a restored server starts from (REDO_SYNTHETIC_SIZE bytes) at LSN end; version
  * "10.11.19" gives creator "Backup 10.11.19". */
 void redo_log_synthetic_make(uint8_t *out, lsn_t end, const char *version);
@@ -76,15 +80,20 @@ const char *redo_type_name(enum redo_type type, unsigned subtype);
 /* Iterates over the records of one mini-transaction in a normalised (linear) log. */
 struct redo_mtr {
     lsn_t start, end;
-    const uint8_t *pos, *stop; /* internal */
+    const uint8_t *pos, *stop; /* internal; stop is the terminator */
+    lsn_t stop_lsn;            /* internal */
     bool got_page;             /* internal */
     space_id_t space;          /* internal */
     page_no_t page;            /* internal */
 };
+enum redo_mtr_form {
+    REDO_MTR_CLEAR,
+    REDO_MTR_ENCRYPTED, /* 8 nonce bytes before the CRC; redo_mtr_decrypt comes before redo_mtr_next */
+};
 /* Opens the mini-transaction at buf (LSN `lsn`), sets *mtr_len to its whole length with terminator
  * and CRC. The CRC is verified. CORRUPT when it is not whole and valid. */
 struct err *redo_mtr_open(struct redo_mtr *m, const uint8_t *buf, size_t len, lsn_t lsn,
-                          size_t *mtr_len) MUST_CHECK;
+                          enum redo_mtr_form form, size_t *mtr_len) MUST_CHECK;
 /* Next record; *more false at the end. CORRUPT names LSN and what is wrong (unknown type, file
  * record without a name...). */
 struct err *redo_mtr_next(struct redo_mtr *m, struct redo_record *rec, bool *more) MUST_CHECK;

@@ -186,7 +186,8 @@ static void synthetic_log_is_what_a_server_starts_from(void **state)
     assert_int_equal(h.checkpoint_lsn, 0x123456789);
     assert_int_equal(h.checkpoint_end_lsn, 0x123456789);
     assert_memory_equal(area + REDO_START_OFFSET, record, sizeof record);
-    assert_null(redo_mtr_open(&m, area + REDO_START_OFFSET, 16, 0x123456789, &mtr_len));
+    assert_null(
+        redo_mtr_open(&m, area + REDO_START_OFFSET, 16, 0x123456789, REDO_MTR_CLEAR, &mtr_len));
     assert_int_equal(mtr_len, 16);
     assert_null(redo_mtr_next(&m, &rec, &more));
     assert_int_equal(rec.type, REDO_FILE_CHECKPOINT);
@@ -327,7 +328,7 @@ static void records_come_out_as_they_were_logged(void **state)
     log_page_record(&b, REDO_EXTENDED, 4000000, 300000000, "\x02", 1);
     log_end_mtr(&b);
     assert_true(redo_mtr_has_file_records(b.bytes));
-    assert_null(redo_mtr_open(&m, b.bytes, b.len, 77777, &mtr_len));
+    assert_null(redo_mtr_open(&m, b.bytes, b.len, 77777, REDO_MTR_CLEAR, &mtr_len));
     assert_int_equal(mtr_len, b.len);
     assert_int_equal(m.start, 77777);
     assert_int_equal(m.end, 77777 + b.len);
@@ -423,7 +424,7 @@ static void malformed_records_are_named_with_their_lsn(void **state)
         bool more = true;
         log_bytes(&b, cases[i].bytes, cases[i].len);
         log_end_mtr(&b);
-        assert_null(redo_mtr_open(&m, b.bytes, b.len, 1000, &mtr_len));
+        assert_null(redo_mtr_open(&m, b.bytes, b.len, 1000, REDO_MTR_CLEAR, &mtr_len));
         struct err *e = NULL;
         while (more && !e)
             e = redo_mtr_next(&m, &rec, &more);
@@ -451,19 +452,22 @@ static void broken_mtrs_do_not_open(void **state)
                      len);
         else
             snprintf(message, sizeof message, "LSN 1000: mini-transaction cut off in its checksum");
-        assert_err(redo_mtr_open(&m, b.bytes, len, 1000, &mtr_len), ERR_CORRUPT, message);
+        assert_err(redo_mtr_open(&m, b.bytes, len, 1000, REDO_MTR_CLEAR, &mtr_len), ERR_CORRUPT,
+                   message);
     }
     b.bytes[b.len - 5] = 0;
-    assert_err(redo_mtr_open(&m, b.bytes, b.len, 1000, &mtr_len), ERR_CORRUPT,
+    assert_err(redo_mtr_open(&m, b.bytes, b.len, 1000, REDO_MTR_CLEAR, &mtr_len), ERR_CORRUPT,
                "LSN 1000: mini-transaction ends in 0x00, expected 0x01");
     b.bytes[b.len - 5] = 1;
     b.bytes[4] ^= 1;
     snprintf(message, sizeof message,
              "LSN 1000: mini-transaction checksum 0x%08x stored, 0x%08x computed",
              be32(b.bytes + b.len - 4), crc32c(0, b.bytes, b.len - 5));
-    assert_err(redo_mtr_open(&m, b.bytes, b.len, 1000, &mtr_len), ERR_CORRUPT, message);
-    assert_err(redo_mtr_open(&m, (const uint8_t *)"\x01\0\0\0\0", 5, 1000, &mtr_len), ERR_CORRUPT,
-               "LSN 1000: no whole mini-transaction in 5 bytes");
+    assert_err(redo_mtr_open(&m, b.bytes, b.len, 1000, REDO_MTR_CLEAR, &mtr_len), ERR_CORRUPT,
+               message);
+    assert_err(
+        redo_mtr_open(&m, (const uint8_t *)"\x01\0\0\0\0", 5, 1000, REDO_MTR_CLEAR, &mtr_len),
+        ERR_CORRUPT, "LSN 1000: no whole mini-transaction in 5 bytes");
     log_free(&b);
 }
 
@@ -523,7 +527,8 @@ static void garbage_never_leaves_the_buffer(void **state)
             struct redo_record rec;
             size_t mtr_len;
             bool more = true;
-            struct err *e = redo_mtr_open(&m, exact + at, framed - at, 1000 + at, &mtr_len);
+            struct err *e =
+                redo_mtr_open(&m, exact + at, framed - at, 1000 + at, REDO_MTR_CLEAR, &mtr_len);
             assert_null(e);
             while (more && !e) {
                 e = redo_mtr_next(&m, &rec, &more);

@@ -11,7 +11,7 @@
  *      512   512         checkpoint slot
  *         +8   8  big      checkpoint LSN; 0: empty
  *       +508   4  big      CRC-32C of the 508 bytes before
- *     1024   512         encryption; at 1072 the key record, "lC" and more, where there is one
+ *     1024   512         encryption; at 1072 the key record (page_crypt.h), where there is one; servers set no checksum
  *     1536   512         second checkpoint slot; they are written in turn, in the file that holds the checkpoint
  *     2048               blocks of 512 bytes
  *         +0   4  big      number: 1 + (LSN / 512) mod 2^30; bit 31 is not part of it
@@ -53,7 +53,6 @@ enum {
     FLAG_CRASH_UNSAFE = 2,
     FLAG_NOT_INITIALISED = 4,
     FLAG_FULL = 8,
-    DATA_LEN_ENCRYPTED = 0x8000,
 };
 
 #define BLOCK_NUMBERS (1u << 30) /* in an epoch */
@@ -126,6 +125,7 @@ struct err *redo_mysql_header_parse(struct redo_mysql_header *out, const uint8_t
     out->not_initialised = flags & FLAG_NOT_INITIALISED;
     out->full = flags & FLAG_FULL;
     out->has_key = memcmp(area + ENCRYPTION_KEY, "lC", 2) == 0;
+    memcpy(out->key_record, area + ENCRYPTION_KEY, sizeof out->key_record);
     take_checkpoint(out, area + CHECKPOINT_1);
     take_checkpoint(out, area + CHECKPOINT_2);
     return NULL;
@@ -143,6 +143,12 @@ void redo_mysql_header_make(uint8_t *area, uint32_t uuid, lsn_t start_lsn, lsn_t
     put_be64(area + CHECKPOINT_1 + CHECKPOINT_LSN, checkpoint_lsn);
     for (size_t at = 0; at < MYSQL_REDO_HEADER_SIZE; at += BLOCK)
         put_crc(area + at);
+}
+
+void redo_mysql_header_set_key(uint8_t *area, const uint8_t record[MYSQL_REDO_KEY_RECORD_SIZE])
+{
+    memcpy(area + ENCRYPTION_KEY, record, MYSQL_REDO_KEY_RECORD_SIZE);
+    put_crc(area + ENCRYPTION);
 }
 
 /* --- LSN -------------------------------------------------------------------------------------- */
@@ -186,15 +192,23 @@ enum redo_mysql_block redo_mysql_block_check(const uint8_t *block, lsn_t lsn, un
     if ((be32(block) & BLOCK_NUMBER_MASK) != block_number(lsn) ||
         be32(block + BLOCK_EPOCH) != block_epoch(lsn))
         return MYSQL_BLOCK_NOT_YET;
-    const unsigned len = be16(block + BLOCK_DATA_LEN);
-    if (len & DATA_LEN_ENCRYPTED)
-        return MYSQL_BLOCK_ENCRYPTED;
-    if (!crc_is_good(block) && be32(block + BLOCK_CRC) != NO_CHECKSUM)
+    const unsigned field = be16(block + BLOCK_DATA_LEN), len = field & ~DATA_LEN_ENCRYPTED;
+    const bool encrypted = field & DATA_LEN_ENCRYPTED;
+    if (!encrypted && !crc_is_good(block) && be32(block + BLOCK_CRC) != NO_CHECKSUM)
         return MYSQL_BLOCK_TORN;
     if (len != BLOCK && (len < BLOCK_DATA || len >= BLOCK_CRC))
         return MYSQL_BLOCK_TORN;
     *data_len = len;
-    return MYSQL_BLOCK_WHOLE;
+    return encrypted ? MYSQL_BLOCK_ENCRYPTED : MYSQL_BLOCK_WHOLE;
+}
+
+bool redo_mysql_block_says(const uint8_t *block, lsn_t *lsn)
+{
+    const uint32_t number = be32(block) & BLOCK_NUMBER_MASK, epoch = be32(block + BLOCK_EPOCH);
+    if (!number || number > BLOCK_NUMBERS || !epoch)
+        return false;
+    *lsn = ((uint64_t)(epoch - 1) * BLOCK_NUMBERS + number - 1) * BLOCK;
+    return true;
 }
 
 static void put_block_head(uint8_t *block, lsn_t lsn)

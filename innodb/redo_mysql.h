@@ -23,6 +23,7 @@ enum {
     MYSQL_REDO_FILE_MIN = 2 << 20,
     MYSQL_REDO_MTR_MAX = 64 << 20, /* payload bytes; longer is taken for damage */
     MYSQL_REDO_CREATOR_SIZE = 32,
+    MYSQL_REDO_KEY_RECORD_SIZE = 115,
 };
 
 /* --- file header ------------------------------------------------------------------------------ */
@@ -32,12 +33,13 @@ struct redo_mysql_header {
     lsn_t start_lsn;       /* of the byte at MYSQL_REDO_HEADER_SIZE */
     lsn_t end_lsn;         /* start_lsn + file_size - MYSQL_REDO_HEADER_SIZE */
     lsn_t checkpoint_lsn;  /* newest valid one that lies in this file; 0 if none does */
-    char creator[MYSQL_REDO_CREATOR_SIZE + 1]; /* "MySQL 9.7.4" */
-    bool logging_disabled;                     /* ALTER INSTANCE DISABLE INNODB REDO_LOG */
-    bool crash_unsafe;                         /* no recovery is possible from this log */
-    bool not_initialised;                      /* the data directory is still being made */
-    bool full;                                 /* closed for writing; never the newest file */
-    bool has_key;                              /* carries an encryption key */
+    char creator[MYSQL_REDO_CREATOR_SIZE + 1];      /* "MySQL 9.7.4" */
+    bool logging_disabled;                          /* ALTER INSTANCE DISABLE INNODB REDO_LOG */
+    bool crash_unsafe;                              /* no recovery is possible from this log */
+    bool not_initialised;                           /* the data directory is still being made */
+    bool full;                                      /* closed for writing; never the newest file */
+    bool has_key;                                   /* the next one is there */
+    uint8_t key_record[MYSQL_REDO_KEY_RECORD_SIZE]; /* see redo_crypt.h */
 };
 
 /* Parses the first MYSQL_REDO_HEADER_SIZE bytes of a file of file_size bytes. CORRUPT: bad checksum or impossible values (may
@@ -47,6 +49,8 @@ struct err *redo_mysql_header_parse(struct redo_mysql_header *out, const uint8_t
 /* Writes MYSQL_REDO_HEADER_SIZE bytes: one checkpoint, no flag, no key. start_lsn is a multiple of MYSQL_REDO_BLOCK_SIZE. */
 void redo_mysql_header_make(uint8_t *area, uint32_t uuid, lsn_t start_lsn, lsn_t checkpoint_lsn,
                             const char *creator);
+/* Puts the key record of an encrypted log into such a header. */
+void redo_mysql_header_set_key(uint8_t *area, const uint8_t record[MYSQL_REDO_KEY_RECORD_SIZE]);
 
 /* --- LSN -------------------------------------------------------------------------------------- */
 
@@ -68,9 +72,11 @@ enum redo_mysql_block {
     MYSQL_BLOCK_TORN, /* begun but not (yet) whole: read it again; still so when nobody writes: damage */
     MYSQL_BLOCK_ENCRYPTED, /* its number is right; its checksum cannot be seen without the key */
 };
-/* What the MYSQL_REDO_BLOCK_SIZE bytes read at lsn (of a block) are. When WHOLE, *data_len is 512 for a full block, which is
- * final, or the number of bytes used so far, 12 to 507, header included. */
+/* What the MYSQL_REDO_BLOCK_SIZE bytes read at lsn (of a block) are. When WHOLE or ENCRYPTED, *data_len is 512 for a full block,
+ * which is final, or the number of bytes used so far, 12 to 507, header included. redo_block_open (redo_crypt.h) looks inside. */
 enum redo_mysql_block redo_mysql_block_check(const uint8_t *block, lsn_t lsn, unsigned *data_len);
+/* LSN of the block that its number and epoch name; false when they cannot be any block's. Nothing else of it is judged. */
+bool redo_mysql_block_says(const uint8_t *block, lsn_t *lsn);
 /* Makes the block at lsn (of a block) one without a mini-transaction. */
 void redo_mysql_block_make_empty(uint8_t *block, lsn_t lsn);
 /* Makes the block that holds `end`, the end of a mini-transaction, the last one, with nothing at or behind `end`. */

@@ -12,6 +12,7 @@ enum {
     BLOCK_DATA = 12,
     BLOCK_CRC = 508, /* where the data ends */
     BLOCK_ROOM = BLOCK_CRC - BLOCK_DATA,
+    DATA_LEN_ENCRYPTED = 0x8000, /* in the data length */
 };
 
 enum {

@@ -252,6 +252,7 @@ static void block_states_are_told_apart(void **state)
         {"neither full nor partial", 0, 4, 0x01, SUM, MYSQL_BLOCK_WHOLE},
         {"longer than a block", 0, 4, 0x03, SUM, MYSQL_BLOCK_TORN},
         {"encrypted", 0, 4, 0x80, 0, MYSQL_BLOCK_ENCRYPTED},
+        {"encrypted, longer than a block", 0, 4, 0x83, 0, MYSQL_BLOCK_TORN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct mysql_log l = {.start = START};
@@ -265,7 +266,9 @@ static void block_states_are_told_apart(void **state)
         const enum redo_mysql_block got = redo_mysql_block_check(b, START + cases[i].ahead, &len);
         if (got != cases[i].expected)
             fail_msg("%s: %d", cases[i].name, got);
-        assert_int_equal(len, got == MYSQL_BLOCK_WHOLE ? be16(b + 4) : 0);
+        assert_int_equal(len, got == MYSQL_BLOCK_WHOLE       ? be16(b + 4)
+                              : got == MYSQL_BLOCK_ENCRYPTED ? be16(b + 4) & 0x7FFF
+                                                             : 0);
         mysql_log_free(&l);
     }
 }
@@ -297,6 +300,30 @@ static void epoch_counts_on_where_numbers_start_again(void **state)
     assert_int_equal(redo_mysql_block_check(l.blocks + 512, turn, &len), MYSQL_BLOCK_WHOLE);
     assert_int_equal(len, 12 + 600 - 496);
     mysql_log_free(&l);
+}
+
+static void block_says_where_it_belongs(void **state)
+{
+    (void)state;
+    static const lsn_t lsns[] = {
+        0, 512, START, (1ull << 39) - 512, 1ull << 39, START + (7ull << 39)};
+    uint8_t b[512];
+    lsn_t lsn;
+    for (size_t i = 0; i < sizeof lsns / sizeof lsns[0]; i++) {
+        struct mysql_log log = {.start = lsns[i]};
+        mysql_log_new_block(&log);
+        assert_true(redo_mysql_block_says(log.blocks, &lsn));
+        assert_int_equal(lsn, lsns[i]);
+        memcpy(b, log.blocks, sizeof b);
+        mysql_log_free(&log);
+    }
+    memset(b + 8, 0, 4); /* no epoch */
+    assert_false(redo_mysql_block_says(b, &lsn));
+    put_be32(b + 8, 1);
+    put_be32(b, (1u << 30) + 1); /* none of an epoch's numbers */
+    assert_false(redo_mysql_block_says(b, &lsn));
+    memset(b, 0, sizeof b);
+    assert_false(redo_mysql_block_says(b, &lsn));
 }
 
 static void cut_block_ends_at_the_lsn(void **state)
@@ -463,6 +490,7 @@ int main(void)
         cmocka_unit_test(block_states_are_told_apart),
         cmocka_unit_test(zeros_are_not_yet_a_block),
         cmocka_unit_test(epoch_counts_on_where_numbers_start_again),
+        cmocka_unit_test(block_says_where_it_belongs),
         cmocka_unit_test(cut_block_ends_at_the_lsn),
         cmocka_unit_test(synthetic_log_holds_the_counters_and_nothing_else),
         cmocka_unit_test(synthetic_log_is_these_bytes),

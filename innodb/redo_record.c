@@ -25,7 +25,7 @@
 #include "innodb/redo_frame.h"
 #include "innodb/redo_varint.h"
 
-enum { TRAILER = 5 }; /* terminator and CRC of a log that is not encrypted */
+enum { TRAILER = 5 }; /* terminator and CRC; the nonce is between them */
 
 static const char *const type_names[16] = {
 #define REDO_PAGE(id, name, apply) [id] = #name,
@@ -49,8 +49,9 @@ const char *redo_type_name(enum redo_type type, unsigned subtype)
 }
 
 struct err *redo_mtr_open(struct redo_mtr *m, const uint8_t *buf, size_t len, lsn_t lsn,
-                          size_t *mtr_len)
+                          enum redo_mtr_form form, size_t *mtr_len)
 {
+    const size_t nonce = form == REDO_MTR_ENCRYPTED ? REDO_FRAME_NONCE : 0;
     const size_t room = len < REDO_MTR_MAX ? len : REDO_MTR_MAX;
     const uint8_t *stop = redo_frame_terminator(buf, buf + room);
     *m = (struct redo_mtr){.start = lsn};
@@ -59,12 +60,13 @@ struct err *redo_mtr_open(struct redo_mtr *m, const uint8_t *buf, size_t len, ls
         return err_make(CORRUPT, "LSN %" PRIu64 ": no whole mini-transaction in %zu bytes", lsn,
                         len);
     const size_t records = (size_t)(stop - buf);
-    if (records + TRAILER > room)
+    if (records + TRAILER + nonce > room)
         return err_make(CORRUPT, "LSN %" PRIu64 ": mini-transaction cut off in its checksum", lsn);
     if (*stop != 1)
         return err_make(CORRUPT, "LSN %" PRIu64 ": mini-transaction ends in 0x%02x, expected 0x01",
                         lsn, *stop);
-    const uint32_t stored = be32(stop + 1), computed = crc32c(0, buf, records);
+    const uint32_t stored = be32(stop + 1 + nonce);
+    const uint32_t computed = crc32c(crc32c(0, buf, records), stop + 1, nonce);
     if (stored != computed)
         return err_make(CORRUPT,
                         "LSN %" PRIu64 ": mini-transaction checksum 0x%08" PRIx32
@@ -72,7 +74,8 @@ struct err *redo_mtr_open(struct redo_mtr *m, const uint8_t *buf, size_t len, ls
                         lsn, stored, computed);
     m->pos = buf;
     m->stop = stop;
-    *mtr_len = records + TRAILER;
+    m->stop_lsn = lsn + records;
+    *mtr_len = records + TRAILER + nonce;
     m->end = lsn + *mtr_len;
     return NULL;
 }
@@ -160,7 +163,7 @@ struct err *redo_mtr_next(struct redo_mtr *m, struct redo_record *rec, bool *mor
     if (!*more)
         return NULL;
     const uint8_t first = *m->pos;
-    const lsn_t lsn = m->end - TRAILER - (lsn_t)(m->stop - m->pos);
+    const lsn_t lsn = m->stop_lsn - (lsn_t)(m->stop - m->pos);
     const uint8_t *end = redo_frame_record_end(m->pos, m->stop);
     assert(end); /* redo_mtr_open walked over it */
     const uint8_t *payload = m->pos + redo_frame_clear(m->pos, end);

@@ -12,6 +12,7 @@
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "innodb/aes.h"
 
 enum {
     BUNDLE_CRC = 0,
@@ -34,6 +35,7 @@ struct redo_run {
     size_t n_buf;
     struct run_index *index;
     size_t n_index, cap_index;
+    struct aes_key key; /* len 0: the file is in clear */
 };
 
 /* File systems without O_TMPFILE get a name that is taken away at once. */
@@ -53,12 +55,14 @@ static struct err *open_nameless(int *fd, const char *dir)
     return NULL;
 }
 
-struct err *redo_run_new(struct redo_run **out, const char *dir)
+struct err *redo_run_new(struct redo_run **out, const char *dir, enum redo_run_form form)
 {
     *out = NULL;
     AUTO(redo_run) run = mem_alloc(sizeof *run);
     *run = (struct redo_run){.dir = dir, .fd = -1};
     TRY(open_nameless(&run->fd, dir));
+    if (form == REDO_RUN_SECRET)
+        TRY(aes_key_random(&run->key));
     run->buf = mem_alloc(REDO_RUN_WRITE_BYTES);
     *out = run;
     run = NULL;
@@ -73,6 +77,7 @@ void redo_run_free(struct redo_run *run)
         close(run->fd);
     free(run->buf);
     free(run->index);
+    aes_key_wipe(&run->key);
     free(run);
 }
 
@@ -84,6 +89,8 @@ size_t redo_run_memory(const struct redo_run *run)
 static struct err *flush(struct redo_run *run)
 {
     const uint64_t at = run->size - run->n_buf;
+    if (run->key.len)
+        TRY(aes_stream(&run->key, at, run->buf, run->n_buf));
     TRY_AT(file_pwrite(run->fd, run->buf, run->n_buf, at, run->dir), "redo spill file");
     run->n_buf = 0;
     return NULL;
@@ -170,6 +177,8 @@ static struct err *fill(struct redo_run_reader *r, size_t n)
     if (got != want)
         return err_make(IO, "%s: redo spill file ends at %" PRIu64 ", expected %" PRIu64,
                         r->run->dir, r->at + got, r->at + want);
+    if (r->run->key.len)
+        TRY(aes_stream(&r->run->key, r->at, r->buf + have, want));
     r->at += got;
     r->to += got;
     return NULL;

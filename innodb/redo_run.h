@@ -32,8 +32,13 @@ static inline uint64_t redo_bundle_key(space_id_t space, page_no_t page)
 
 struct redo_run;
 
+enum redo_run_form {
+    REDO_RUN_CLEAR,
+    REDO_RUN_SECRET, /* the file is enciphered with a key of its own, which is in memory alone */
+};
 /* Creates an empty run in directory `dir`, which is borrowed for as long as the run lives. */
-struct err *redo_run_new(struct redo_run **out, const char *dir) MUST_CHECK;
+struct err *redo_run_new(struct redo_run **out, const char *dir,
+                         enum redo_run_form form) MUST_CHECK;
 /* Appends a bundle whose key is not below the one before. */
 struct err *redo_run_put(struct redo_run *run, const struct redo_bundle *b) MUST_CHECK;
 /* Writes out what is buffered. No more _put. */

@@ -37,7 +37,7 @@ struct consolidation {
     struct chain chain;
     struct chain_files files;
     struct backup_facts facts;
-    struct keyring *keys;
+    struct key_file *keys;
     struct catalog_draft *draft;
     struct sink *sink;
     struct archive_writer *writer;
@@ -140,7 +140,7 @@ static struct err *find_key(void *ctx, const struct space_key **key)
     AUTO_FREE uint8_t *page = mem_alloc_aligned(c->env.page_size);
     const struct space_plan plan = plan_of(c, first, name);
     TRY(page_range_page_0(page, &c->env, &plan));
-    TRY_AT(space_key_find(&item->key, &item->format, page, c->keys), "%s", name);
+    TRY_AT(space_key_find(&item->key, &item->format, page, key_file_keys(c->keys)), "%s", name);
     *key = &item->key;
     return NULL;
 }
@@ -275,7 +275,8 @@ static struct err *begin(struct consolidation *c)
         return err_make(REFUSED, "backup %s is a full one already", last->id);
     TRY(chain_files_make(&c->files, &c->chain));
     TRY(backup_facts_load(&c->facts, &c->chain));
-    TRY(key_file_read(&c->keys, c->facts.family, o->keyring_file, o->keyring_pass_file));
+    TRY(key_file_open(&c->keys, c->facts.family, o->keyring_file, o->keyring_pass_file));
+    TRY(redo_scan_check_keys(&c->chain, c->chain.n - 1, key_file_keys(c->keys)));
     TRY(catalog_begin_like(&c->draft, o->repo, last->id, "full", o->log));
     TRY(sink_file_open(&c->sink, catalog_draft_archive(c->draft)));
     return archive_writer_open(&c->writer, c->sink, &o->archive);
@@ -284,8 +285,10 @@ static struct err *begin(struct consolidation *c)
 static struct err *read_redo(struct consolidation *c)
 {
     const struct consolidate_options *o = c->options;
-    const struct redo_scan_options scan = {
-        .memory = o->memory, .spill_dir = catalog_draft_dir(c->draft), .progress = o->progress};
+    const struct redo_scan_options scan = {.memory = o->memory,
+                                           .spill_dir = catalog_draft_dir(c->draft),
+                                           .keys = key_file_keys(c->keys),
+                                           .progress = o->progress};
     uint64_t bytes = 0;
     for (size_t i = 0; i + 1 < c->chain.n; i++)
         bytes += c->chain.links[i].manifest.to - c->chain.links[i].manifest.from;
@@ -346,7 +349,7 @@ struct err *consolidate_run(char **id, const struct consolidate_options *options
         c.sink->free(c.sink);
     catalog_draft_free(c.draft);
     redo_scan_fini(&c.redo);
-    keyring_free(c.keys);
+    key_file_free(c.keys);
     backup_facts_fini(&c.facts);
     chain_files_fini(&c.files);
     chain_close(&c.chain);

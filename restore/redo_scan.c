@@ -51,13 +51,13 @@ static struct err *take(void *ctx, const struct redo_record *rec, lsn_t start, l
 }
 
 static struct err *scan_link(struct redo_scan *s, const struct chain_link *l,
-                             struct progress *progress)
+                             const struct redo_scan_options *options)
 {
     const struct redo_visitor visitor = {.ctx = s, .take = take};
     const struct backup_manifest *m = &l->manifest;
-    uint64_t n_mtrs;
-    TRY(redo_entry_walk(l->reader, m->family, m->from, m->to, &visitor, &n_mtrs, progress));
-    s->n_mtrs += n_mtrs;
+    struct redo_walk w = {.from = m->from, .to = m->to, .keys = options->keys, .visitor = &visitor};
+    TRY(redo_entry_walk(l->reader, m->family, &w, options->progress));
+    s->n_mtrs += w.n_mtrs;
     s->done_to = m->to;
     return NULL;
 }
@@ -65,12 +65,24 @@ static struct err *scan_link(struct redo_scan *s, const struct chain_link *l,
 static struct err *scan_links(struct redo_scan *s, const struct chain *chain, size_t n,
                               const struct redo_scan_options *options)
 {
+    for (size_t i = 0; i < n; i++)
+        if (chain->links[i].manifest.redo_encrypted)
+            redo_group_keep_secret(s->group);
     for (size_t i = 0; i < n; i++) {
         s->last = i == n - 1;
-        TRY_AT(scan_link(s, &chain->links[i], options->progress), "%s: %s", chain->links[i].path,
-               REDO_PATH);
+        TRY_AT(scan_link(s, &chain->links[i], options), "%s: %s", chain->links[i].path, REDO_PATH);
     }
     return redo_group_seal(s->group);
+}
+
+struct err *redo_scan_check_keys(const struct chain *chain, size_t n, const struct keyring *keys)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct chain_link *l = &chain->links[i];
+        TRY_AT(redo_entry_check_key(l->reader, l->manifest.family, keys), "%s: %s", l->path,
+               REDO_PATH);
+    }
+    return NULL;
 }
 
 struct err *redo_scan_run(struct redo_scan *out, const struct chain *chain, size_t n,

@@ -42,6 +42,7 @@ struct redo_scan {
 struct redo_scan_options {
     uint64_t memory; /* bytes of records held before they spill */
     const char *spill_dir;
+    const struct keyring *keys; /* of an encrypted log; NULL: none */
     struct progress *progress;
 };
 
@@ -49,6 +50,10 @@ struct redo_scan_options {
  * LSN), wrong end. */
 struct err *redo_scan_run(struct redo_scan *out, const struct chain *chain, size_t n,
                           const struct redo_scan_options *options) MUST_CHECK;
+/* Whether the keyring (NULL: none) has the keys of the redo of the oldest n archives, where that is encrypted. REFUSED, with the
+ * archive's path, when not; reads little. */
+struct err *redo_scan_check_keys(const struct chain *chain, size_t n,
+                                 const struct keyring *keys) MUST_CHECK;
 /* NULL if the space was never cut. */
 const struct redo_trim *redo_scan_trim(const struct redo_scan *s, space_id_t space);
 void redo_scan_fini(struct redo_scan *s);

@@ -2,7 +2,7 @@
  *
  * Invariants:
  *  R1 Nothing of the target is touched before every archive of the chain is known to be complete and the one that the next was
- *     made on, and all that one says is changed is there to be changed.
+ *     made on, all that one says is changed is there to be changed, and the keys of their redo are there.
  *  R2 Every page is written once: its newest stored image, verified by the chunk's checksum, with all redo from that archive's
  *     checkpoint up to the backup's end LSN, and none beyond it, applied.
  *  R3 The target carries a marker from its first moment until everything is durable; the redo log without which no server
@@ -31,7 +31,7 @@ struct restore {
     struct chain_files files;
     struct backup_facts facts;
     struct target target;
-    struct keyring *keys;
+    struct key_file *keys;
     struct redo_scan redo;
     struct layout layout;
     bool has_sql; /* FINISH_SQL was written */
@@ -39,8 +39,10 @@ struct restore {
 
 static struct err *read_redo(struct restore *r)
 {
-    const struct redo_scan_options o = {
-        .memory = r->options->memory, .spill_dir = r->target.dir, .progress = r->options->progress};
+    const struct redo_scan_options o = {.memory = r->options->memory,
+                                        .spill_dir = r->target.dir,
+                                        .keys = key_file_keys(r->keys),
+                                        .progress = r->options->progress};
     struct redo_group_stats stats;
     uint64_t bytes = 0;
     for (size_t i = 0; i < r->chain.n; i++)
@@ -61,7 +63,7 @@ static struct err *write_pages(struct restore *r)
                                           .group = r->redo.group,
                                           .target = &r->target,
                                           .family = r->facts.family,
-                                          .keys = r->keys,
+                                          .keys = key_file_keys(r->keys),
                                           .page_size = r->facts.page_size,
                                           .parallel = r->options->parallel,
                                           .progress = r->options->progress};
@@ -98,7 +100,8 @@ static struct err *run(struct restore *r)
     TRY(chain_open(&r->chain, o->repo, o->backup_id));
     TRY(chain_files_make(&r->files, &r->chain));
     TRY(backup_facts_load(&r->facts, &r->chain));
-    TRY(key_file_read(&r->keys, r->facts.family, o->keyring_file, o->keyring_pass_file));
+    TRY(key_file_open(&r->keys, r->facts.family, o->keyring_file, o->keyring_pass_file));
+    TRY(redo_scan_check_keys(&r->chain, r->chain.n, key_file_keys(r->keys)));
     TRY(target_open(&r->target, o->datadir, o->external_dir, o->user, o->group));
     if (r->chain.n > 1)
         log_info(o->log, "restore", "backup %s rests on %s: %zu archives",
@@ -126,7 +129,7 @@ struct err *restore_run(const struct restore_options *options)
     layout_fini(&r.layout);
     redo_scan_fini(&r.redo);
     target_fini(&r.target);
-    keyring_free(r.keys);
+    key_file_free(r.keys);
     backup_facts_fini(&r.facts);
     chain_files_fini(&r.files);
     chain_close(&r.chain);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "innodb/redo_crypt_test_util.h"
 #include "restore/restore_test_util.h"
 
 static void copied_pages_are_brought_to_the_end_of_the_redo(void **state)
@@ -209,6 +210,22 @@ static void redo_of_other_lsn_is_damage(void **state)
     assert_fails(b, ERR_CORRUPT, "starts at LSN 20000, the manifest says 19995");
 }
 
+/* Found before there is a target. */
+static void encrypted_redo_without_its_key_is_refused(void **state)
+{
+    struct bench *b = *state;
+    struct mariadb_log l;
+    mariadb_log_load(&l);
+    redo_log_header_set_encryption(b->log.bytes, &l.header);
+    assert_true(l.len <= sizeof b->log.bytes - b->log.len);
+    memcpy(b->log.bytes + b->log.len, l.bytes, l.len);
+    b->log.len += l.len;
+    mariadb_log_free(&l);
+    assert_fails(b, ERR_REFUSED,
+                 "mbe/redo: the redo log is encrypted with version 1 of key 1, which is not given");
+    assert_false(exists(b, "."));
+}
+
 static void other_flavour_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -245,6 +262,7 @@ int main(void)
         TEST(import_that_the_redo_does_not_tell_of_yet_is_restored),
         TEST(missing_redo_is_damage),
         TEST(redo_of_other_lsn_is_damage),
+        TEST(encrypted_redo_without_its_key_is_refused),
         TEST(other_flavour_is_refused),
         TEST(broken_space_map_is_named),
     };

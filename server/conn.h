@@ -42,6 +42,11 @@ bool conn_errno_is_lost(unsigned n);
 bool conn_lock_timed_out(const struct conn *c);
 /* Whether an error number means that the account lacks a privilege. */
 bool conn_errno_is_denied(unsigned n);
+/* Whether an error number means that a function is not there. A session without a default database is told that it has none. */
+static inline bool conn_errno_is_no_function(unsigned n)
+{
+    return n == 1046 || n == 1305;
+}
 
 /* Process at the other end of a local socket, as seen from here; 0 when it is not known (TCP,
  * another pid namespace). */

@@ -131,6 +131,84 @@ static struct err *load_sources(struct coordinates *out, struct conn *c)
     return NULL;
 }
 
+bool binlog_place_is_after(const char *file, uint64_t position, const char *than_file,
+                           uint64_t than_position)
+{
+    const size_t n = strlen(file), than_n = strlen(than_file);
+    if (n != than_n)
+        return n > than_n;
+    const int order = strcmp(file, than_file);
+    return order > 0 || (!order && position > than_position);
+}
+
+bool gtid_set_has_gap(const char *set)
+{
+    unsigned intervals = 0;
+    for (const char *p = set; *p; p++) {
+        if (*p == ',')
+            intervals = 0;
+        else if (*p == ':')
+            intervals = p[1] >= '0' && p[1] <= '9' ? intervals + 1 : 0;
+        if (intervals > 1)
+            return true;
+    }
+    return false;
+}
+
+static void forget_place(struct replica_coordinates *r)
+{
+    free(r->relay_master_log_file);
+    r->relay_master_log_file = NULL;
+    r->exec_master_log_pos = 0;
+}
+
+/* Whether the worker has been further than its channel's place so far, which is then its own. */
+static bool take_worker(struct replica_coordinates *r, const char *file, uint64_t position)
+{
+    if (!r->relay_master_log_file ||
+        !binlog_place_is_after(file, position, r->relay_master_log_file, r->exec_master_log_pos))
+        return false;
+    forget_place(r);
+    r->relay_master_log_file = mem_strdup(file);
+    r->exec_master_log_pos = position;
+    return true;
+}
+
+static void take_workers(struct replica_coordinates *r, const struct rows *rows, bool in_order)
+{
+    bool ahead = false;
+    for (size_t row = 0; row < rows->n_rows; row++) {
+        const char *name = rows_get(rows, row, "channel"), *file = rows_get(rows, row, "file");
+        if (name && file && !strcmp(name, r->connection_name))
+            ahead |= take_worker(r, file, number(rows_get(rows, row, "position")));
+    }
+    if (ahead && !in_order)
+        forget_place(r);
+}
+
+static struct err *load_workers(struct coordinates *out, struct conn *c)
+{
+    struct rows rows;
+    struct err *e = conn_query(c, &rows,
+                               "SELECT Channel_name AS channel, Master_log_name AS file,"
+                               " Master_log_pos AS position,"
+                               " @@GLOBAL.replica_preserve_commit_order AS in_order"
+                               " FROM mysql.slave_worker_info");
+    if (e && conn_errno_is_denied(conn_errno(c))) {
+        err_free(e);
+        for (size_t i = 0; i < out->n_replicas; i++)
+            forget_place(&out->replicas[i]);
+        return NULL;
+    }
+    TRY(e);
+    const bool in_order =
+        number(rows_get(&rows, 0, "in_order")) && !gtid_set_has_gap(out->gtid_executed);
+    for (size_t i = 0; i < out->n_replicas; i++)
+        take_workers(&out->replicas[i], &rows, in_order);
+    rows_fini(&rows);
+    return NULL;
+}
+
 struct err *coordinates_of_log_status(struct coordinates *out,
                                       const struct mysql_log_status *status, struct conn *c)
 {
@@ -143,6 +221,8 @@ struct err *coordinates_of_log_status(struct coordinates *out,
     for (size_t i = 0; i < status->n_channels; i++)
         take_channel(&out->replicas[i], &status->channels[i]);
     struct err *e = load_sources(out, c);
+    if (!e && out->n_replicas)
+        e = load_workers(out, c);
     if (e)
         coordinates_fini(out);
     return e;

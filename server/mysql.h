@@ -1,4 +1,5 @@
-/* server/mysql.h: what MySQL has for a hot backup: two locks, the redo log's consumer, a flush.
+/* server/mysql.h: what MySQL has for a hot backup: two locks and a flush. For who reads its redo log:
+ * mysql_consumer.h, mysql_archive.h.
  *
  *   lock                        waits for                        stops meanwhile
  *   LOCK INSTANCE FOR BACKUP    running DDL                      DDL, accounts, undo truncation

@@ -18,11 +18,9 @@ static struct err *call(struct conn *c, const char *function, bool *done)
 
 struct err *mysql_consumer_register(struct conn *c, bool *registered)
 {
-    enum { NO_DATABASE = 1046, NO_FUNCTION = 1305 }; /* what an unknown function is told */
-
     *registered = false;
     struct err *e = call(c, "register()", registered);
-    if (!e || (conn_errno(c) != NO_DATABASE && conn_errno(c) != NO_FUNCTION))
+    if (!e || !conn_errno_is_no_function(conn_errno(c)))
         return e;
     err_free(e);
     return err_make(SERVER, "the server has no function innodb_redo_log_consumer_register");

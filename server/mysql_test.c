@@ -19,8 +19,10 @@
 #include "server/coords.h"
 #include "server/datadir_check.h"
 #include "server/mysql.h"
+#include "server/mysql_archive.h"
 #include "server/mysql_consumer.h"
 #include "server/mysql_dict.h"
+#include "server/page_track.h"
 #include "server/privileges.h"
 
 enum { DENIED = 1227, NO_SELECT = 1142, LOCK_TIMEOUT = 1205 };
@@ -172,6 +174,54 @@ static void the_server_is_known_with_its_settings(void **state)
     assert_false(s.wsrep_on);
     assert_true(s.datadir[0] == '/' && s.datadir[strlen(s.datadir) - 1] != '/');
     server_info_fini(&s);
+}
+
+static void the_start_of_the_server_is_the_same_whenever_it_is_asked(void **state)
+{
+    NEEDS_SERVER;
+    AUTO_FREE char *now = NULL;
+    int64_t first, later;
+    ok(conn_query_text(dba, &now, "SELECT UNIX_TIMESTAMP()"));
+    ok(server_start_time(&first, dba, FLAVOUR_MYSQL));
+    assert_true(first > 0 && first <= strtoll(now, NULL, 10));
+    for (int i = 0; i < 4; i++) {
+        clock_sleep_ms(330);
+        ok(server_start_time(&later, dba, FLAVOUR_MYSQL));
+        assert_int_equal(later, first);
+    }
+}
+
+static void page_tracking_is_begun_reset_and_ended(void **state)
+{
+    NEEDS_SERVER;
+    bool present = true;
+    uint64_t begin = 1, reset, again;
+    ok(page_track_begin_lsn(dba, &present, &begin));
+    assert_false(present);
+    assert_int_equal(begin, 0);
+    fails(page_track_reset(dba, &reset), ERR_SERVER, "mysqlbackup_page_track_set");
+    ok(conn_exec(dba, "INSTALL COMPONENT 'file://component_mysqlbackup'"));
+    ok(page_track_begin_lsn(dba, &present, &begin));
+    assert_true(present);
+    assert_int_equal(begin, 0);
+    ok(page_track_reset(dba, &reset));
+    assert_true(reset > 0);
+    ok(page_track_begin_lsn(dba, &present, &begin));
+    assert_int_equal(begin, reset);
+    ok(page_track_reset(dba, &again)); /* too few pages were written for another point */
+    assert_int_equal(again, reset);
+    ok(page_track_end(dba));
+    ok(page_track_begin_lsn(dba, &present, &begin));
+    assert_int_equal(begin, 0);
+    ok(conn_exec(dba, "CREATE USER page_track_probe@localhost IDENTIFIED BY 'pw'"));
+    {
+        AUTO(conn) c = user_conn("page_track_probe");
+        int64_t start;
+        fails(page_track_reset(c, &reset), ERR_SERVER, "BACKUP_ADMIN");
+        ok(server_start_time(&start, c, FLAVOUR_MYSQL)); /* takes no privilege */
+    }
+    ok(conn_exec(dba, "DROP USER page_track_probe@localhost"));
+    ok(conn_exec(dba, "UNINSTALL COMPONENT 'file://component_mysqlbackup'"));
 }
 
 static void a_session_is_never_limited_and_keeps_no_transaction(void **state)
@@ -400,6 +450,62 @@ static void there_is_one_consumer_and_it_goes_forward(void **state)
     mysql_log_status_fini(&s);
 }
 
+static bool is_there(const char *path)
+{
+    return !access(path, F_OK);
+}
+
+/* Waits until the server has noticed that a session is gone. */
+static void await_removal(const char *path)
+{
+    for (int i = 0; i < 500 && is_there(path); i++)
+        clock_sleep_ms(10);
+    assert_false(is_there(path));
+}
+
+static void there_is_one_archive_and_it_is_its_session_s(void **state)
+{
+    NEEDS_SERVER;
+    char dir[] = "/tmp/mbe-mysql-test-XXXXXX";
+    struct mysql_archive_places p;
+    char *busy;
+    assert_non_null(mkdtemp(dir));
+    struct conn *a = root_conn();
+    AUTO(conn) b = root_conn();
+    ok(mysql_archive_places_load(&p, a));
+    assert_int_equal(p.n, 0);
+    fails(mysql_archive_start(&busy, a, ""), ERR_SERVER, "is NULL or empty");
+    ok(conn_exec(dba, "SET GLOBAL innodb_redo_log_archive_dirs = ':/nowhere;it''s:%s'", dir));
+    ok(mysql_archive_places_load(&p, a));
+    assert_int_equal(p.n, 2);
+    assert_string_equal(p.items[1].label, "it's");
+    assert_string_equal(p.items[1].dir, dir);
+    const char *path = p.items[1].path;
+    fails(mysql_archive_start(&busy, a, "it"), ERR_SERVER, "Label 'it' not found");
+    fails(mysql_archive_start(&busy, a, ""), ERR_SERVER, "does not exist or is not a directory");
+    ok(mysql_archive_start(&busy, a, "it's"));
+    assert_null(busy);
+    assert_true(is_there(path));
+    ok(mysql_archive_start(&busy, b, ""));
+    assert_string_equal(busy, path);
+    free(busy);
+    fails(mysql_archive_stop(b), ERR_SERVER, "not been started by this session");
+    ok(mysql_archive_stop(a));
+    assert_true(is_there(path));
+    fails(mysql_archive_start(&busy, a, "it's"), ERR_SERVER, "File exists");
+    assert_int_equal(unlink(path), 0);
+    ok(mysql_archive_start(&busy, a, "it's"));
+    assert_int_equal(unlink(path), 0); /* it goes on without */
+    ok(mysql_archive_stop(a));
+    ok(mysql_archive_start(&busy, a, "it's"));
+    assert_true(is_there(path));
+    conn_close(a);
+    await_removal(path);
+    assert_int_equal(rmdir(dir), 0);
+    ok(conn_exec(dba, "SET GLOBAL innodb_redo_log_archive_dirs = DEFAULT"));
+    mysql_archive_places_fini(&p);
+}
+
 static void the_log_status_is_what_the_server_shows(void **state)
 {
     NEEDS_SERVER;
@@ -423,25 +529,49 @@ static void the_log_status_is_what_the_server_shows(void **state)
     mysql_log_status_fini(&s);
 }
 
-static void a_replica_tells_its_source(void **state)
+/* Coordinates as an account sees them; the channel is there meanwhile. */
+static struct coordinates coordinates_seen_by(struct conn *c)
 {
-    NEEDS_SERVER;
     struct mysql_log_status s;
-    struct coordinates at, little;
+    struct coordinates at;
+    ok(mysql_log_status_load(&s, dba));
+    ok(coordinates_of_log_status(&at, &s, c));
+    mysql_log_status_fini(&s);
+    return at;
+}
+
+static void create_channel(void)
+{
     ok(conn_exec(dba, "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'up.example', SOURCE_PORT = 3399,"
                       " SOURCE_LOG_FILE = 'bin.000009', SOURCE_LOG_POS = 1234"
                       " FOR CHANNEL 'west'"));
+}
+
+static void drop_channel(void)
+{
+    ok(conn_exec(dba, "DELETE FROM mysql.slave_worker_info"));
+    ok(conn_exec(dba, "RESET REPLICA ALL FOR CHANNEL 'west'"));
+}
+
+/* As a thread of a channel leaves it. */
+static void add_worker(unsigned id, const char *channel, const char *file, unsigned position)
+{
+    ok(conn_exec(dba,
+                 "INSERT INTO mysql.slave_worker_info VALUES"
+                 " (%u, '', 0, '%s', %u, '', 0, '', 0, 0, 0, '', '%s')",
+                 id, file, position, channel));
+}
+
+static void a_replica_tells_its_source(void **state)
+{
+    NEEDS_SERVER;
+    create_channel();
     ok(conn_exec(dba, "CREATE USER IF NOT EXISTS mbe_little IDENTIFIED BY 'pw'"));
     struct conn *weak = user_conn("mbe_little");
-    struct err *e = mysql_log_status_load(&s, dba);
-    struct err *e2 = coordinates_of_log_status(&at, &s, dba);
-    struct err *e3 = coordinates_of_log_status(&little, &s, weak);
+    struct coordinates at = coordinates_seen_by(dba), little = coordinates_seen_by(weak);
     conn_close(weak);
     ok(conn_exec(dba, "DROP USER mbe_little"));
-    ok(conn_exec(dba, "RESET REPLICA ALL FOR CHANNEL 'west'"));
-    ok(e);
-    ok(e2);
-    ok(e3);
+    drop_channel();
     assert_int_equal(at.n_replicas, 1);
     assert_string_equal(at.replicas[0].connection_name, "west");
     assert_string_equal(at.replicas[0].master_host, "up.example");
@@ -455,7 +585,81 @@ static void a_replica_tells_its_source(void **state)
     assert_null(little.replicas[0].master_host);
     coordinates_fini(&at);
     coordinates_fini(&little);
-    mysql_log_status_fini(&s);
+}
+
+static void a_replica_is_where_its_foremost_thread_is(void **state)
+{
+    NEEDS_SERVER;
+    create_channel();
+    add_worker(1, "west", "bin.000009", 1111);
+    add_worker(2, "west", "bin.000010", 500);
+    add_worker(3, "west", "bin.000010", 700);
+    add_worker(1, "east", "bin.000011", 4);
+    struct coordinates at = coordinates_seen_by(dba);
+    drop_channel();
+    assert_string_equal(at.replicas[0].relay_master_log_file, "bin.000010");
+    assert_int_equal(at.replicas[0].exec_master_log_pos, 700);
+    coordinates_fini(&at);
+}
+
+static void threads_without_order_leave_no_place(void **state)
+{
+    NEEDS_SERVER;
+    create_channel();
+    add_worker(1, "west", "bin.000009", 1111);
+    ok(conn_exec(dba, "SET GLOBAL replica_preserve_commit_order = OFF"));
+    struct coordinates idle = coordinates_seen_by(dba); /* none is ahead */
+    add_worker(2, "west", "bin.000009", 5678);
+    struct coordinates unordered = coordinates_seen_by(dba);
+    ok(conn_exec(dba, "SET GLOBAL replica_preserve_commit_order = ON"));
+    drop_channel();
+    assert_int_equal(idle.replicas[0].exec_master_log_pos, 1234);
+    assert_string_equal(unordered.replicas[0].master_host, "up.example");
+    assert_null(unordered.replicas[0].relay_master_log_file);
+    assert_int_equal(unordered.replicas[0].exec_master_log_pos, 0);
+    coordinates_fini(&idle);
+    coordinates_fini(&unordered);
+}
+
+static void a_replica_takes_two_privileges_more(void **state)
+{
+    static const struct {
+        const char *grant, *message, *hint; /* the last two NULL: enough now */
+    } steps[] = {
+        {"BACKUP_ADMIN, PROCESS, FLUSH_TABLES, SELECT ON *.*",
+         "lacks the privilege REPLICATION CLIENT",
+         "administrator: GRANT REPLICATION CLIENT ON *.* TO 'mbe_user'@'%';"},
+        {"REPLICATION CLIENT ON *.*", NULL, NULL},
+    };
+    NEEDS_SERVER;
+    create_channel();
+    ok(conn_exec(dba, "CREATE USER mbe_user IDENTIFIED BY 'pw'"));
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        ok(conn_exec(dba, "GRANT %s TO mbe_user", steps[i].grant));
+        struct conn *c = user_conn("mbe_user");
+        struct server_info s = loaded(c);
+        struct err *e = server_check_privileges(c, &s);
+        conn_close(c);
+        server_info_fini(&s);
+        if (!steps[i].message)
+            ok(e);
+        else if (!e || !strstr(e->hint, steps[i].hint))
+            fail_msg("step %zu: hint '%s'", i, e ? e->hint : "none");
+        else
+            fails(e, ERR_REFUSED, steps[i].message);
+    }
+    ok(conn_exec(dba, "REVOKE SELECT ON *.* FROM mbe_user"));
+    ok(conn_exec(dba, "GRANT SELECT ON performance_schema.log_status TO mbe_user"));
+    struct conn *c = user_conn("mbe_user");
+    struct server_info s = loaded(c);
+    struct err *e = server_check_privileges(c, &s);
+    conn_close(c);
+    server_info_fini(&s);
+    ok(conn_exec(dba, "DROP USER mbe_user"));
+    drop_channel();
+    assert_non_null(e);
+    assert_non_null(strstr(e->hint, "administrator: GRANT SELECT ON mysql.slave_worker_info TO"));
+    fails(e, ERR_REFUSED, "lacks the privilege SELECT on mysql.slave_worker_info");
 }
 
 static const struct mysql_space *space_named(const struct mysql_spaces *s, const char *name)
@@ -651,6 +855,9 @@ static void what_is_not_granted_is_refused_by_the_server(void **state)
     bool flag;
     ok(conn_exec(dba, "CREATE USER mbe_user IDENTIFIED BY 'pw'"));
     struct conn *c = user_conn("mbe_user");
+    char *busy;
+    struct err *archive = mysql_archive_start(&busy, c, "");
+    const unsigned archive_errno = conn_errno(c);
     struct err *lock = mysql_lock_instance(c, 1, &flag);
     const unsigned lock_errno = conn_errno(c);
     struct err *stop = mysql_stop_commits(c, 1, &flag);
@@ -667,11 +874,13 @@ static void what_is_not_granted_is_refused_by_the_server(void **state)
     fails(stop, ERR_SERVER, "RELOAD or FLUSH_TABLES");
     fails(select, ERR_SERVER, "SELECT command denied");
     fails(consumer, ERR_SERVER, "BACKUP_ADMIN");
+    fails(archive, ERR_SERVER, "INNODB_REDO_LOG_ARCHIVE");
     fails(list, ERR_SERVER, "PROCESS");
     assert_int_equal(lock_errno, DENIED);
     assert_int_equal(stop_errno, DENIED);
     assert_int_equal(select_errno, NO_SELECT);
     assert_int_equal(consumer_errno, DENIED);
+    assert_int_equal(archive_errno, DENIED);
     assert_int_equal(list_errno, DENIED);
 }
 
@@ -739,6 +948,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_server_is_known_with_its_settings),
+        cmocka_unit_test(the_start_of_the_server_is_the_same_whenever_it_is_asked),
+        cmocka_unit_test(page_tracking_is_begun_reset_and_ended),
         cmocka_unit_test(a_session_is_never_limited_and_keeps_no_transaction),
         cmocka_unit_test(a_disabled_redo_log_is_refused),
         cmocka_unit_test(the_instance_lock_stops_ddl_until_it_is_let_go),
@@ -749,8 +960,12 @@ int main(void)
         cmocka_unit_test(writers_and_waiters_are_counted),
         cmocka_unit_test(locks_die_with_their_holder),
         cmocka_unit_test(there_is_one_consumer_and_it_goes_forward),
+        cmocka_unit_test(there_is_one_archive_and_it_is_its_session_s),
         cmocka_unit_test(the_log_status_is_what_the_server_shows),
         cmocka_unit_test(a_replica_tells_its_source),
+        cmocka_unit_test(a_replica_is_where_its_foremost_thread_is),
+        cmocka_unit_test(threads_without_order_leave_no_place),
+        cmocka_unit_test(a_replica_takes_two_privileges_more),
         cmocka_unit_test(the_dictionary_names_every_tablespace),
         cmocka_unit_test(a_missing_privilege_is_named_with_its_grant),
         cmocka_unit_test(the_hint_is_all_it_takes_and_roles_count_when_active),

@@ -142,6 +142,7 @@ static struct err *may_select(bool *may, struct conn *c, const char *table)
 }
 
 static const char log_status[] = "performance_schema.log_status";
+static const char worker_info[] = "mysql.slave_worker_info";
 
 static struct err *mysql_is_replica(bool *replica, struct conn *c)
 {
@@ -187,8 +188,11 @@ static struct err *check_mysql(struct conn *c, unsigned have)
     if (need & ~have || !may_read)
         return lacks(c, need & ~have, may_read ? NULL : log_status);
     TRY(mysql_is_replica(&replica, c));
-    if (replica && !(have & PRIV_REPLICATION_CLIENT))
-        return lacks(c, PRIV_REPLICATION_CLIENT, NULL);
+    if (!replica)
+        return NULL;
+    TRY(may_select(&may_read, c, worker_info));
+    if (!(have & PRIV_REPLICATION_CLIENT) || !may_read)
+        return lacks(c, PRIV_REPLICATION_CLIENT & ~have, may_read ? NULL : worker_info);
     return NULL;
 }
 

@@ -11,6 +11,8 @@
  *   FLUSH TABLES WITH READ LOCK     FLUSH_TABLES or RELOAD
  *   FLUSH ENGINE LOGS               RELOAD
  *   SHOW REPLICA STATUS             REPLICATION CLIENT or SUPER
+ *   where its threads stand         SELECT on mysql.slave_worker_info
+ *   redo archiving                  INNODB_REDO_LOG_ARCHIVE; not checked, as it is not needed
  *
  * Facts: MariaDB 10.11.19, MySQL 9.7.4, by experiment. SHOW GRANTS without FOR lists the account's
  * own grants and those of its active roles (MariaDB: of the roles inside them, and of PUBLIC, too);
@@ -44,8 +46,8 @@ struct err *server_privileges(unsigned *set, struct conn *c,
 
 /* Checks what a backup takes, active roles included.
  * MariaDB: RELOAD, BINLOG MONITOR (if log_bin), SLAVE MONITOR (if the server is or was a replica).
- * MySQL: BACKUP_ADMIN, PROCESS, FLUSH_TABLES, SELECT on log_status, REPLICATION CLIENT (if it is or
- * was a replica). Not RELOAD: see mysql_flush_logs.
+ * MySQL: BACKUP_ADMIN, PROCESS, FLUSH_TABLES, SELECT on log_status, and, if the server is or was a
+ * replica, REPLICATION CLIENT and SELECT on slave_worker_info. Not RELOAD: see mysql_flush_logs.
  * REFUSED with the exact GRANT statements for this user in the hint. */
 struct err *server_check_privileges(struct conn *c, const struct server_info *s) MUST_CHECK;
 

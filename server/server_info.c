@@ -219,3 +219,18 @@ void server_info_fini(struct server_info *s)
             free(*(char **)member_of(s, &variables[i]));
     *s = (struct server_info){0};
 }
+
+struct err *server_start_time(int64_t *seconds, struct conn *c, enum server_flavour flavour)
+{
+    AUTO_FREE char *text = NULL;
+    char *end = NULL;
+    TRY(conn_query_text(c, &text,
+                        "SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS SIGNED)"
+                        " FROM %s WHERE VARIABLE_NAME = 'Uptime'",
+                        flavour == FLAVOUR_MYSQL ? "performance_schema.global_status"
+                                                 : "information_schema.GLOBAL_STATUS"));
+    *seconds = text ? strtoll(text, &end, 10) : 0;
+    if (!end || end == text || *end)
+        return err_make(SERVER, "the server does not say since when it runs");
+    return NULL;
+}

@@ -59,4 +59,9 @@ struct server_info {
 struct err *server_info_load(struct server_info *out, struct conn *c) MUST_CHECK;
 void server_info_fini(struct server_info *s);
 
+/* When the server was started, in seconds since 1970 by its own clock then: the same number whenever it is asked in one run of the
+ * server, for time and uptime are taken in one statement. */
+struct err *server_start_time(int64_t *seconds, struct conn *c,
+                              enum server_flavour flavour) MUST_CHECK;
+
 #endif

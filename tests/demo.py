@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""`make demo`: one hot backup and its restore, before your eyes, with an exact comparison at the end.
+"""`make demo`: a hot full and an incremental backup and their restore, before your eyes, with an exact comparison at the end.
 
     1. starts a private throwaway server: MySQL if that is installed, else MariaDB (see --flavour); own folder, own socket;
        other servers are not touched
     2. fills it with about 200 MB in tables of several engines and row formats
-    3. keeps several clients writing, and takes `mbe backup --full` meanwhile
-    4. restores into a new datadir and starts a second server on it
+    3. keeps several clients writing, and takes `mbe backup --full` and `mbe backup --incremental` meanwhile
+    4. restores the increment, and with it the full that it rests on, into a new datadir and starts a second server on it
     5. attaches the second server as a replica at the binary log position that the backup recorded. If the backup is
        exactly the state at that position, every event of the first server applies; one row too many or too few stops it
     6. stops the clients, waits until the copy has the last event, and compares every table of both
@@ -239,9 +239,11 @@ def run_mbe(argv):
     return done.stdout
 
 
-def back_up(mbe, server, repo):
-    run_mbe([mbe, "backup", "--full", "--no-defaults", "--repo=" + repo, "--socket=" + server.socket, "--user=backup"])
+def back_up(mbe, server, repo, kind):
+    run_mbe([mbe, "backup", "--" + kind, "--no-defaults", "--repo=" + repo, "--socket=" + server.socket, "--user=backup"])
     manifest = json.loads(run_mbe([mbe, "show", "--repo=" + repo, "--backup=latest", "--json"]))
+    if manifest["type"] != kind:
+        raise DemoFailed("the backup is a %s one" % manifest["type"])
     Step.note("%s: %d tables, %.0f MB read, %.0f MB stored, locked for %.3f s, binary log %s:%s" %
               (manifest["id"], manifest.get("tables", 0), manifest["bytes"]["read"] / 1e6,
                manifest["bytes"]["stored"] / 1e6, manifest["lock"]["seconds"], manifest["binlog"]["file"],
@@ -334,11 +336,13 @@ def demo(mbe, flavour, folder, stack, scale):
 
     writers = Writers(source)
     repo, target = os.path.join(folder, "repo"), os.path.join(folder, "restored")
-    with Step(3, "backup while %d clients write" % len(writers.threads)):
+    with Step(3, "a full and an incremental backup while %d clients write" % len(writers.threads)):
         writers.start()
         time.sleep(1)
         before = sum(writers.commits)
-        manifest = back_up(mbe, source, repo)
+        back_up(mbe, source, repo, "full")
+        time.sleep(1)
+        manifest = back_up(mbe, source, repo, "incremental")
         Step.note("%d transactions were committed meanwhile" % (sum(writers.commits) - before))
     with Step(4, "restore, and a server on the result; the clients go on"):
         run_mbe([mbe, "restore", "--repo=" + repo, "--backup=" + manifest["id"], "--datadir=" + target])

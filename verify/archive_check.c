@@ -56,24 +56,19 @@ static struct err *check_chunks(struct archive_check_result *out, const char *pa
     return e;
 }
 
-static struct err *take_nothing(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end)
+static struct err *check_redo(struct archive_check_result *out, struct archive_reader *reader,
+                              const struct backup_manifest *facts, struct damage *damage,
+                              struct progress *progress)
 {
-    (void)ctx;
-    (void)rec;
-    (void)start;
-    (void)end;
-    return NULL;
-}
-
-static struct err *check_redo(struct archive_reader *reader, const struct backup_manifest *facts,
-                              struct damage *damage, struct progress *progress)
-{
-    const struct redo_visitor nobody = {.take = take_nothing};
-    uint64_t n_mtrs;
-    return damage_take(
-        damage,
-        redo_entry_walk(reader, facts->family, facts->from, facts->to, &nobody, &n_mtrs, progress),
-        "%s", REDO_PATH);
+    struct redo_walk w = {.from = facts->from, .to = facts->to};
+    struct err *e = redo_entry_walk(reader, facts->family, &w, progress);
+    out->redo_unopened = w.unopened;
+    if (w.unopened)
+        log_info(damage->log, "verify",
+                 "%s is encrypted: checked as it is stored; its records cannot be read without the "
+                 "server's key",
+                 REDO_PATH);
+    return damage_take(damage, e, "%s", REDO_PATH);
 }
 
 static uint64_t content_bytes(const struct archive_reader *reader)
@@ -104,7 +99,7 @@ static struct err *check_contents(struct archive_check_result *out, struct archi
     out->bytes = content.bytes;
     out->pages = content.pages;
     out->pages_damaged = content.pages_damaged;
-    return e ? e : check_redo(reader, facts, damage, progress);
+    return e ? e : check_redo(out, reader, facts, damage, progress);
 }
 
 static const char *plural(uint64_t n)

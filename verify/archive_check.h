@@ -2,6 +2,7 @@
 #ifndef MBE_VERIFY_ARCHIVE_CHECK_H
 #define MBE_VERIFY_ARCHIVE_CHECK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -11,6 +12,8 @@
 
 struct archive_check_result {
     uint64_t bytes, pages, chunks_damaged, pages_damaged, entries;
+    bool
+        redo_unopened; /* the redo is encrypted, and was checked only as far as that goes without its key */
 };
 
 struct archive_check_options {

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "innodb/fil_page.h"
 #include "innodb/page_check.h"
+#include "innodb/redo_crypt_test_util.h"
 #include "innodb/redo_test_util.h"
 #include "innodb/space_map.h"
 #include "verify/archive_check.h"
@@ -37,7 +38,7 @@ struct variant {
     uint32_t table_flags;
     int64_t lsn_to_shift, lsn_from_shift;
     bool spoil_redo;
-    bool no_redo;
+    bool no_redo, encrypted_redo;
     bool
         delta; /* an increment: every 7th page of db/t.ibd, and of the system tablespace what is not page 5 */
     const char *manifest; /* NULL: a right one */
@@ -166,6 +167,15 @@ static lsn_t add_redo(struct archive_writer *w, const struct variant *v, struct 
     if (v->spoil_redo)
         b.bytes[b.len / 2] ^= 4;
     redo_log_header_make(header, FIRST_LSN, FIRST_LSN, FIRST_LSN, "Backup 10.11.19");
+    if (v->encrypted_redo) {
+        struct mariadb_log l;
+        mariadb_log_load(&l);
+        redo_log_header_set_encryption(header, &l.header);
+        assert_true(l.len <= b.len);
+        memcpy(b.bytes, l.bytes, b.len = l.len);
+        b.bytes[b.len / 2] ^= v->spoil_redo ? 4 : 0;
+        mariadb_log_free(&l);
+    }
     assert_null(archive_entry_add(w, &attr, &id));
     assert_null(archive_write(w, id, REDO_START_OFFSET, b.bytes, b.len));
     assert_null(archive_write(w, id, 0, header, REDO_START_OFFSET));
@@ -253,6 +263,7 @@ static void a_whole_archive_passes_with_any_number_of_threads(void **state)
             char *text;
             assert_null(check(s, parallel, &r, &text));
             assert_string_equal(text, "");
+            assert_false(r.redo_unopened);
             assert_int_equal(r.entries, 6);
             assert_int_equal(r.pages, N_PAGES + 2 * SYSTEM_PAGES);
             assert_true(r.bytes > 0);
@@ -319,6 +330,25 @@ static void damage_that_was_backed_up_is_named(void **state)
         err_free(e);
         free(text);
     }
+}
+
+static void encrypted_redo_is_checked_from_outside(void **state)
+{
+    const struct sandbox *s = *state;
+    struct archive_check_result r;
+    char *text;
+    make_archive(s, &(struct variant){.encrypted_redo = true});
+    assert_null(check(s, 1, &r, &text));
+    assert_true(r.redo_unopened);
+    assert_contains(text, "mbe/redo is encrypted: checked as it is stored");
+    free(text);
+    make_archive(s, &(struct variant){.encrypted_redo = true, .spoil_redo = true});
+    struct err *e = check(s, 1, &r, &text);
+    assert_non_null(e);
+    assert_int_equal(e->kind, ERR_CORRUPT);
+    assert_contains(text, "mbe/redo: LSN ");
+    err_free(e);
+    free(text);
 }
 
 /* Checks an increment on the archive that is there, which holds page 5 of the system tablespace. */
@@ -505,6 +535,7 @@ int main(void)
         IN_SANDBOX(only_what_an_increment_stores_is_judged),
         IN_SANDBOX(damage_in_an_increment_is_named_beside_the_doublewrite_area),
         IN_SANDBOX(system_pages_of_an_increment_without_its_base_are_not_judged),
+        IN_SANDBOX(encrypted_redo_is_checked_from_outside),
         IN_SANDBOX(a_backup_of_another_kind_of_server_is_refused),
         IN_SANDBOX(a_changed_byte_anywhere_is_found),
         IN_SANDBOX(pages_of_a_damaged_chunk_are_named),

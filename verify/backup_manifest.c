@@ -91,6 +91,8 @@ static struct err *take(struct backup_manifest *m, const json_t *manifest)
 {
     TRY(take_server(m, manifest));
     TRY(take_lsn(m, manifest));
+    m->redo_encrypted =
+        json_is_true(json_object_get(json_object_get(manifest, "redo"), "encrypted"));
     return take_chain(m, manifest);
 }
 

@@ -18,7 +18,8 @@ struct backup_manifest {
     const struct redo_family *family;
     uint32_t page_size; /* innodb_page_size */
     lsn_t from, to;     /* the redo of the backup: [from, to) */
-    char *server_uuid;  /* NULL if it has none */
+    bool redo_encrypted;
+    char *server_uuid; /* NULL if it has none */
     uint32_t length;   /* archives in the chain; 1: a full backup, which has none of what follows */
     char *full, *base; /* ids */
     uint64_t base_archive;

@@ -8,6 +8,8 @@
 
 /* The entry as a byte stream; gaps and runs read as zeros. */
 struct input {
+    struct archive_reader *reader;
+    uint32_t entry;
     struct archive_cursor *cursor;
     struct progress *progress;
     uint64_t at, size;    /* next byte to hand out, entry size */
@@ -57,18 +59,44 @@ static struct err *input_read(void *ctx, uint8_t *buf, size_t n, size_t *got)
     return NULL;
 }
 
-struct err *redo_entry_walk(struct archive_reader *reader, const struct redo_family *family,
-                            lsn_t from, lsn_t to, const struct redo_visitor *visitor,
-                            uint64_t *n_mtrs, struct progress *progress)
+static struct err *input_read_at(void *ctx, uint64_t at, uint8_t *buf, size_t n)
+{
+    const struct input *in = ctx;
+    return archive_read(in->reader, in->entry, at, buf, n);
+}
+
+static struct err *input_open(struct input *in, struct redo_source *source,
+                              struct archive_reader *reader, struct progress *progress)
 {
     const int64_t entry = archive_reader_find(reader, REDO_PATH);
     if (entry < 0 || archive_reader_entry(reader, (uint32_t)entry)->kind != ARCHIVE_REDO)
         return err_make(CORRUPT, "is missing in the archive");
-    struct input in = {.size = archive_reader_entry(reader, (uint32_t)entry)->size,
-                       .progress = progress};
-    const struct redo_source source = {.ctx = &in, .read = input_read, .size = in.size};
+    *in = (struct input){.reader = reader,
+                         .entry = (uint32_t)entry,
+                         .size = archive_reader_entry(reader, (uint32_t)entry)->size,
+                         .progress = progress};
+    *source = (struct redo_source){
+        .ctx = in, .read = input_read, .read_at = input_read_at, .size = in->size};
+    return NULL;
+}
+
+struct err *redo_entry_walk(struct archive_reader *reader, const struct redo_family *family,
+                            struct redo_walk *w, struct progress *progress)
+{
+    struct input in;
+    struct redo_source source;
     AUTO(archive_cursor) cursor = NULL;
-    TRY(archive_cursor_open(&cursor, reader, (uint32_t)entry, 0, in.size));
+    TRY(input_open(&in, &source, reader, progress));
+    TRY(archive_cursor_open(&cursor, reader, in.entry, 0, in.size));
     in.cursor = cursor;
-    return family->walk(&source, from, to, visitor, n_mtrs);
+    return family->walk(&source, w);
+}
+
+struct err *redo_entry_check_key(struct archive_reader *reader, const struct redo_family *family,
+                                 const struct keyring *keys)
+{
+    struct input in;
+    struct redo_source source;
+    TRY(input_open(&in, &source, reader, NULL));
+    return family->check_key(&source, keys);
 }

@@ -6,10 +6,12 @@
 #include "base/progress.h"
 #include "innodb/redo_family.h"
 
-/* Visits all records of the backup's redo, which must hold exactly [from, to). CORRUPT, "mbe/redo: ...", at the first thing
- * that is wrong, also when the archive has no such entry. *n_mtrs is set on success. */
+/* Visits all records of the backup's redo, which must hold exactly [from, to). CORRUPT at the first thing that is wrong, also
+ * when the archive has no such entry; REFUSED for an encrypted log without its key. See struct redo_walk. */
 struct err *redo_entry_walk(struct archive_reader *reader, const struct redo_family *family,
-                            lsn_t from, lsn_t to, const struct redo_visitor *visitor,
-                            uint64_t *n_mtrs, struct progress *progress) MUST_CHECK;
+                            struct redo_walk *w, struct progress *progress) MUST_CHECK;
+/* Whether the keyring (NULL: none) has the key of the backup's redo, if that is encrypted. REFUSED when not; reads little. */
+struct err *redo_entry_check_key(struct archive_reader *reader, const struct redo_family *family,
+                                 const struct keyring *keys) MUST_CHECK;
 
 #endif

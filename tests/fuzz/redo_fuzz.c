@@ -103,7 +103,7 @@ static void try_log(uint8_t *log, size_t size, struct redo_page *page)
     for (size_t at = 0; at < framed;) {
         struct redo_mtr m;
         size_t len;
-        if (!taken(redo_mtr_open(&m, log + at, framed - at, LSN + at, &len)))
+        if (!taken(redo_mtr_open(&m, log + at, framed - at, LSN + at, REDO_MTR_CLEAR, &len)))
             abort(); /* what was framed is whole and valid */
         take_records(&m, g, &ops);
         at += len;

@@ -238,8 +238,10 @@ def _mysql_file_problems(server):
     """The dictionary knows the path of each tablespace; tables of other engines have a NAME_ID.sdi beside their files, with the
     first 16 characters of their name.
     """
-    spaces = server.sql("select s.name, f.file_name, s.state from information_schema.innodb_tablespaces s"
-                        " join information_schema.files f on f.file_id=s.space and f.engine='InnoDB'")
+    # joined here: the server would read the second view anew for each row of the first
+    paths = dict(server.sql("select file_id, file_name from information_schema.files where engine='InnoDB'"))
+    spaces = [(name, paths[space], state) for space, name, state in
+              server.sql("select space, name, state from information_schema.innodb_tablespaces") if space in paths]
     known = {os.path.normpath(os.path.join(server.datadir, path)): state for _, path, state in spaces}
     # a # of the user's own is written otherwise in a path
     problems = ["intermediate table in InnoDB's dictionary: " + name for name, path, _ in spaces if "#sql" in path]

@@ -135,13 +135,21 @@ class HeldDdl:
         self.server = server
         self.statement = "create table %s engine=innodb as select sleep(%d) as s" % (table, seconds)
         self.table = table
+        self.prepared = False
         self.thread = None
         self.connection_id = None
         self.ready = threading.Event()
 
-    def __enter__(self):
+    def prepare(self):
+        """The DDL that comes before it. __enter__ would run it, too; but a backup that is stopped may hold the lock that stops it."""
         # MySQL finishes a statement whose only sleep is interrupted
         self.server.sql("create database if not exists " + self.table.split(".")[0], "drop table if exists " + self.table)
+        self.prepared = True
+        return self
+
+    def __enter__(self):
+        if not self.prepared:
+            self.prepare()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
         self.ready.wait(10)
@@ -181,18 +189,34 @@ def held_after_copy(s, source, mbe, *args):
             s.wait_until(lambda: waits_for_lock(source) or not running.running(), 60, "the backup asks for the lock")
             yield running
         return
+    held = HeldDdl(source).prepare()
     begun = int(source.status("Com_unlock_instance"))
     running = mbe.start_backup(*args)
     s.wait_until(lambda: int(source.status("Com_unlock_instance")) > begun or not running.running(), 60,
                  "the backup lets its first lock go", every=0.005)
     running.signal(signal.SIGSTOP)
-    with HeldDdl(source) as held:
+    with held:
         # it may have been stopped with a lock in its hands
         s.wait_until(lambda: held.works() or not running.running() or _let_run(running), 60, "the DDL that holds the backup up")
         running.signal(signal.SIGCONT)
         s.wait_until(lambda: waits_for_lock(source) or not running.running(), 60, "the backup asks for the lock")
         s.check(running.running(), "the backup ended before it was held: %s", running.progress()[-2000:])
         yield running
+
+
+@contextlib.contextmanager
+def stopped_after_copy(s, source, mbe, *args):
+    """A backup that has copied all files and is stopped (SIGSTOP) while it neither has a lock nor asks for one, all through the
+    block. No DDL of ours runs either: while a lock is asked for, a MySQL server truncates no undo tablespace, and while a DDL
+    statement runs, its read view keeps undo from being purged.
+    """
+    with held_after_copy(s, source, mbe, *args) as running:
+        running.signal(signal.SIGSTOP)
+        s.wait_until(lambda: not waits_for_lock(source), 30, "the backup's request for the lock times out", every=0.1)
+    try:
+        yield running
+    finally:
+        running.signal(signal.SIGCONT)
 
 
 def _let_run(running):

@@ -159,6 +159,7 @@ def usage_cases(s, mbe):
 def mariadb_cases(s, source, mbe):
     base = ["--full", "--repo=" + mbe.repo, "--progress=none", "--defaults-file=" + mbe.option_file()]
     backup_case(s, mbe, "redo consumer", [*base, "--redo-consumer"], REFUSED, "--redo-consumer: MariaDB cannot")
+    backup_case(s, mbe, "page tracking", [*base, "--change-map=page-tracking"], REFUSED, "--change-map=page-tracking: MariaDB has none")
     for version, text in OTHER_VERSIONS.items():
         source.stop()
         source.start("--version=" + version)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What MySQL's DDL does to files without a word in the redo log, one trap after the other while a backup stands between its copy and
-its lock, and builds that run already when it begins. Wherever a backup falls into one, the restored server starts, logs
+its lock, some more after that one was let go for another, and builds that run already when it begins. Wherever a backup falls into one, the restored server starts, logs
 nothing, and has an empty index or the rows of another table.
 """
 # timeout: 400
@@ -39,9 +39,13 @@ TABLES = {
     "ex_with": BODY,
     "im_own": BODY, "im_changed": BODY, "im_discarded": BODY, "im_waiting": BODY, "im_victim": BODY, "im_dropped": BODY, "im_came": BODY,
     "im_came_waiting": BODY, "im_early": BODY,
+    "late_shared": BODY, "late_ft": BODY, "late_own": BODY, "late_truncated": BODY, "late_renamed": BODY, "late_dropped": BODY,
 }
 # Discarded before the backup begins; the file of the last one lies in its place already, with the id of a table that is used.
 DISCARDED_BEFORE = ("im_came", "im_came_waiting", "im_early")
+# What is being built when the backup begins: an index, and another with the auxiliary tables of a full-text index.
+SLOW_BUILDS = {"slow": "add index (v)", "slow_text": "add fulltext (b), add index (v)"}
+SLOW_ROWS = 600
 
 
 def build(table, options):
@@ -141,6 +145,17 @@ CASES = {
     "undo_dropped": statements("drop undo tablespace u_old", "create undo tablespace u_again add datafile 'u_old.ibu'"),
 }
 
+# While the backup, with everything settled, has let its first lock go and waits for FLUSH TABLES WITH READ LOCK.
+LATE_CASES = {
+    "late_shared": build("late_shared", ", lock=shared"),
+    "late_ft": statements("alter table late_ft add fulltext (b)"),
+    "late_own": lambda c: c.import_from("late_own", "late_own"),
+    "late_truncated": statements("truncate table late_truncated", "insert into late_truncated values (1,2,'three')"),
+    "late_renamed": statements("rename table late_renamed to other.late_renamed"),
+    "late_dropped": statements("drop table late_dropped", "create table late_born as select * from ix_none"),
+    "late_undo": statements("create undo tablespace u_late add datafile 'u_late.ibu'", "update ticks set n=n+1"),
+}
+
 
 class Case:
     """What a case acts with: one session, in schema traps."""
@@ -189,65 +204,87 @@ def prepare(s, source, external):
                    "insert into %s(id,a,b) select seq, seq div 2, concat('word', seq, repeat(' of trap', seq %% 20)) from %s" %
                    (table, numbers))
     # one row takes a millisecond or so to index: a build that lasts, wherever it runs
-    source.sql("use traps", "create table slow (id int primary key, b varchar(200),"
-               " v varchar(200) as (sha2(repeat(b, 30000), 512)) virtual)",
-               "insert into slow(id,b) select seq, repeat('slow', 20) from " + source.numbers(800),
-               "create table filler (id int primary key, b varchar(250))", "insert into filler select seq, '' from " + numbers)
+    for table in SLOW_BUILDS:
+        source.sql("use traps", "create table %s (FTS_DOC_ID bigint unsigned not null primary key, b varchar(200),"
+                   " v varchar(200) as (sha2(repeat(b, 30000), 512)) virtual)" % table,
+                   "insert into %s(FTS_DOC_ID,b) select seq, repeat('slow ', 16) from %s" % (table, source.numbers(SLOW_ROWS)))
+    source.sql("use traps", "create table filler (id int primary key, b varchar(250))", "insert into filler select seq, '' from " + numbers)
     with contextlib.closing(source.connect(database="traps")) as connection, connection.cursor() as cursor:
         case = Case(s, source, cursor)
         for table in DISCARDED_BEFORE:
             case.run("alter table %s discard tablespace" % table)
         case.place("im_early", "exported")
+        case.run("update exported set b=concat('newer ', id)")  # what lies there has the id of this table, and other rows
         undo_emptied(case, "u_old")
 
 
-def run_cases(s, source):
+def run_cases(s, source, cases):
     with contextlib.closing(source.connect(database="traps")) as connection, connection.cursor() as cursor:
         case = Case(s, source, cursor)
-        for name, action in CASES.items():
+        for name, action in cases.items():
             try:
                 action(case)
             except pymysql.err.MySQLError as e:
                 s.check(False, "case %s: %r", name, e)
 
 
-class Build:
-    """A build that runs already when a backup begins, and long enough for the redo before it to be left behind."""
+class Builds:
+    """Builds that run already when a backup begins, and long enough for the redo before them to be left behind."""
 
     def __init__(self, s, source):
         self.s, self.source = s, source
         self.errors = []
-        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.threads = [threading.Thread(target=self._work, args=(t, what), daemon=True) for t, what in SLOW_BUILDS.items()]
 
-    def _work(self):
+    def _work(self, table, what):
         try:
-            self.source.sql("use traps", "alter table slow add index (v), algorithm=inplace, lock=shared")
+            self.source.sql("use traps", "alter table %s %s, algorithm=inplace, lock=shared" % (table, what))
         except pymysql.err.MySQLError as e:
             self.errors.append(e)
 
-    def runs(self):
-        return bool(self.source.sql("select 1 from information_schema.processlist where info like 'alter table slow%'"))
+    def run(self):
+        """All of them, each with the births of its indexes behind it."""
+        return len(SLOW_BUILDS) == int(self.source.value("select count(*) from information_schema.processlist"
+                                                         " where info like 'alter table slow%' and state='altering table'"))
 
     def start(self):
         def lsn(name):
             return int(self.source.status("Innodb_redo_log_" + name))
-        self.thread.start()
-        self.s.wait_until(self.runs, 30, "the build begins")
+        for thread in self.threads:
+            thread.start()
+        self.s.wait_until(lambda: self.run() or self.errors, 30, "the builds begin")
         since = lsn("current_lsn")
         # more redo than there is room for makes the server leave the old one behind
-        self.s.wait_until(lambda: lsn("checkpoint_lsn") > since or not self.runs() or self.source.sql(
-            "update traps.filler set b=repeat(char(97+rand()*26), 250)") is None, 60, "a checkpoint after the build began")
-        self.s.check(self.runs() and not self.errors, "the build ended too early: %s", self.errors)
+        self.s.wait_until(lambda: lsn("checkpoint_lsn") > since or not self.run() or self.source.sql(
+            "update traps.filler set b=repeat(char(97+rand()*26), 250)") is None, 60, "a checkpoint after the builds began")
+        self.s.check(self.run() and not self.errors, "a build ended too early: %s", self.errors)
         return self
 
     def end(self):
-        self.thread.join(120)
-        self.s.check_none(self.errors, "the build")
+        for thread in self.threads:
+            thread.join(120)
+        self.s.check_none(self.errors, "the builds")
 
 
 def text_found(server):
     """CHECK TABLE sees nothing of a full-text index without content."""
-    return [server.value("select count(*) from traps.%s where match(b) against ('trap')" % t) for t in ("ft", "ft_id")]
+    return [server.value("select count(*) from traps.%s where match(b) against ('%s')" % at)
+            for at in (("ft", "trap"), ("ft_id", "trap"), ("late_ft", "trap"), ("slow_text", "slow"))]
+
+
+@contextlib.contextmanager
+def long_statement(s, source):
+    """No backup asks for FLUSH TABLES WITH READ LOCK behind a statement like this."""
+    def work():
+        with contextlib.suppress(pymysql.err.MySQLError):
+            source.sql("select sleep(200)")
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    (row,) = s.wait_until(lambda: source.sql("select id from information_schema.processlist where info='select sleep(200)'"), 10,
+                          "the long statement")
+    yield
+    source.sql("kill %d" % row[0])
+    thread.join()
 
 
 def main(s):
@@ -256,14 +293,21 @@ def main(s):
     source = proof.start_source(s, flavour="mysql-9.7", options=["--innodb-directories=" + external, "--innodb-redo-log-capacity=8M"])
     prepare(s, source, external)
     s.say("%d tables", len(TABLES))
-    build_before = Build(s, source).start()
+    builds_before = Builds(s, source).start()
     source.sql("set global innodb_redo_log_capacity=128*1048576")
     mbe = s.mbe(source)
-    with proof.held_after_copy(s, source, mbe, "--lock-wait=200") as running:
-        build_before.end()
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(proof.held_after_copy(s, source, mbe, "--lock-wait=200"))
+        builds_before.end()
         s.say("copied; now the traps")
-        run_cases(s, source)
+        run_cases(s, source, CASES)
         s.say("%d cases", len(CASES))
+        with long_statement(s, source):
+            stack.close()
+            s.wait_until(lambda: "FLUSH TABLES WITH READ LOCK not granted yet" in running.progress() or not running.running(), 60,
+                         "the backup lets its lock go and wants commits to stop")
+            run_cases(s, source, LATE_CASES)
+        s.say("%d more", len(LATE_CASES))
     backup = mbe.finished_backup(running.wait())
     mbe.verify()
     s.say("lock %s", backup.manifest["lock"])
@@ -273,7 +317,7 @@ def main(s):
     state, found = check.read_state(source, skip), text_found(source)
     discarded = sorted(n[1] for n, t in state.tables.items() if t[0] == "error")
     s.check_equal(discarded, ["im_came_waiting", "im_discarded", "im_waiting"], "discarded on the source")
-    s.check_equal(found, [ROWS - ROWS // 20] * 2, "full-text search on the source")
+    s.check_equal(found, [ROWS - ROWS // 20] * 3 + [SLOW_ROWS], "full-text search on the source")
     source.stop()
     restored = s.restored(source, backup, extra=["--external-dir=" + s.path("elsewhere")])
     accept = [("traps", t) for t in discarded]
@@ -282,7 +326,7 @@ def main(s):
     s.check_none([d for d in different if not any("traps.%s:" % t in d for t in discarded)], "restored, against the source")
     s.check_equal(text_found(restored), found, "full-text search")
     s.check_none(check.health(restored, s, accept), "restored server")
-    for table in ("ix_then_gone", "ft_gone", "dropped", "im_dropped", *discarded):
+    for table in ("ix_then_gone", "ft_gone", "dropped", "im_dropped", "late_dropped", *discarded):
         restored.sql("use traps", "drop table if exists " + table, "create table %s %s" % (table, BODY),
                      "insert into %s values (1,1,'x')" % table)
     restored.sql("create tablespace g_empty add datafile 'g_empty.ibd'", "create undo tablespace u_gone add datafile 'u_gone.ibu'")

@@ -34,15 +34,20 @@ STEPS_MAX = {"mariadb": 900, "mysql": 400}
 PAGE_SIZES = (16, 16, 16, 16, 4, 8, 32, 64)
 
 
-def crash(s, flavour, folder, seed, prepare=lambda server: None, left_out=LEFT_OUT):
-    """A datadir whose server was killed under load. prepare: called with the server before its load starts."""
+def crash(s, flavour, folder, seed, prepare=lambda server: None, left_out=LEFT_OUT, keys=None):
+    """A datadir whose server was killed under load. prepare: called with the server before its load starts. keys: of a server that
+    encrypts its redo log and no tablespace (options, file, place as in encryption.py)."""
     size = s.random.choice(PAGE_SIZES)
     server = s.server(os.path.join(folder, "crashed"), flavour=flavour, options=["--innodb-page-size=%dk" % size])
     # small buffer pools write pages early, large ones leave all to the log
     server.options += [*archive_options(server.installation), LOG_SIZE[server.family],
                        "--innodb-buffer-pool-size=%dM" % s.random.choice((24 if size < 64 else 32, 64, 128)),
                        "--innodb-flush-log-at-trx-commit=%d" % s.random.choice((0, 1, 2))]
-    server.init().start()
+    server.init()
+    if keys:
+        server.options += keys.options
+        keys.place(server.datadir)
+    server.start()
     prepare(server)
     load = Load(server, seed, pause_seconds=s.random.choice((0, 0.003)), writers=("bank", "rows", "rows", "long", "special"))
     load.prepare(rows=s.random.choice((20, 300))).start()
@@ -68,30 +73,36 @@ def recover_by_server(s, flavour, folder, crashed):
     return target
 
 
-def recover_by_mbe(s, folder, crashed):
+def key_file(keys):
+    return [keys.file] if keys else []
+
+
+def recover_by_mbe(s, folder, crashed, keys=None):
     """(repository, id of the backup, restored datadir). What crash_image says of the files becomes crashed.image_report."""
     repo = s.path(folder, "repo")
-    image = subprocess.run([s.tool("crash_image"), crashed.datadir, repo], capture_output=True, text=True, check=False)
+    image = subprocess.run([s.tool("crash_image"), crashed.datadir, repo, *key_file(keys)], capture_output=True, text=True, check=False)
     if image.returncode:
         raise Failed("crash_image: %s%s" % (image.stdout, image.stderr))
     crashed.image_report = image.stderr
     mbe = s.mbe(crashed, repo=os.path.join(folder, "repo"))
     (backup_id,) = mbe.ids()
-    mbe.verify(backup_id)
+    verified = mbe.verify(backup_id)
+    s.check(("redo=unopened" in verified.out) == bool(keys), "verify of a log that is %sencrypted: %s", "" if keys else "not ", verified)
     target = s.path(folder, "mbe-data")
-    mbe.restore(target, "--memory=%dM" % s.random.choice((16, 256)), backup=backup_id, parallel=s.random.choice((1, 3)))
+    mbe.restore(target, "--memory=%dM" % s.random.choice((16, 256)), *("--keyring-file=" + f for f in key_file(keys)),
+                backup=backup_id, parallel=s.random.choice((1, 3)))
     return repo, backup_id, target
 
 
-def one_round(s, flavour, seed):
+def one_round(s, flavour, seed, prepare, keys):
     folder = "round"
     s.random.seed(seed)
     s.sub(folder)
-    crashed, size = crash(s, flavour, folder, seed)
+    crashed, size = crash(s, flavour, folder, seed, prepare, keys=keys)
     by_server = recover_by_server(s, flavour, folder, crashed)
-    repo, backup_id, by_mbe = recover_by_mbe(s, folder, crashed)
-    compared = subprocess.run([s.tool("page_compare"), repo, backup_id, by_mbe, by_server], capture_output=True, text=True,
-                              check=False)
+    repo, backup_id, by_mbe = recover_by_mbe(s, folder, crashed, keys)
+    compared = subprocess.run([s.tool("page_compare"), repo, backup_id, by_mbe, by_server, *key_file(keys)], capture_output=True,
+                              text=True, check=False)
     lines = compared.stdout.strip().splitlines() or [compared.stderr.strip()]
     if compared.returncode:
         shown = "\n".join("    " + line for line in lines[-40:])
@@ -103,9 +114,9 @@ def one_round(s, flavour, seed):
     s.servers.clear()
 
 
-def body(s, flavour, rounds):
+def body(s, flavour, rounds, prepare=lambda server: None, keys=None):
     for number in range(s.rounds(rounds)):
-        one_round(s, flavour, s.seed + number)
+        one_round(s, flavour, s.seed + number, prepare, keys)
 
 
 if __name__ == "__main__":

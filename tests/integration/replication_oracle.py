@@ -16,19 +16,21 @@ from harness.scenario import run
 USER, PASSWORD = "replica", "r3plica!"
 
 
-# What the families call the same things.
+# What the families call the same things. {} is a channel (MariaDB: connection); the usual one has no name.
 WORDS = {
-    "mariadb": {"status": "show slave status", "end": "show master status", "start": "start slave", "stop": "stop slave",
-                "change": "change master to master_host='127.0.0.1', master_port=%d, master_user='%s', master_password='%s',"
+    "mariadb": {"status": "show slave '{}' status", "end": "show master status", "start": "start slave '{}'", "stop": "stop slave '{}'",
+                "change": "change master '{}' to master_host='127.0.0.1', master_port=%d, master_user='%s', master_password='%s',"
                           " master_connect_retry=1, master_use_gtid=slave_pos",
                 "port": "master_port", "more": ", master_connect_retry=1", "recorded": "current_pos", "executed": "gtid_slave_pos",
                 "mode": "Using_Gtid", "modes": ("No", "Slave_Pos"),
                 "reached": ("Relay_Master_Log_File", "Exec_Master_Log_Pos"),
                 "options": ["--log-slave-updates", "--skip-slave-start"]},
     # an account of caching_sha2_password, and no TLS: the password goes over with the source's key
-    "mysql": {"status": "show replica status", "end": "show binary log status", "start": "start replica", "stop": "stop replica",
+    "mysql": {"status": "show replica status for channel '{}'", "end": "show binary log status",
+              "start": "start replica for channel '{}'", "stop": "stop replica for channel '{}'",
               "change": "change replication source to source_host='127.0.0.1', source_port=%d, source_user='%s',"
-                        " source_password='%s', source_connect_retry=1, get_source_public_key=1, source_auto_position=1",
+                        " source_password='%s', source_connect_retry=1, get_source_public_key=1, source_auto_position=1"
+                        " for channel '{}'",
               "port": "source_port", "more": ", source_connect_retry=1, get_source_public_key=1", "recorded": "executed",
               "executed": "gtid_executed",
               "mode": "Auto_Position", "modes": (0, 1),
@@ -42,8 +44,8 @@ def replicas_own(schema, table):
     return (schema, table) == ("mysql", "slave_master_info")
 
 
-def words(server):
-    return WORDS[server.family]
+def words(server, channel=""):
+    return {name: text.replace("{}", channel) if isinstance(text, str) else text for name, text in WORDS[server.family].items()}
 
 
 def replica_options(server, server_id):
@@ -56,17 +58,17 @@ def create_user(source):
                "grant replication slave on *.* to %s@'127.0.0.1'" % USER)
 
 
-def slave_status(server):
+def slave_status(server, channel=""):
     with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(words(server)["status"])
+        cursor.execute(words(server, channel)["status"])
         names = [d[0] for d in cursor.description or ()]
         row = cursor.fetchone()
     return dict(zip(names, row)) if row else {}
 
 
-def follow(replica, source):
+def follow(replica, source, channel=""):
     """Attaches it by GTID."""
-    calls = words(replica)
+    calls = words(replica, channel)
     replica.sql(calls["change"] % (source.port, USER, PASSWORD), calls["start"])
 
 
@@ -90,11 +92,14 @@ def check_told(s, restored, gtid):
     s.check_equal(has, executed, "%s of the restored server" % calls["executed"])
 
 
-def follow_as_told(replica, source, heading, by_gtid):
-    """Attaches it with the statements below `heading` in that file; host and account filled in where they are left out."""
+def attach_as_told(replica, source, heading, by_gtid, channel=""):
+    """Attaches it with the statements below `heading` in that file, but does not start it; host and account filled in where they are
+    left out.
+    """
     calls = words(replica)
     with open(after_start(replica), encoding="utf-8") as script:
-        block = script.read().split("-- %s:\n" % heading)[1].split("\n\n")[0]
+        blocks = [b.split("\n\n")[0] for b in script.read().split("-- %s:\n" % heading)[1:]]
+    block = next(b for b in blocks if not channel or "'%s'" % channel in b)
     statements = [line[len("-- "):].rstrip(";") for line in block.splitlines()]
     (change,) = [st for st in statements if st.startswith("CHANGE") and ("_LOG_FILE" not in st) == by_gtid]
     for name, value in (("HOST", "127.0.0.1"), ("USER", USER), ("PASSWORD", PASSWORD)):
@@ -102,7 +107,8 @@ def follow_as_told(replica, source, heading, by_gtid):
     if "_PORT=" not in change:
         change += ", %s=%d" % (calls["port"], source.port)
     before = [st for st in statements if st.startswith("RESET") or (by_gtid and st.startswith("SET"))]
-    replica.sql(*before, change + calls["more"], calls["start"])
+    change, *named = change.partition(" FOR CHANNEL")
+    replica.sql(*before, change + calls["more"] + "".join(named))
 
 
 def attach(s, replica, source, backup, by_gtid):
@@ -112,16 +118,24 @@ def attach(s, replica, source, backup, by_gtid):
     if by_gtid or source.family == "mysql":
         tell(replica)
         check_told(s, replica, gtid)
-    follow_as_told(replica, source, "To follow the server that was backed up", by_gtid)
+    attach_as_told(replica, source, "To follow the server that was backed up", by_gtid)
+    replica.sql(words(replica)["start"])
 
 
 def engine_gtids(server):
-    """Numbers of the GTIDs in the server's binary logs whose transactions InnoDB had a part in."""
+    """GTIDs (source, number) in the server's binary logs whose transactions InnoDB had a part in."""
     paths = proof.binlogs_from(server, server.sql("show binary logs")[0][0])
     text = subprocess.run([*server.installation.program("binlog"), "--no-defaults", "--base64-output=decode-rows", *paths],
                           capture_output=True, check=True).stdout.decode(errors="replace")
-    parts = re.split(r"SET @@SESSION\.GTID_NEXT= '[^:']*:(\d+)'", text)[1:]
-    return {int(number) for number, body in zip(parts[::2], parts[1::2]) if re.search(r"Xid = |^XA ", body, re.M)}
+    parts = re.split(r"SET @@SESSION\.GTID_NEXT= '([^:']*):(\d+)'", text)[1:]
+    return {(uuid, int(number)) for uuid, number, body in zip(parts[::3], parts[1::3], parts[2::3])
+            if re.search(r"Xid = |^XA ", body, re.M)}
+
+
+def gtids_of(text):
+    """Those (source, number) of a set without tags."""
+    return {(source, n) for source, *intervals in (part.strip().split(":") for part in text.split(",") if part)
+            for low, _, high in (i.partition("-") for i in intervals) for n in range(int(low), int(high or low) + 1)}
 
 
 def check_gtids(s, restored, source, gtid):
@@ -134,8 +148,7 @@ def check_gtids(s, restored, source, gtid):
     s.check(restored.value("select gtid_subset(%s, %s)", (have, executed)),
             "GTIDs %s are more than those of the manifest, %s", have, executed)
     missing = restored.value("select gtid_subtract(%s, %s)", (executed, have)).replace("\n", "")
-    numbers = {n for low, high in re.findall(r":(\d+)(?:-(\d+))?", missing) for n in range(int(low), int(high or low) + 1)}
-    s.check_none(sorted(numbers & engine_gtids(source)), "GTIDs of InnoDB's transactions that the restored server does not have")
+    s.check_none(sorted(gtids_of(missing) & engine_gtids(source)), "GTIDs of InnoDB's transactions that the restored server does not have")
 
 
 def check_has_gtid(s, backup):
@@ -145,11 +158,11 @@ def check_has_gtid(s, backup):
     s.check(known, "gtid: %r", gtid)
 
 
-def catch_up(s, replica, source):
+def catch_up(s, replica, source, channel=""):
     end = source.sql(words(source)["end"])[0]
 
     def reached():
-        now = slave_status(replica)
+        now = slave_status(replica, channel)
         error = now.get("Last_SQL_Error") or now.get("Last_IO_Error")
         s.check(not error, "replication: %s", error)
         return tuple(now.get(name) for name in words(replica)["reached"]) == (end[0], end[1])

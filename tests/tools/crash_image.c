@@ -2,7 +2,7 @@
  * killed, so that a restore of it can be compared with the server's own crash recovery. Half of
  * the oracle; the other half is page_compare.c. Which family the server is of, the datadir tells.
  *
- *     crash_image CRASHED_DATADIR REPOSITORY [INNODB_DATA_FILE_PATH]
+ *     crash_image CRASHED_DATADIR REPOSITORY [KEY_FILE [INNODB_DATA_FILE_PATH]]
  *
  * Prints the id of the backup. The log is taken from its newest checkpoint to its end, as recovery
  * would. A page that is not whole is taken from the doublewrite buffer; if that has no whole copy
@@ -35,6 +35,7 @@ struct image {
     size_t cap_doublewrite;
     uint32_t n_doublewrite;
     enum server_flavour flavour;
+    struct key_file *keys; /* of an encrypted redo log; tablespaces are not to be encrypted */
     struct crash_log log;
     struct created_space *created; /* tablespaces that the log makes from nothing */
     size_t n_created, cap_created;
@@ -264,28 +265,30 @@ static struct err *store_redo(struct image *im, const char *spool, const char *v
 {
     struct crash_log *log = &im->log;
     return im->flavour == FLAVOUR_MYSQL
-               ? redo_store_mysql(im->writer, spool, &log->span, log->creator, log->uuid, NULL)
-               : redo_store(im->writer, spool, &log->span, version, NULL);
+               ? redo_store_mysql(im->writer, spool, &log->span, &log->origin, NULL)
+               : redo_store(im->writer, spool, &log->span, &log->header, version, NULL);
 }
 
 /* "10.11.19" of the log's creator "MariaDB 10.11.19" or "Backup 10.11.19", "9.7.4" of "MySQL 9.7.4". */
 static const char *server_version(const struct image *im)
 {
-    const char *space = strchr(im->log.creator, ' ');
-    return space ? space + 1 : im->log.creator;
+    const char *creator =
+        im->flavour == FLAVOUR_MYSQL ? im->log.origin.header.creator : im->log.header.creator;
+    const char *space = strchr(creator, ' ');
+    return space ? space + 1 : creator;
 }
 
 static struct err *manifest(char **out, const struct image *im, const char *id,
                             const char *data_file_path)
 {
-    json_t *j = json_pack("{s:s, s:s, s:n, s:{s:s, s:s, s:i, s:s}, s:{s:I, s:I, s:I}, s:s, s:s}",
-                          "id", id, "type", "full", "base", "server", "flavour",
-                          server_flavour_text(im->flavour), "version", server_version(im),
-                          "page_size", (int)im->datadir.page_size, "innodb_data_file_path",
-                          data_file_path ? data_file_path : "ibdata1:12M:autoextend", "lsn",
-                          "checkpoint", (json_int_t)im->log.span.from, "from",
-                          (json_int_t)im->log.span.from, "to", (json_int_t)im->log.span.to,
-                          "started", "1970-01-01T00:00:00Z", "finished", "1970-01-01T00:00:00Z");
+    json_t *j = json_pack(
+        "{s:s, s:s, s:n, s:{s:s, s:s, s:i, s:s}, s:{s:I, s:I, s:I}, s:{s:b}, s:s, s:s}", "id", id,
+        "type", "full", "base", "server", "flavour", server_flavour_text(im->flavour), "version",
+        server_version(im), "page_size", (int)im->datadir.page_size, "innodb_data_file_path",
+        data_file_path ? data_file_path : "ibdata1:12M:autoextend", "lsn", "checkpoint",
+        (json_int_t)im->log.span.from, "from", (json_int_t)im->log.span.from, "to",
+        (json_int_t)im->log.span.to, "redo", "encrypted", im->log.span.encrypted, "started",
+        "1970-01-01T00:00:00Z", "finished", "1970-01-01T00:00:00Z");
     *out = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
     return *out ? NULL : err_make(FAILED, "cannot make the manifest");
@@ -296,7 +299,7 @@ static struct err *store(struct image *im, struct catalog_draft *draft, const ch
     AUTO_FREE char *spool = mem_printf("%s/redo", catalog_draft_dir(draft));
     AUTO_FREE char *json = NULL;
     im->env = (struct copy_env){.writer = im->writer, .datadir = &im->datadir, .parallel = 1};
-    TRY(crash_log_spool(&im->log, &im->datadir, im->flavour, spool));
+    TRY(crash_log_spool(&im->log, &im->datadir, im->flavour, key_file_keys(im->keys), spool));
     TRY(store_spaces(im));
     TRY(store_files(im));
     TRY(store_space_map(im));
@@ -306,12 +309,14 @@ static struct err *store(struct image *im, struct catalog_draft *draft, const ch
 }
 
 static struct err *make_image(struct image *im, const char *root, const char *repo,
-                              const char *data_file_path)
+                              const char *key_file, const char *data_file_path)
 {
     AUTO(catalog_draft) draft = NULL;
     const struct archive_writer_options options = {.codec = ARCHIVE_CODEC_ZSTD, .level = 1};
     struct sink *sink = NULL;
     im->flavour = space_file_flavour(root);
+    TRY(key_file_open(&im->keys, redo_family_find(server_flavour_text(im->flavour)), key_file,
+                      NULL));
     TRY(space_file_datadir(&im->datadir, root, data_file_path));
     TRY(listing_make(&im->list, &im->datadir));
     TRY(catalog_begin(&draft, repo, "full", NULL));
@@ -338,11 +343,13 @@ static struct err *make_image(struct image *im, const char *root, const char *re
 int main(int argc, char **argv)
 {
     struct image im = {0};
-    if (argc != 3 && argc != 4) {
-        fputs("usage: crash_image CRASHED_DATADIR REPOSITORY [INNODB_DATA_FILE_PATH]\n", stderr);
+    if (argc < 3 || argc > 5) {
+        fputs("usage: crash_image CRASHED_DATADIR REPOSITORY [KEY_FILE [INNODB_DATA_FILE_PATH]]\n",
+              stderr);
         return 2;
     }
-    struct err *e = make_image(&im, argv[1], argv[2], argc == 4 ? argv[3] : NULL);
+    struct err *e =
+        make_image(&im, argv[1], argv[2], argc > 3 ? argv[3] : NULL, argc > 4 ? argv[4] : NULL);
     if (e)
         fprintf(stderr, "crash_image: %s\n", e->message);
     const int status = e ? 1 : 0;
@@ -352,6 +359,7 @@ int main(int argc, char **argv)
         free(im.created[i].name);
     free(im.created);
     crash_log_fini(&im.log);
+    key_file_free(im.keys);
     listing_fini(&im.list);
     datadir_fini(&im.datadir);
     return status;

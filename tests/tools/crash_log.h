@@ -15,9 +15,9 @@ enum { CRASH_READ_BYTES = 8 << 20 };
 
 struct crash_log {
     struct redo_span span;
-    char creator[33];
+    struct redo_log_header header;   /* MariaDB */
+    struct redo_origin_mysql origin; /* MySQL */
     unsigned n_counters;  /* MySQL: records about AUTO_INCREMENT counters and corrupted indexes */
-    uint32_t uuid;        /* MySQL */
     struct map64 deleted; /* MySQL: space id -> 1: the log has its FILE_DELETE */
     struct map64
         created; /* MySQL: space id -> 1 + position in names: the log has its FILE_CREATE */
@@ -78,7 +78,7 @@ static inline struct err *crash_log_spool_mariadb(struct crash_log *log, const s
                         lsn, header.checkpoint_end_lsn);
     log->span = (struct redo_span){
         .from = header.checkpoint_lsn, .checkpoint_end = header.checkpoint_end_lsn, .to = lsn};
-    snprintf(log->creator, sizeof log->creator, "%s", header.creator);
+    log->header = header;
     return NULL;
 }
 
@@ -129,21 +129,22 @@ static inline struct err *crash_log_take_file(struct crash_log *log, const struc
                                               struct redo_mysql_stream *stream, int out,
                                               const char *spool, bool *ended)
 {
-    uint8_t block[MYSQL_REDO_BLOCK_SIZE];
+    uint8_t block[MYSQL_REDO_BLOCK_SIZE], room[MYSQL_REDO_BLOCK_SIZE];
     for (lsn_t lsn = redo_mysql_stream_wants(stream); lsn < f->header.end_lsn;
          lsn += sizeof block) {
-        unsigned data_len;
+        struct redo_block b = {0};
         size_t got;
         TRY(file_pread(f->fd, block, sizeof block, redo_mysql_offset(f->header.start_lsn, lsn),
                        &got, f->path));
-        *ended = got < sizeof block ||
-                 redo_mysql_block_check(block, lsn, &data_len) != MYSQL_BLOCK_WHOLE;
+        if (got == sizeof block)
+            TRY(redo_block_open(&b, &log->origin.key, block, lsn, room));
+        *ended = !b.clear;
         if (*ended)
             return NULL;
-        TRY(redo_mysql_stream_push(stream, block));
-        TRY(crash_log_take(log, stream, lsn + data_len));
+        TRY(redo_mysql_stream_push(stream, b.clear));
+        TRY(crash_log_take(log, stream, lsn + b.data_len));
         TRY(file_write(out, block, sizeof block, spool));
-        *ended = data_len < sizeof block;
+        *ended = b.data_len < sizeof block;
         if (*ended)
             return NULL;
     }
@@ -151,20 +152,21 @@ static inline struct err *crash_log_take_file(struct crash_log *log, const struc
 }
 
 static inline struct err *crash_log_spool_mysql(struct crash_log *log, const struct datadir *d,
-                                                const char *spool)
+                                                const struct keyring *keys, const char *spool)
 {
     AUTO_FREE char *dir = mem_printf("%s/#innodb_redo", d->log_dir);
     AUTO_FD int out = -1;
     struct redo_file f;
-    bool there = true, ended = false;
+    bool has_key, there = true, ended = false;
     TRY(file_open(&out, spool, O_WRONLY | O_CREAT | O_EXCL, 0600));
     TRY(redo_dir_open_checkpoint(&f, dir));
     const lsn_t from = f.header.checkpoint_lsn;
     AUTO(redo_mysql_stream) stream = redo_mysql_stream_new(redo_mysql_block_lsn(from), from);
     log->span = (struct redo_span){.from = from, .checkpoint_end = from, .to = from};
-    log->uuid = f.header.uuid;
-    snprintf(log->creator, sizeof log->creator, "%s", f.header.creator);
-    struct err *e = NULL;
+    log->origin.header = f.header;
+    struct err *e = redo_dir_find_key(&log->origin.header, dir, &has_key);
+    if (!e && keys)
+        e = redo_key_mysql(&log->origin.key, &log->origin.header, keys);
     while (!e && there && !ended) {
         const uint64_t next = f.id + 1;
         const lsn_t at = f.header.end_lsn;
@@ -172,7 +174,8 @@ static inline struct err *crash_log_spool_mysql(struct crash_log *log, const str
         redo_file_close(&f);
         if (!e && !ended)
             e = redo_file_open(&f, dir, next, &there);
-        if (!e && !ended && there && (f.header.start_lsn != at || f.header.uuid != log->uuid))
+        if (!e && !ended && there &&
+            (f.header.start_lsn != at || f.header.uuid != log->origin.header.uuid))
             e = err_make(CORRUPT, "%s: does not continue the file before", f.path);
     }
     redo_file_close(&f);
@@ -180,9 +183,10 @@ static inline struct err *crash_log_spool_mysql(struct crash_log *log, const str
 }
 
 static inline struct err *crash_log_spool(struct crash_log *log, const struct datadir *d,
-                                          enum server_flavour flavour, const char *spool)
+                                          enum server_flavour flavour, const struct keyring *keys,
+                                          const char *spool)
 {
-    return flavour == FLAVOUR_MYSQL ? crash_log_spool_mysql(log, d, spool)
+    return flavour == FLAVOUR_MYSQL ? crash_log_spool_mysql(log, d, keys, spool)
                                     : crash_log_spool_mariadb(log, d, spool);
 }
 

@@ -1,7 +1,7 @@
 /* tests/tools/page_compare.c: compares a restored datadir with the same crash image recovered by
  * its own server, page by page. The other half of the oracle; see crash_image.c.
  *
- *     page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR
+ *     page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR [KEY_FILE]
  *
  * Tablespaces are matched by space id. Pages are compared as logical images (page_compressed pages
  * decompressed), every byte but these: checksum words and trailer, the page LSN (pages that differ
@@ -29,6 +29,7 @@
 #include "innodb/redo_mysql.h"
 #include "restore/backup_facts.h"
 #include "tests/tools/space_file.h"
+#include "verify/key_file.h"
 #include "verify/redo_entry.h"
 
 /* What the log says about pages. */
@@ -349,14 +350,14 @@ static struct err *side_open(struct side *s, const char *root, const struct back
 }
 
 /* What the redo of all archives says, oldest first. */
-static struct err *read_redo(struct page_states *states, const struct chain *chain)
+static struct err *read_redo(struct page_states *states, const struct chain *chain,
+                             const struct keyring *keys)
 {
     const struct redo_visitor visitor = {.ctx = states, .take = note_record};
-    uint64_t n_mtrs;
     for (size_t i = 0; i < chain->n; i++) {
         const struct backup_manifest *m = &chain->links[i].manifest;
-        TRY(redo_entry_walk(chain->links[i].reader, m->family, m->from, m->to, &visitor, &n_mtrs,
-                            NULL));
+        struct redo_walk w = {.from = m->from, .to = m->to, .keys = keys, .visitor = &visitor};
+        TRY(redo_entry_walk(chain->links[i].reader, m->family, &w, NULL));
     }
     return NULL;
 }
@@ -366,6 +367,7 @@ static struct err *compare(char **argv, bool *same)
     struct chain chain;
     struct backup_facts facts = {0};
     struct page_states states = {0};
+    struct key_file *keys = NULL;
     struct side mbe = {0}, server = {0};
     struct tally t = {0};
     uint64_t missing = 0;
@@ -373,7 +375,9 @@ static struct err *compare(char **argv, bool *same)
     struct err *e = backup_facts_load(&facts, &chain);
     states.family = facts.family;
     if (!e)
-        e = read_redo(&states, &chain);
+        e = key_file_open(&keys, facts.family, argv[5], NULL);
+    if (!e)
+        e = read_redo(&states, &chain, key_file_keys(keys));
     t.end = facts.to;
     t.mysql = !e && !strcmp(facts.family->flavour, "mysql");
     if (!e)
@@ -397,6 +401,7 @@ static struct err *compare(char **argv, bool *same)
     map64_fini(&states.pages);
     map64_fini(&states.trims);
     map64_fini(&states.deleted);
+    key_file_free(keys);
     backup_facts_fini(&facts);
     chain_close(&chain);
     return e;
@@ -405,8 +410,8 @@ static struct err *compare(char **argv, bool *same)
 int main(int argc, char **argv)
 {
     bool same = false;
-    if (argc != 5) {
-        fputs("usage: page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR\n", stderr);
+    if (argc != 5 && argc != 6) {
+        fputs("usage: page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR [KEY_FILE]\n", stderr);
         return 2;
     }
     struct err *e = compare(argv, &same);

@@ -1,0 +1,53 @@
+/* engine/page_tracking.h: MySQL's page tracking as an incremental backup's map of what has changed: whether it may be used, and that
+ * the next backup can use it.
+ *
+ *  P1 A backup has the server track from before its end, with a reset point near it, and notes that for those based on it. A group
+ *     that is older than the server's start is ended and another one begun: it may have lost pages in the restart, and would
+ *     go on losing them, for a page that was noted is not noted again before a reset.
+ *  P2 The map is used when the base has noted a group, the server was not restarted since (its start is the same to the second; the
+ *     server tells both ends of that in one answer, so that no clock matters), the server itself says that it is in that
+ *     group, and change_map.h is content. Else everything is read, and why is said once.
+ *  P3 It must have what was written without redo up to the barrier at which the copy begins (mysql_settle.h), for no redo tells of
+ *     it. That reaches the files of page tracking with the first checkpoint that is begun after the barrier: one whose LSN is not below
+ *     the barrier's, or the second one that comes to be known after it. */
+#ifndef MBE_ENGINE_PAGE_TRACKING_H
+#define MBE_ENGINE_PAGE_TRACKING_H
+
+#include "base/log.h"
+#include "engine/change_map.h"
+#include "server/conn.h"
+
+enum change_map_mode {
+    CHANGE_MAP_AUTO,          /* page tracking where it can be proven complete */
+    CHANGE_MAP_SCAN,          /* read everything; leave the server's tracking alone */
+    CHANGE_MAP_PAGE_TRACKING, /* refuse the backup when it cannot be used */
+};
+
+struct page_tracking {
+    enum change_map_mode mode;
+    struct conn *conn;
+    const char *datadir;  /* as it is reached from here */
+    int64_t server_start; /* server_start_time */
+    struct log *log;
+    struct err *(*poll)(void *ctx); /* what may end a wait */
+    void *ctx;
+};
+
+/* REFUSED with PAGE_TRACKING when the server has no such component. */
+struct err *page_tracking_check(const struct page_tracking *t) MUST_CHECK;
+/* P1. To be called before the backup's end is read. out->begin is 0 when the server does not track: that is no error but with
+ * PAGE_TRACKING. Does nothing with SCAN. */
+struct err *page_tracking_renew(struct tracking_state *out,
+                                const struct page_tracking *t) MUST_CHECK;
+
+struct tracked_base {
+    struct tracking_state state;
+    lsn_t end;
+    int64_t server_start;
+};
+/* P2, P3. *out NULL: everything is to be read. REFUSED instead with PAGE_TRACKING. `barrier`: LSN at which DDL was last excluded;
+ * nothing has been copied since. */
+struct err *page_tracking_map(struct change_map **out, const struct page_tracking *t,
+                              const struct tracked_base *base, lsn_t barrier) MUST_CHECK;
+
+#endif
