@@ -850,7 +850,7 @@ int main(void)
         TEST(pages_of_another_space_make_the_copy_suspect),
         TEST(encrypted_pages_are_copied_as_they_are),
         TEST(doublewrite_area_is_not_judged),
-        TEST(a_stamp_is_of_a_file_with_the_same_inode_and_times),
+        cmocka_unit_test(a_stamp_is_of_a_file_with_the_same_inode_and_times),
         TEST(copies_get_the_last_names_of_the_redo),
         TEST(unsafe_name_in_the_redo_is_an_error),
         TEST(pages_of_the_base_are_not_stored_again),
