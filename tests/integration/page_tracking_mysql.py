@@ -174,12 +174,12 @@ def every_kind_of_change(s, source, mbe):
 def under_load(s, source, mbe):
     """A chain in a storm of DDL and writes."""
     load = Load(source, s.seed, writers=("bank", "rows", "special", "long")).prepare().start()
-    storm = storms.Storm(source, s.seed).prepare().start()
-    mbe.backup("--lock-wait=100")
+    storm = storms.Storm(source, s.seed, ddl=1, dml=1, pause_seconds=0.3).prepare().start()
+    mbe.backup("--lock-wait=200")
     backup, n_tracked = None, 0
     for _ in range(s.rounds(3)):
-        storm.wait_for(15)
-        backup = increment(mbe, "--lock-wait=100")
+        storm.wait_for(12)
+        backup = increment(mbe, "--lock-wait=200")
         n_tracked += tracked(backup)
     storm.stop()
     load.stop()
