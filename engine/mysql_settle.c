@@ -12,7 +12,8 @@
 #include "server/mysql_log_status.h"
 
 enum {
-    TRY_SECONDS = 2, /* lock_wait_timeout of one try */
+    TRY_SECONDS = 2,     /* lock_wait_timeout of one try */
+    CONFIRM_SECONDS = 1, /* of the only one with commits stopped: the least there is */
     GAP_FIRST_MS = 200,
     GAP_MAX_MS = 5000,
     POLL_MS = 50,
@@ -368,10 +369,9 @@ static struct err *under_lock(struct mysql_settle *s, struct mysql_dict *dict, u
     return judge_and_carry_out(s, dict, most, settled);
 }
 
-static struct err *lock_and_settle(struct mysql_settle *s, uint64_t most, bool *settled)
+static struct err *settle(struct mysql_settle *s, uint64_t most, bool *settled)
 {
     struct mysql_dict dict = {.n = 0};
-    TRY(lock(s, &s->times.lock_wait, &s->times.attempts));
     s->times.finals++;
     forget_created(s);
     struct err *e = under_lock(s, &dict, most, settled);
@@ -383,11 +383,18 @@ static struct err *lock_and_settle(struct mysql_settle *s, uint64_t most, bool *
 struct err *mysql_settle_final(struct mysql_settle *s)
 {
     bool settled;
-    return lock_and_settle(s, UINT64_MAX, &settled);
+    TRY(lock(s, &s->times.lock_wait, &s->times.attempts));
+    return settle(s, UINT64_MAX, &settled);
 }
 
 struct err *mysql_settle_confirm(struct mysql_settle *s, uint64_t most, bool *settled)
 {
-    TRY(lock_and_settle(s, most, settled));
+    bool timed_out;
+    *settled = false;
+    TRY_AT(s->calls.lock(s->calls.ctx, CONFIRM_SECONDS, &timed_out), "LOCK INSTANCE FOR BACKUP");
+    if (timed_out)
+        return NULL;
+    s->lock_granted = clock_seconds();
+    TRY(settle(s, most, settled));
     return *settled ? NULL : s->calls.unlock(s->calls.ctx);
 }

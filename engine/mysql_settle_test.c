@@ -427,6 +427,25 @@ static void confirming_copies_little_and_refuses_to_copy_much(void **state)
     archive_reader_free(r);
 }
 
+/* Commits are stopped then, and who holds the lock may wait for them to go on. */
+static void confirming_never_waits_for_the_lock_a_second_time(void **state)
+{
+    struct fixture *f = *state;
+    bool settled = true;
+    start_and_copy(f);
+    ok(mysql_settle_final(&f->settle));
+    ok(f->settle.calls.unlock(f));
+    f->refusals = 2;
+    ok(mysql_settle_confirm(&f->settle, UINT64_MAX, &settled));
+    assert_false(settled);
+    assert_false(f->locked);
+    assert_int_equal(f->refusals, 1);
+    f->refusals = 0;
+    ok(mysql_settle_confirm(&f->settle, UINT64_MAX, &settled));
+    assert_true(settled);
+    archive_reader_free(archive_end(&f->archive));
+}
+
 static void m5_a_round_leaves_nothing_to_be_copied_under_the_lock(void **state)
 {
     struct fixture *f = *state;
@@ -669,6 +688,7 @@ int main(void)
         TEST(m4_the_tail_is_asked_before_the_file_is_opened),
         TEST(a_shared_index_build_the_lock_waited_for_is_in_the_backup),
         TEST(confirming_copies_little_and_refuses_to_copy_much),
+        TEST(confirming_never_waits_for_the_lock_a_second_time),
         TEST(m5_a_round_leaves_nothing_to_be_copied_under_the_lock),
         TEST(m7_names_are_those_of_the_last_listing),
         TEST(m8_a_dropped_table_is_not_in_the_backup_and_its_successor_is),

@@ -32,6 +32,8 @@ STATEMENTS = (
     "create database du{n}",
     "drop database du{n}",
     "drop table du.b{n}",
+    "create tablespace ts{n} add datafile 'ts{n}.ibd'",
+    "drop tablespace ts{n}",
 )
 
 
