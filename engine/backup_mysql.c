@@ -6,9 +6,9 @@
  *     a transaction writes to that log and its commit in InnoDB, only this lock stands. Never asked for behind a long
  *     statement, and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
  *     waits for that one has a part of the global lock, and the server would end it with a deadlock. So the instance lock is let
- *     go for it and taken again under it; what DDL has done in between is settled then. It may not be free there: some DDL (of
- *     triggers, say) has the instance lock before it asks for a part of the global one, and waits for us. Then commits go on at
- *     once, and all of it is tried again.
+ *     go for it and taken again under it; what DDL has done in between is settled then. It may not be free there: a purge thread
+ *     that empties an undo tablespace has the instance lock first, then asks for a part of the global one, and waits for us
+ *     (9.7.4, by experiment). Then commits go on at once, and all of it is tried again.
  *  Y3 The end of the backup is the LSN of performance_schema.log_status, read with coordinates and GTIDs in one statement, after
  *     the last copied byte. It is the end of a mini-transaction. The log files reach it later: see mysql_flush_logs.
  *  Y4 The server's log is on disk up to there before the backup is published. Else a power failure could give it another
@@ -199,9 +199,10 @@ static struct err *stop_commits_too(struct backup *b, double *stopped)
                                      "LOCK INSTANCE FOR BACKUP was not granted within %u s with "
                                      "commits stopped",
                                      b->options->lock_wait_seconds),
-                            "DDL runs on the server all the time: see SHOW FULL PROCESSLIST; "
+                            "DDL, or the emptying of undo tablespaces, comes in between each time; "
                             "--lock-wait allows more.");
-        log_info(b->options->log, "lock", "DDL came between the two locks, try %u", i);
+        log_info(b->options->log, "lock",
+                 "DDL or undo truncation came between the two locks, try %u", i);
         TRY(mysql_settle_final(&b->settle));
     }
 }

@@ -98,7 +98,8 @@ struct err *mysql_settle_rounds(struct mysql_settle *s, unsigned max) MUST_CHECK
 struct err *mysql_settle_final(struct mysql_settle *s) MUST_CHECK;
 /* The same once more with commits stopped, after the lock was let go for a moment, when there is little to do. *settled false,
  * and nothing was copied and the lock is not held: more than `most` bytes would have to be copied, or the lock was not granted at
- * once. A DDL may hold it that waits for commits to go on: waiting for it would be waiting for ourselves. */
+ * once. Who holds it may wait for commits to go on (a purge thread that empties an undo tablespace does): waiting for it would be
+ * waiting for ourselves. */
 struct err *mysql_settle_confirm(struct mysql_settle *s, uint64_t most, bool *settled) MUST_CHECK;
 
 #endif
