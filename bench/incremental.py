@@ -176,6 +176,7 @@ def run_all(bench, stack, percent):
     if bench.tracks:
         measure.run([mbe(bench, bench.path("tracked"), "--full")], bench.log)
     if bench.has_peer:
+        os.mkdir(bench.path("peer"))
         measure.run([common.peer_backup(bench, "--target-dir=" + bench.path("peer/0"))], bench.log)
     for number in range(1, bench.n_steps + 1):
         step(bench, number, percent)
