@@ -88,7 +88,7 @@ static int compare_ids(const char *a, const char *b)
     return number_a - number_b;
 }
 
-static bool is_full(const char *id)
+bool catalog_is_full(const char *id)
 {
     const char *type = id + STAMP_LEN + 1;
     return !strncmp(type, "full", 4) && (type[4] == '\0' || type[4] == '-');
@@ -254,7 +254,8 @@ struct err *catalog_find(char **archive_path, char **found_id, const char *repo,
     TRY(catalog_list_load(&list, repo));
     size_t i = list.n;
     while (i-- > 0)
-        if (latest ? !latest_full || is_full(list.items[i].id) : !strcmp(list.items[i].id, id))
+        if (latest ? !latest_full || catalog_is_full(list.items[i].id)
+                   : !strcmp(list.items[i].id, id))
             break;
     struct err *e = NULL;
     if (i < list.n) {

@@ -34,6 +34,8 @@ struct catalog_list {
     struct catalog_item *items; /* oldest first */
 };
 
+/* Whether a backup with this id, one of a catalog_list, is a full one by its name. */
+bool catalog_is_full(const char *id);
 /* Lists complete backups (cheap: names only). Error REFUSED when `repo` is no repository
  * (absent, no marker). */
 struct err *catalog_list_load(struct catalog_list *out, const char *repo) MUST_CHECK;

@@ -158,12 +158,6 @@ static struct err *try_and_tell(struct base *out, const struct catalog_item *ite
     return NULL;
 }
 
-static bool is_full_id(const char *id)
-{
-    const char *type = strchr(id, '-');
-    return type && !strncmp(type, "-full", 5) && (!type[5] || type[5] == '-');
-}
-
 static struct err *choose(struct base *out, char **why, const struct catalog_list *list,
                           const struct base_query *q)
 {
@@ -176,7 +170,7 @@ static struct err *choose(struct base *out, char **why, const struct catalog_lis
         return try_and_tell(out, &list->items[at], q, why);
     }
     for (size_t i = list->n; i-- > 0 && !out->id;)
-        if (!fulls || is_full_id(list->items[i].id))
+        if (!fulls || catalog_is_full(list->items[i].id))
             TRY(try_and_tell(out, &list->items[i], q, why));
     if (!out->id && !*why)
         *why = mem_printf("%s has no %sbackup yet", q->repo, fulls ? "full " : "");
