@@ -4,7 +4,9 @@ sbtestN   what sysbench makes: a number, 120 and 60 characters of random digits.
 ordersN   an application's rows: names, mail addresses, dates, a status, a few words of text. Compresses better.
 """
 
+import concurrent.futures
 import contextlib
+import itertools
 import os
 import time
 
@@ -58,29 +60,36 @@ def bytes_of(datadir, engine):
     return sum(os.path.getsize(os.path.join(folder, n)) for n in os.listdir(folder))
 
 
+def fill_kind(server, engine, kind, size):
+    """Adds rows to the tables of one kind in turn until the files of the engine have `size` bytes."""
+    _, columns, values = KINDS[kind]
+    with contextlib.closing(server.connect(database="bench_" + engine)) as connection, connection.cursor() as cursor:
+        cursor.execute("set sql_log_bin = 0")
+        for number in itertools.cycle(range(1, TABLES + 1)):
+            have = bytes_of(server.datadir, engine)
+            if have >= size:
+                return
+            rows = min(BATCH_ROWS, (size - have) // 100 + 1)
+            cursor.execute("insert into %s%d (%s) select %s from %s" % (kind, number, columns, values, server.numbers(rows)))
+
+
 def fill_engine(server, engine, size, say):
-    """Adds rows to all tables of one engine in turn until their files have `size` bytes."""
-    schema = "bench_" + engine
-    names = [(kind, "%s%d" % (kind, i)) for kind in KINDS for i in range(1, TABLES + 1)]
+    """Makes the tables of one engine and fills those of each kind on a connection of its own."""
     started = time.monotonic()
-    told = 0.0
     with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("create database " + schema)
-        cursor.execute("use " + schema)
-        for kind, name in names:
-            cursor.execute("create table %s (%s) engine=%s charset=latin1" % (name, KINDS[kind][0], engine))
-        while True:
-            for kind, name in names:
-                have = bytes_of(server.datadir, engine)
-                if have >= size:
-                    say("%s: %d MB in %d tables, %.0f s" % (engine, have >> 20, len(names), time.monotonic() - started))
-                    return
-                _, columns, values = KINDS[kind]
-                rows = min(BATCH_ROWS, (size - have) // 100 + 1)
-                cursor.execute("insert into %s (%s) select %s from %s" % (name, columns, values, server.numbers(rows)))
-                if time.monotonic() - told > 10:
-                    told = time.monotonic()
-                    say("%s: %d of %d MB" % (engine, have >> 20, size >> 20))
+        cursor.execute("create database bench_" + engine)
+        cursor.execute("use bench_" + engine)
+        for kind in KINDS:
+            for number in range(1, TABLES + 1):
+                cursor.execute("create table %s%d (%s) engine=%s charset=latin1" % (kind, number, KINDS[kind][0], engine))
+    with concurrent.futures.ThreadPoolExecutor(len(KINDS)) as pool:
+        running = [pool.submit(fill_kind, server, engine, kind, size) for kind in KINDS]
+        while concurrent.futures.wait(running, timeout=10, return_when=concurrent.futures.FIRST_EXCEPTION).not_done:
+            say("%s: %d of %d MB" % (engine, bytes_of(server.datadir, engine) >> 20, size >> 20))
+        for one in running:
+            one.result()
+    say("%s: %d MB in %d tables, %.0f s" % (engine, bytes_of(server.datadir, engine) >> 20, len(KINDS) * TABLES,
+                                            time.monotonic() - started))
 
 
 def settle(server):
@@ -92,7 +101,10 @@ def settle(server):
 
 def build(server, size, say):
     """An innodb schema of `size` bytes and a MyISAM one (MYISAM_PERCENT), plus the tables that the probes write to."""
-    server.sql("set global innodb_flush_log_at_trx_commit = 0")
+    # until the restart below: so that the random keys find their pages in memory
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    server.sql("set global innodb_flush_log_at_trx_commit = 0",
+               "set global innodb_buffer_pool_size = %d" % max(512 << 20, min(size, memory // 4)))
     fill_engine(server, "innodb", size, say)
     fill_engine(server, "myisam", size * MYISAM_PERCENT[server.family] // 100, say)
     server.sql("create database probe", "create table probe.innodb (a int primary key, b int) engine=innodb",
