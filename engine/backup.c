@@ -11,7 +11,8 @@
  *  B5 An error anywhere, a signal, a lost connection, a dead tail: no backup. It is published only when all of it is
  *     durable.
  *  B6 An incremental backup stores what is on disk and not below the base's end LSN; what is not on disk was changed behind the
- *     checkpoint that its redo begins with. What is not stored is in the base, of the same file with the same history.
+ *     checkpoint that its redo begins with. What is not stored is in the base, of the same file with the same history. A tablespace
+ *     that was not written since is not read (space_copy.h).
  * What is MariaDB's and what MySQL's: backup_run.h. What is blocked when, and what becomes of each DDL: docs/backup.md. */
 #include "engine/backup.h"
 
@@ -141,6 +142,7 @@ static struct err *choose_base(struct backup *b)
     if (b->base.id) {
         b->env.base = &b->base.facts;
         b->env.base_lsn = b->base.to;
+        b->env.base_same_run = b->base.facts.server_start == b->server_start;
         return NULL;
     }
     if (o->base || o->require_base)

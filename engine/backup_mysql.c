@@ -33,6 +33,7 @@ enum {
     GAP_MAX_MS = 2000,
     CONFIRM_TRIES = 5, /* after that, whatever there is to copy is copied with commits stopped */
     CONFIRM_BYTES = 16 << 20, /* with commits stopped */
+    CHECKPOINT_SECONDS = 30,  /* for the server's next checkpoint, before everything is read */
 };
 
 static struct err *lsn_now(struct conn *queries, lsn_t *lsn)
@@ -64,6 +65,7 @@ static struct page_tracking page_tracking_of(struct backup *b)
                                   .datadir = b->datadir.root,
                                   .server_start = b->server_start,
                                   .log = b->options->log,
+                                  .wait_seconds = CHECKPOINT_SECONDS,
                                   .poll = backup_poll,
                                   .ctx = b};
 }

@@ -7,9 +7,10 @@
  *     has seen, and it still has that point;
  *  C2 the server was not restarted since. What it lost by an unclean restart shows in no file, and what kind of restart it was cannot
  *     be proven: the caller's to know;
- *  C3 `covered` is a checkpoint that was known before the files are read: the server puts what it has in memory there before it
- *     tells of a checkpoint. (No block says so: a checkpoint with nothing new leaves no trace.) Who reads a page that was changed
- *     from `since` to `covered` and is not in the map knows that something is wrong;
+ *  C3 `covered` is a checkpoint that was known before the files are read: the server puts there, before it tells of a checkpoint,
+ *     every page it has noted whose oldest change is not above that checkpoint. (Others may stay in memory. No block says how far it
+ *     goes: a checkpoint with nothing new leaves no trace.) Who reads a page that was changed from `since` to `covered` and is not in
+ *     the map knows that something is wrong;
  *  C4 every block is whole, in order, and none of those that were filled during a recovery.
  *
  * It may list more than that: pages written in vain, spaces dropped since. It does not list pages that

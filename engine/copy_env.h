@@ -27,6 +27,7 @@ struct copy_env {
     struct key_file *keys;         /* of encrypted tablespaces; NULL: none */
     const struct base_facts *base; /* of an incremental backup; NULL: everything is stored */
     lsn_t base_lsn;                /* its end */
+    bool base_same_run;            /* the server was not restarted since */
     const struct change_map
         *changes; /* what was written since, of files that the base has; NULL: read all of them */
     uint64_t n_files; /* copied outside the sets: Aria's control file and logs */

@@ -1,17 +1,18 @@
-/* engine/page_tracking.c: see page_tracking.h for P1 to P3. */
+/* engine/page_tracking.c: see page_tracking.h for P1 to P4. */
 #include "engine/page_tracking.h"
 
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "server/mysql.h"
 #include "server/page_track.h"
 
 enum {
     POLL_MS = 50,
-    CHECKPOINT_WAIT_SECONDS = 30, /* a server under load writes one each second, or so */
-    CHECKPOINTS = 2,
     BIRTH_MARGIN_SECONDS = 1, /* clocks of the server and of its file system are the same to this */
 };
+
+#define LITTLE_BYTES (UINT64_C(256) << 20) /* of dirty pages: P4 */
 
 static const char *const no_component =
     "the server has no page tracking (INSTALL COMPONENT 'file://component_mysqlbackup')";
@@ -84,26 +85,53 @@ struct err *page_tracking_renew(struct tracking_state *out, const struct page_tr
     return NULL;
 }
 
-/* --- P2, P3 --- */
+/* --- P2 to P4 --- */
 
-/* *checkpoint: one that was begun behind the barrier. */
+/* P4. Not getting it is no error: then it is waited for. */
+static struct err *ask_for_checkpoint(const struct page_tracking *t)
+{
+    const double begun = clock_seconds();
+    uint64_t dirty;
+    bool made;
+    TRY(conn_status_u64(t->conn, &dirty, "Innodb_buffer_pool_bytes_dirty"));
+    if (dirty > LITTLE_BYTES && t->mode != CHANGE_MAP_PAGE_TRACKING) {
+        log_info(t->log, "backup",
+                 "page tracking: a checkpoint is waited for, up to %u s: %" PRIu64
+                 " MiB of changed pages are not written yet",
+                 t->wait_seconds, dirty >> 20);
+        return NULL;
+    }
+    TRY(mysql_sharp_checkpoint(t->conn, &made));
+    log_debug(t->log, "backup", "page tracking: checkpoint %s, %" PRIu64 " bytes dirty: %.3f s",
+              made ? "written" : "cannot be asked for", dirty, clock_seconds() - begun);
+    return NULL;
+}
+
+static struct err *checkpoint_now(lsn_t *checkpoint, const struct page_tracking *t)
+{
+    return conn_status_u64(t->conn, checkpoint, "Innodb_redo_log_checkpoint_lsn");
+}
+
+/* P3: *checkpoint is at or above the barrier. */
 static struct err *await_checkpoint(lsn_t *checkpoint, const struct page_tracking *t, lsn_t barrier)
 {
-    const double end = clock_seconds() + CHECKPOINT_WAIT_SECONDS;
-    unsigned seen = 0;
-    lsn_t before;
-    TRY(conn_status_u64(t->conn, &before, "Innodb_redo_log_checkpoint_lsn"));
-    for (*checkpoint = before;; before = *checkpoint) {
-        if (*checkpoint >= barrier || seen == CHECKPOINTS)
-            return NULL;
-        if (clock_seconds() > end)
-            return err_make(REFUSED, "the server has written no checkpoint for %d seconds",
-                            CHECKPOINT_WAIT_SECONDS);
+    TRY(checkpoint_now(checkpoint, t));
+    if (*checkpoint < barrier) {
+        TRY(ask_for_checkpoint(t));
+        TRY(checkpoint_now(checkpoint, t));
+    }
+    const double end = clock_seconds() + t->wait_seconds;
+    while (*checkpoint < barrier) {
+        if (clock_seconds() >= end)
+            return err_make(REFUSED,
+                            "the server's checkpoint is at LSN %" PRIu64
+                            ", and page tracking has to be read behind LSN %" PRIu64,
+                            *checkpoint, barrier);
         TRY(t->poll(t->ctx));
         clock_sleep_ms(POLL_MS);
-        TRY(conn_status_u64(t->conn, checkpoint, "Innodb_redo_log_checkpoint_lsn"));
-        seen += *checkpoint != before;
+        TRY(checkpoint_now(checkpoint, t));
     }
+    return NULL;
 }
 
 static struct err *check_server(const struct page_tracking *t, const struct tracked_base *base)

@@ -8,8 +8,15 @@
  *     server tells both ends of that in one answer, so that no clock matters), the server itself says that it is in that
  *     group, and change_map.h is content. Else everything is read, and why is said once.
  *  P3 It must have what was written without redo up to the barrier at which the copy begins (mysql_settle.h), for no redo tells of
- *     it. That reaches the files of page tracking with the first checkpoint that is begun after the barrier: one whose LSN is not below
- *     the barrier's, or the second one that comes to be known after it. */
+ *     it. A page is noted in memory when it is written. A checkpoint brings to the files those pages whose oldest change is not above
+ *     the checkpoint, and may leave others in memory, however many checkpoints there are. A page that was written without redo
+ *     before the barrier has an oldest change below it, for the statement that wrote it has ended, and its commit is redo. So the
+ *     files have it when a checkpoint at or above the barrier is known, and not before.
+ *  P4 Such a checkpoint is asked for when there is little to write for it: a server that does nothing else would come to it in
+ *     seconds, a busy one with a large log in minutes. With PAGE_TRACKING it is asked for in any case. Else it is waited for, and
+ *     when it does not come in time everything is read.
+ *
+ * Facts: MySQL 9.7.4; P3: what flush_at_checkpoint does in its arch0page.cc, and by experiment. */
 #ifndef MBE_ENGINE_PAGE_TRACKING_H
 #define MBE_ENGINE_PAGE_TRACKING_H
 
@@ -29,6 +36,7 @@ struct page_tracking {
     const char *datadir;  /* as it is reached from here */
     int64_t server_start; /* server_start_time */
     struct log *log;
+    unsigned wait_seconds;          /* P4 */
     struct err *(*poll)(void *ctx); /* what may end a wait */
     void *ctx;
 };
@@ -45,7 +53,7 @@ struct tracked_base {
     lsn_t end;
     int64_t server_start;
 };
-/* P2, P3. *out NULL: everything is to be read. REFUSED instead with PAGE_TRACKING. `barrier`: LSN at which DDL was last excluded;
+/* P2 to P4. *out NULL: everything is to be read. REFUSED instead with PAGE_TRACKING. `barrier`: LSN at which DDL was last excluded;
  * nothing has been copied since. */
 struct err *page_tracking_map(struct change_map **out, const struct page_tracking *t,
                               const struct tracked_base *base, lsn_t barrier) MUST_CHECK;

@@ -24,6 +24,8 @@ enum {
     TORN_TRIES = 30,             /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
     READ_THROUGH_BYTES = 32 << 10, /* between changed pages: rather than two reads */
+    /* Where most pages are only looked at: what was read is still in the processor's cache then. */
+    LOOK_BYTES = 128 << 10,
 };
 
 /* One file on its way; several threads copy ranges of it. */
@@ -50,6 +52,7 @@ struct job {
     struct file_mark mark;
     struct page_filter filter;
     const struct change_map *changes; /* of the file; NULL: all of it is read */
+    bool untouched;                   /* since the base: nothing of it is read */
     struct space_witness *witnesses;
     uint32_t n_witnesses;
     bool damage_may_wait; /* as the set has it */
@@ -194,6 +197,19 @@ static void choose_changes(const struct copy_env *env, struct job *j)
     j->changes = env->changes;
 }
 
+/* Nobody wrote to the file since the base: what the base knows of its parts is true of it still. */
+static void choose_untouched(const struct copy_env *env, struct job *j)
+{
+    const struct space_fact *base = j->filter.base;
+    j->untouched = base && env->base_same_run && file_mark_is_untouched(&base->mark, &j->mark);
+    if (!j->untouched)
+        return;
+    j->n_witnesses = base->n_witnesses;
+    j->witnesses = mem_alloc((j->n_witnesses + (size_t)1) * sizeof *j->witnesses);
+    memcpy(j->witnesses, base->witnesses, j->n_witnesses * sizeof *j->witnesses);
+    log_debug(env->log, "copy", "%s: not written since the base", j->listed->name);
+}
+
 /* Takes the space for this job, unless it is copied already. */
 static struct err *claim(struct space_set *s, struct job *j)
 {
@@ -277,6 +293,7 @@ static struct err *job_open(struct space_set *s, struct job *j)
         find_doublewrite(j, path);
     choose_filter(s->env, j);
     choose_changes(s->env, j);
+    choose_untouched(s->env, j);
     (void)posix_fadvise(j->fd, 0, 0, j->changes ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
     TRY(claim(s, j));
     if (j->claim.claimed)
@@ -526,12 +543,13 @@ static void take_nearer(struct stretch *s, uint64_t begin, uint64_t end)
 }
 
 /* What is read first of bytes [*at, to), which lie in one part of the file: [*at, *stop). Of a file with a map of changes that is what
- * the map has, the base's witness of the part, and all that is behind the file's end as the base saw it. False: nothing more. */
+ * the map has, the base's witness of the part, and all that is behind the file's end as the base saw it; of an untouched one the
+ * last of these, which is how its end is found. False: nothing more. */
 static bool next_stretch(const struct job *j, uint64_t *at, uint64_t to, uint64_t *stop)
 {
     const uint64_t size = j->format.physical;
     *stop = to;
-    if (*at >= to || !j->changes)
+    if (*at >= to || (!j->changes && !j->untouched))
         return *at < to;
     const struct space_fact *base = j->filter.base;
     const uint64_t known = base->mark.size - base->mark.size % size, part = *at / WITNESS_BYTES;
@@ -539,9 +557,10 @@ static bool next_stretch(const struct job *j, uint64_t *at, uint64_t to, uint64_
     const page_no_t gap = (page_no_t)(READ_THROUGH_BYTES / size);
     struct stretch s = {known > *at ? known : *at, to};
     uint64_t from, end;
-    if (change_map_next(j->changes, j->id, (page_no_t)(first + *at / size), gap, &from, &end))
+    if (!j->untouched &&
+        change_map_next(j->changes, j->id, (page_no_t)(first + *at / size), gap, &from, &end))
         take_nearer(&s, (from - first) * size, (end - first) * size);
-    if (part < base->n_witnesses && base->witnesses[part].lsn) {
+    if (!j->untouched && part < base->n_witnesses && base->witnesses[part].lsn) {
         const uint64_t witness = (uint64_t)(base->witnesses[part].page - first) * size;
         if (witness >= *at)
             take_nearer(&s, witness, witness + size);
@@ -557,12 +576,13 @@ static struct err *copy_part(struct copy_env *env, struct job *j, uint64_t from,
                              struct piece *piece, uint8_t *scratch, uint64_t *end, bool *ended)
 {
     struct witness_watch watch = {.part = (uint32_t)(from / WITNESS_BYTES)};
+    const size_t most = j->filter.base ? LOOK_BYTES : ARCHIVE_PIECE_MAX;
     uint64_t at = from, stop;
     while (!*ended && !is_to_be_copied_again(j) && next_stretch(j, &at, to, &stop)) {
         TRY(signals_check());
         TRY(tailer_check(env->tail));
         TRY(give_way(env));
-        const size_t want = stop - at < ARCHIVE_PIECE_MAX ? (size_t)(stop - at) : ARCHIVE_PIECE_MAX;
+        const size_t want = stop - at < most ? (size_t)(stop - at) : most;
         piece->at = at;
         TRY(file_pread(j->fd, piece->buf, want, at, &piece->n, j->listed->path));
         TRY(check_pages(env, j, piece, &watch, scratch));

@@ -833,6 +833,81 @@ static void a_witness_is_looked_at_in_each_part_that_has_no_changes(void **state
     base_facts_fini(&facts);
 }
 
+static struct space_fact *fact_of(struct base_facts *facts, space_id_t id)
+{
+    size_t i = 0;
+    while (facts->spaces[i].id != id)
+        i++;
+    return &facts->spaces[i];
+}
+
+static void a_file_that_nobody_wrote_to_is_not_read(void **state)
+{
+    static const struct {
+        bool same_run, proves, written;
+        unsigned read; /* pages of a */
+        const char *stored;
+    } cases[] = {
+        {true, true, false, 0, ""},
+        {false, true, false, PAGES, "4z 9z 14z 19z"}, /* its times may be lost */
+        {true, false, false, PAGES, "4z 9z 14z 19z"}, /* may have been written within the same tick */
+        {true, true, true, PAGES, "4z 7 9z 14z 19z"},
+    };
+    struct fixture *f = *state;
+    struct base_facts facts;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    put_page(f, "d/a.ibd", 5, 17, 600); /* the witness */
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fact_of(&facts, 5)->mark.proves = cases[i].proves;
+        f->env.base_same_run = cases[i].same_run;
+        f->env.bytes_read = 0;
+        if (cases[i].written)
+            put_page(f, "d/a.ibd", 5, 7, 2000);
+        ok(copy_all(f));
+        assert_int_equal(f->env.bytes_read, (PAGES + cases[i].read) * PAGE); /* ibdata1 */
+        const struct copied_space *copy = space_set_find(&f->set, 5);
+        assert_int_equal(copy->n_witnesses, 1);
+        assert_int_equal(copy->witnesses[0].lsn, cases[i].written ? 2000 : 600);
+        struct archive_reader *r = archive_end(&f->archive);
+        assert_int_equal(attr_of(r, "d/a.ibd")->kind, ARCHIVE_SPACE_DELTA);
+        assert_int_equal(attr_of(r, "d/a.ibd")->size, PAGES * PAGE);
+        assert_stored(r, "d/a.ibd", cases[i].stored);
+        begin_again(f, r);
+    }
+    abandon(f);
+    base_facts_fini(&facts);
+}
+
+static void a_large_file_that_nobody_wrote_to_keeps_its_size_and_witnesses(void **state)
+{
+    static const struct change_map changes = {1, {3}};
+    struct fixture *f = *state;
+    struct base_facts facts;
+    const page_no_t second = WITNESS_BYTES / PAGE;
+    put_space(f, "d/a.ibd", 5, 2);
+    put_page(f, "d/a.ibd", 5, second + 5, 700);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    fact_of(&facts, 5)->mark.proves = true;
+    f->env.base_same_run = true;
+    for (int tracked = 0; tracked < 2; tracked++) {
+        f->env.bytes_read = 0;
+        f->env.changes = tracked ? &changes : NULL;
+        ok(copy_all(f));
+        assert_int_equal(f->env.bytes_read, (tracked ? 1 : PAGES) * PAGE); /* ibdata1 */
+        const struct copied_space *copy = space_set_find(&f->set, 5);
+        assert_int_equal(copy->n_witnesses, 2);
+        assert_int_equal(copy->witnesses[1].page, second + 5);
+        struct archive_reader *r = archive_end(&f->archive);
+        assert_int_equal(attr_of(r, "d/a.ibd")->size, (uint64_t)(second + 6) * PAGE);
+        begin_again(f, r);
+    }
+    abandon(f);
+    base_facts_fini(&facts);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -865,6 +940,8 @@ int main(void)
         TEST(a_file_that_was_cut_off_is_read_whole),
         TEST(a_file_that_the_map_does_not_know_well_is_read_whole),
         TEST(a_witness_is_looked_at_in_each_part_that_has_no_changes),
+        TEST(a_file_that_nobody_wrote_to_is_not_read),
+        TEST(a_large_file_that_nobody_wrote_to_keeps_its_size_and_witnesses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,9 +17,9 @@
  *                        Reset block: LSN of the file's first reset point (8), then for each point: data block (2), offset of
  *                        the first page behind it, counted from the start of that block (2)
  *
- * A page is noted when it is written to its file for the first time since the last reset point, in memory; what is in memory goes to
- * these files with each checkpoint, before that is told. A checkpoint with nothing new leaves no trace in them. The last block
- * grows in place. So the pages that were changed since an LSN, up to a checkpoint that was known before the files were read, are
+ * A page is noted when it is written to its file for the first time since the last reset point, in memory. With each checkpoint,
+ * before that is told, what is in memory goes to these files, if any of it has its oldest change at or below that checkpoint; else
+ * only blocks that are full do. A checkpoint with nothing new leaves no trace in them. The last block grows in place. So the pages that were changed since an LSN, up to a checkpoint that was known before the files were read, are
  * among those behind the last reset point at or below it, to the end.
  *
  * Facts: MySQL 9.7.4, by experiment; fixture in tests/data/page_archive/. Files behind the first (4 million pages) were not seen: whether

@@ -150,10 +150,23 @@ static uint64_t skip_closed(const struct overlay_window *w, uint64_t at, uint16_
     return unit < n_units(w) ? w->at + unit * w->unit : w->at + w->len;
 }
 
+/* Zeros around what comes to lie at [from, to), in the granules that it is only a part of and that nothing was known of. */
+static void clear_edges(struct overlay_window *w, size_t from, size_t to)
+{
+    const size_t edges[2] = {from, to - 1};
+    for (int i = 0; i < 2; i++) {
+        const size_t g = edges[i] / OVERLAY_GRANULE, at = g * OVERLAY_GRANULE;
+        const size_t end = w->len - at < OVERLAY_GRANULE ? w->len : at + OVERLAY_GRANULE;
+        if (!w->present[g] && (from > at || to < end))
+            memset(w->buf + at, 0, end - at);
+    }
+}
+
 /* Takes [from, to), offsets in the window, out of the piece in hand; all of its units are open to the part. */
 static void copy(struct overlay_window *w, struct layer *l, size_t from, size_t to, uint16_t part)
 {
     if (l->data) {
+        clear_edges(w, from, to);
         memcpy(w->buf + from, l->data, to - from);
         overlay_mark(w, from, to, true);
     }
@@ -162,10 +175,35 @@ static void copy(struct overlay_window *w, struct layer *l, size_t from, size_t 
     consume(l, to - from);
 }
 
-static struct err *fill_from(struct overlay_window *w, struct layer *l, uint16_t part)
+/* Leaves the piece in hand where it is, if the whole window is in it. */
+static bool stays_under(struct overlay_window *w, struct layer *l, uint16_t part,
+                        struct overlay_under *under)
+{
+    if (l->at != w->at || l->len < w->len || !l->data)
+        return false;
+    *under = (struct overlay_under){l->data, part};
+    for (size_t unit = 0; unit < n_units(w); unit++) {
+        if (!is_open_to(w, unit, part))
+            continue;
+        const size_t at = unit * w->unit;
+        w->part[unit] = part;
+        overlay_mark(w, at, w->len - at < w->unit ? w->len : at + w->unit, true);
+    }
+    consume(l, w->len);
+    return true;
+}
+
+/* under: NULL to have all in the buffer. */
+static struct err *fill_from(struct overlay_window *w, struct layer *l, uint16_t part,
+                             struct overlay_under *under)
 {
     const uint64_t end = w->at + w->len;
     uint64_t at = w->at;
+    if (under && next_at(l, at) == at) {
+        TRY(take_in_hand(l));
+        if (stays_under(w, l, part, under))
+            return NULL;
+    }
     while (at < end && (at = next_at(l, at)) < end) {
         const uint64_t open = skip_closed(w, at, part);
         if (open > at) {
@@ -200,17 +238,38 @@ static size_t settle(struct overlay_window *w, const struct layer *l, uint16_t p
     return n_open;
 }
 
-struct err *overlay_fill(struct overlay *o, struct overlay_window *w)
+/* What nothing is present of. */
+static void clear_absent(struct overlay_window *w)
+{
+    for (size_t at = 0; at < w->len; at += OVERLAY_GRANULE)
+        if (!w->present[at / OVERLAY_GRANULE])
+            memset(w->buf + at, 0, w->len - at < OVERLAY_GRANULE ? w->len - at : OVERLAY_GRANULE);
+}
+
+static struct err *fill(struct overlay *o, struct overlay_window *w, struct overlay_under *under)
 {
     size_t n_open = n_units(w);
-    memset(w->buf, 0, w->len);
     memset(w->present, 0, sizeof w->present);
     for (size_t unit = 0; unit < n_open; unit++)
         w->part[unit] = OVERLAY_NO_PART;
     let_go(o);
     for (size_t i = 0; i < o->n && n_open; i++) {
-        TRY(fill_from(w, &o->layers[i], (uint16_t)i));
+        TRY(fill_from(w, &o->layers[i], (uint16_t)i, under && !under->data ? under : NULL));
         n_open = settle(w, &o->layers[i], (uint16_t)i);
     }
+    clear_absent(w);
     return NULL;
+}
+
+struct err *overlay_fill(struct overlay *o, struct overlay_window *w)
+{
+    return fill(o, w, NULL);
+}
+
+struct err *overlay_fill_over(struct overlay *o, struct overlay_window *w,
+                              struct overlay_under *under)
+{
+    assert(w->unit >= OVERLAY_GRANULE);
+    *under = (struct overlay_under){.part = OVERLAY_NO_PART};
+    return fill(o, w, under);
 }

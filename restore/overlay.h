@@ -47,6 +47,14 @@ struct err *overlay_whole(struct overlay *o, uint64_t at, size_t len,
                           const uint8_t **data) MUST_CHECK;
 /* Fills buf, present and part for the window's at, len and unit. */
 struct err *overlay_fill(struct overlay *o, struct overlay_window *w) MUST_CHECK;
+/* What one stored piece has of a whole window, and newer archives have replaced in places. */
+struct overlay_under {
+    const uint8_t *data; /* as long as the window, borrowed until the next call; NULL: there is no such piece, buf has all */
+    uint16_t part;       /* units of this part are there, and not in buf */
+};
+/* overlay_fill without copying that piece. Not for units smaller than OVERLAY_GRANULE. */
+struct err *overlay_fill_over(struct overlay *o, struct overlay_window *w,
+                              struct overlay_under *under) MUST_CHECK;
 /* The next present run of bytes from *from on, as offsets in the window; false: no more. */
 bool overlay_next_run(const struct overlay_window *w, size_t *from, size_t *to);
 /* Marks [from, to), offsets in the window. */

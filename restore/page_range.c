@@ -96,30 +96,62 @@ static struct err *apply_redo(struct window *w, struct bundle_stream *bundles)
     return NULL;
 }
 
-/* Gives out what is present, in the longest possible pieces. */
-static struct err *give_out(const struct window *w)
+/* The end of the run of units from `at` on that lie where the first one does. */
+static size_t run_end(const struct overlay_window *w, size_t at, size_t to, uint16_t under)
+{
+    const bool is_under = w->part[at / w->unit] == under;
+    while (at < to && (w->part[at / w->unit] == under) == is_under)
+        at = (at / w->unit + 1) * w->unit;
+    return at < to ? at : to;
+}
+
+/* Gives out [from, to), all of it present: one piece, but for what was left lying in an archive's buffer. */
+static struct err *give_run(const struct window *w, size_t from, size_t to,
+                            const struct overlay_under *under)
 {
     const struct page_range *r = w->range;
-    for (size_t from = 0, to; overlay_next_run(&w->pages, &from, &to); from = to)
-        TRY(r->put(r->ctx, w->pages.buf + from, to - from, w->pages.at + from));
+    if (!under->data)
+        return r->put(r->ctx, w->pages.buf + from, to - from, w->pages.at + from);
+    for (size_t end; from < to; from = end) {
+        const bool is_under = w->pages.part[from / w->pages.unit] == under->part;
+        end = run_end(&w->pages, from, to, under->part);
+        TRY(r->put(r->ctx, (is_under ? under->data : w->pages.buf) + from, end - from,
+                   w->pages.at + from));
+    }
     return NULL;
 }
 
-/* What is one stored piece that no redo touches is given out as it lies in the archive's buffer. */
+/* Gives out what is present. */
+static struct err *give_out(const struct window *w, const struct overlay_under *under)
+{
+    for (size_t from = 0, to; overlay_next_run(&w->pages, &from, &to); from = to)
+        TRY(give_run(w, from, to, under));
+    return NULL;
+}
+
+/* What no redo touches is given out as it lies in the archive's buffer: all of the window if it is one stored piece, or what newer
+ * archives have left of such a piece. */
 static struct err *one_window(struct window *w, struct overlay *overlay,
                               struct bundle_stream *bundles)
 {
     const struct page_range *r = w->range;
     const uint64_t end = w->pages.at + w->pages.len;
+    const bool as_stored =
+        !r->space->trim_lsn && !(bundles->more && bundles->bundle.page < page_at(r, end));
+    struct overlay_under under = {NULL, OVERLAY_NO_PART};
     const uint8_t *data = NULL;
-    if (!r->space->trim_lsn && !(bundles->more && bundles->bundle.page < page_at(r, end)))
+    if (as_stored)
         TRY(overlay_whole(overlay, w->pages.at, w->pages.len, &data));
     if (data)
         return r->put(r->ctx, data, w->pages.len, w->pages.at);
+    if (as_stored && r->in_pieces && w->pages.unit >= OVERLAY_GRANULE) {
+        TRY(overlay_fill_over(overlay, &w->pages, &under));
+        return give_out(w, &under);
+    }
     TRY(overlay_fill(overlay, &w->pages));
     drop_trimmed(w);
     TRY(apply_redo(w, bundles));
-    return give_out(w);
+    return give_out(w, &under);
 }
 
 static struct err *all_windows(struct window *w, struct overlay *overlay)

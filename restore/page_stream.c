@@ -165,6 +165,7 @@ static struct err *write_range(struct stream *s, const struct range *r)
                                      .format = &out.facts->format,
                                      .from = from,
                                      .to = to,
+                                     .in_pieces = true,
                                      .ctx = &out,
                                      .key = key_of,
                                      .put = put};

@@ -129,6 +129,16 @@ struct err *mysql_flush_logs(struct conn *c)
     return NULL;
 }
 
+struct err *mysql_sharp_checkpoint(struct conn *c, bool *made)
+{
+    struct err *e = conn_exec(c, "SELECT innodb_redo_log_sharp_checkpoint()");
+    *made = !e;
+    if (!e || (!conn_errno_is_no_function(conn_errno(c)) && !conn_errno_is_denied(conn_errno(c))))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
 struct err *mysql_check_redo_enabled(struct conn *c)
 {
     struct rows rows;

@@ -60,6 +60,10 @@ struct err *mysql_resume_commits(struct conn *c) MUST_CHECK;
  * second. */
 struct err *mysql_flush_logs(struct conn *c) MUST_CHECK;
 
+/* Has the server write all pages that are dirty now, and a checkpoint behind that: what it takes grows with them. *made false: the
+ * server has no such function, or the account may not call it (BACKUP_ADMIN). Blocks no one; leaves a line in the server's log. */
+struct err *mysql_sharp_checkpoint(struct conn *c, bool *made) MUST_CHECK;
+
 /* REFUSED when the redo log is turned off now. ALTER INSTANCE DISABLE INNODB REDO_LOG is possible
  * whenever the instance lock is not held, also while a consumer is registered. */
 struct err *mysql_check_redo_enabled(struct conn *c) MUST_CHECK;

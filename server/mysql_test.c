@@ -22,6 +22,7 @@
 #include "server/mysql_archive.h"
 #include "server/mysql_consumer.h"
 #include "server/mysql_dict.h"
+#include "server/mysql_log_status.h"
 #include "server/page_track.h"
 #include "server/privileges.h"
 
@@ -222,6 +223,29 @@ static void page_tracking_is_begun_reset_and_ended(void **state)
     }
     ok(conn_exec(dba, "DROP USER page_track_probe@localhost"));
     ok(conn_exec(dba, "UNINSTALL COMPONENT 'file://component_mysqlbackup'"));
+}
+
+static void a_checkpoint_is_made_when_asked_for_by_who_may(void **state)
+{
+    NEEDS_SERVER;
+    struct mysql_log_status before;
+    uint64_t checkpoint;
+    bool made = false;
+    ok(conn_exec(dba, "INSERT INTO mbe_test.t VALUES (4711)"));
+    ok(mysql_log_status_load(&before, dba));
+    ok(mysql_sharp_checkpoint(dba, &made));
+    assert_true(made);
+    ok(conn_status_u64(dba, &checkpoint, "Innodb_redo_log_checkpoint_lsn"));
+    assert_true(checkpoint >= before.lsn);
+    mysql_log_status_fini(&before);
+    ok(conn_exec(dba, "DELETE FROM mbe_test.t WHERE a = 4711"));
+    ok(conn_exec(dba, "CREATE USER checkpoint_probe@localhost IDENTIFIED BY 'pw'"));
+    {
+        AUTO(conn) c = user_conn("checkpoint_probe");
+        ok(mysql_sharp_checkpoint(c, &made));
+        assert_false(made);
+    }
+    ok(conn_exec(dba, "DROP USER checkpoint_probe@localhost"));
 }
 
 static void a_session_is_never_limited_and_keeps_no_transaction(void **state)
@@ -950,6 +974,7 @@ int main(void)
         cmocka_unit_test(the_server_is_known_with_its_settings),
         cmocka_unit_test(the_start_of_the_server_is_the_same_whenever_it_is_asked),
         cmocka_unit_test(page_tracking_is_begun_reset_and_ended),
+        cmocka_unit_test(a_checkpoint_is_made_when_asked_for_by_who_may),
         cmocka_unit_test(a_session_is_never_limited_and_keeps_no_transaction),
         cmocka_unit_test(a_disabled_redo_log_is_refused),
         cmocka_unit_test(the_instance_lock_stops_ddl_until_it_is_let_go),

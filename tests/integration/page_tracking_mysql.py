@@ -143,6 +143,24 @@ def little_is_read(s, source, mbe):
     return base
 
 
+def built_behind_the_checkpoint(s, source, mbe):
+    """As long as an older change is not written, the server has the pages of an index that was built without redo in its memory's list
+    alone. mbe must have them, all the same."""
+    source.sql("create database held", "create table held.older (id int primary key) engine=innodb",
+               "create table held.built (id int primary key, a int, b varchar(400)) engine=innodb",
+               "insert into held.built select seq, seq, repeat('h', 300) from " + source.numbers(5000))
+    settle(s, source)
+    base = mbe.backup()
+    source.sql("set global innodb_idle_flush_pct=0", "insert into held.older values (1)")
+    before = int(source.status("Innodb_redo_log_current_lsn"))
+    source.sql("create index i on held.built (b, a) lock=shared")
+    checkpoint = int(source.status("Innodb_redo_log_checkpoint_lsn"))
+    s.check(checkpoint < before, "the checkpoint is at %d, the index was begun at %d", checkpoint, before)
+    backup = increment(mbe, "--base=" + base.id, "--change-map=page-tracking")
+    source.sql("set global innodb_idle_flush_pct=100")
+    same_pages(s, mbe, [backup, increment(mbe, "--base=" + base.id, "--change-map=scan")], "an index behind the checkpoint")
+
+
 def every_kind_of_change(s, source, mbe):
     """Grown, truncated, dropped, renamed, indexed, compressed: one chain of increments, each also as a scan."""
     source.sql("create database k", "use k",
@@ -238,6 +256,7 @@ def main(s):
     mbe = s.mbe(source)
     without_the_component(s, source, mbe)
     little_is_read(s, source, mbe)
+    built_behind_the_checkpoint(s, source, mbe)
     every_kind_of_change(s, source, mbe)
     switched(s, source, mbe)
     restarted(s, source, mbe)
