@@ -75,11 +75,11 @@ static struct err *load_chunk(const struct archive_reader *r, struct chunk_slot 
 struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, uint64_t sequence,
                                uint64_t at, uint64_t size)
 {
-    s->loaded = false;
-    TRY_AT(load_chunk(r, s, sequence, at, size), "%s: chunk %" PRIu64 " at offset %" PRIu64,
-           r->path, sequence, at);
-    s->loaded = true;
-    return NULL;
+    struct err *e = load_chunk(r, s, sequence, at, size);
+    s->loaded = !e;
+    if (e)
+        r->failed = true;
+    return err_wrap(e, "%s: chunk %" PRIu64 " at offset %" PRIu64, r->path, sequence, at);
 }
 
 /* Size of the index or manifest chunk at `at`, which must end at or before `end`. */
@@ -279,6 +279,11 @@ const struct archive_attr *archive_reader_entry(const struct archive_reader *r, 
 int64_t archive_reader_find(const struct archive_reader *r, const char *path)
 {
     return index_find(r->index.entries, r->index.n_entries, path);
+}
+
+bool archive_reader_has_failed(const struct archive_reader *r)
+{
+    return r->failed;
 }
 
 bool archive_reader_has_content(const struct archive_reader *r, uint32_t i)

@@ -30,6 +30,8 @@ uint32_t archive_reader_n_entries(const struct archive_reader *r);
 const struct archive_attr *archive_reader_entry(const struct archive_reader *r, uint32_t i);
 /* Index of the entry with this path, or -1. */
 int64_t archive_reader_find(const struct archive_reader *r, const char *path);
+/* Whether a chunk was asked for that is damaged or could not be read. */
+bool archive_reader_has_failed(const struct archive_reader *r);
 /* Whether anything of entry i is stored, be it zeros. */
 bool archive_reader_has_content(const struct archive_reader *r, uint32_t i);
 /* How many unpacked chunks (up to 2 MiB each) are kept for the next cursor; 8 unless told. To be

@@ -3,6 +3,7 @@
 #define MBE_ARCHIVE_READER_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "archive/chunk.h"
 #include "archive/index.h"
@@ -26,6 +27,7 @@ struct archive_reader {
     struct final_record final;
     struct index index;
     char *manifest;
+    atomic_bool failed; /* see archive_reader_has_failed */
 
     pthread_mutex_t lock;     /* guards the two below */
     struct chunk_slot *slots; /* not in use, the one used last first */

@@ -4,7 +4,7 @@
  *     runs.
  *  Y2 Commits are stopped (FLUSH TABLES WITH READ LOCK) when there are tables of other engines, or a binary log: between what
  *     a transaction writes to that log and its commit in InnoDB, only this lock stands. Never asked for behind a long
- *     statement, and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
+ *     statement (mysql_settle_slow_seconds), and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
  *     waits for that one has a part of the global lock, and the server would end it with a deadlock. So the instance lock is let
  *     go for it and taken again under it; what DDL has done in between is settled then. It may not be free there: a purge thread
  *     that empties an undo tablespace has the instance lock first, then asks for a part of the global one, and waits for us
@@ -113,16 +113,19 @@ static bool has_other_engines(const struct listing *l)
 /* Y2 */
 static struct err *stop_commits(struct backup *b)
 {
-    const double begun = clock_seconds(), end = begun + b->options->lock_wait_seconds;
+    const double begun = clock_seconds();
+    const unsigned most = b->options->lock_wait_seconds;
     unsigned gap_ms = GAP_FIRST_MS;
     for (unsigned tries = 1;; tries++) {
+        const unsigned slow = mysql_settle_slow_seconds(clock_seconds() - begun, most);
         struct mysql_traffic traffic;
         bool timed_out;
-        struct err *e = mysql_stop_commits_if_quiet(b->locks, TRY_SECONDS, &timed_out, &traffic);
-        if (!e && timed_out && clock_seconds() >= end)
+        struct err *e =
+            mysql_stop_commits_if_quiet(b->locks, TRY_SECONDS, slow, &timed_out, &traffic);
+        if (!e && timed_out && clock_seconds() - begun >= most)
             e = err_hint(err_make(SERVER,
                                   "FLUSH TABLES WITH READ LOCK was not granted within %u s%s%s",
-                                  b->options->lock_wait_seconds, traffic.example ? ": " : "",
+                                  most, traffic.example ? ": " : "",
                                   traffic.example ? traffic.example : ""),
                          "Wait for that statement to end, or allow more time (--lock-wait).");
         else if (!e && timed_out)

@@ -668,6 +668,17 @@ static void waiting_for_the_lock_is_bounded(void **state)
     abandon(f);
 }
 
+static void commits_are_not_stopped_beside_a_statement_of_a_second_until_half_the_time_is_over(
+    void **state)
+{
+    (void)state;
+    assert_int_equal(mysql_settle_slow_seconds(0, 60), 1);
+    assert_int_equal(mysql_settle_slow_seconds(29.9, 60), 1);
+    assert_int_equal(mysql_settle_slow_seconds(30, 60), 10);
+    assert_int_equal(mysql_settle_slow_seconds(60, 60), 10);
+    assert_int_equal(mysql_settle_slow_seconds(0, 0), 10); /* the only try there is */
+}
+
 static void a_redo_log_that_is_turned_off_ends_the_backup(void **state)
 {
     struct fixture *f = *state;
@@ -705,6 +716,8 @@ int main(void)
         TEST(an_encrypted_page_is_refused),
         TEST(a_lock_that_is_not_granted_is_tried_again),
         TEST(waiting_for_the_lock_is_bounded),
+        cmocka_unit_test(
+            commits_are_not_stopped_beside_a_statement_of_a_second_until_half_the_time_is_over),
         TEST(a_redo_log_that_is_turned_off_ends_the_backup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

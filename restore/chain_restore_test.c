@@ -343,6 +343,39 @@ static void lsn_that_does_not_go_on_is_damage(void **state)
                   "20261101T000000Z-full");
 }
 
+static void damaged_content_is_named_with_what_can_be_restored(void **state)
+{
+    enum { PAGES = 400, IN_FIRST_CHUNK = 300 };
+    struct bench *b = *state;
+    uint8_t page[PAGE_SIZE];
+    char *data;
+    size_t len;
+    add_space(b, 5, "db/a.ibd", 3);
+    next_backup(b, FROM + 100);
+    const uint32_t entry = add_delta(b, 5, "db/a.ibd", PAGES);
+    memset(page, 7, sizeof page);
+    for (page_no_t no = 2; no < PAGES; no++) /* more than one chunk: the redo is in another one */
+        must(archive_write(b->writer, entry, no * (uint64_t)PAGE_SIZE, page, sizeof page));
+    next_backup(b, FROM + 200);
+    add_delta(b, 5, "db/a.ibd", PAGES);
+    finish(b);
+    AUTO_FREE char *path = archive_path(b, 1);
+    must(file_read_all(&data, &len, path, 16 << 20));
+    data[IN_FIRST_CHUNK] ^= 1;
+    must(file_replace(path, data, len, 0600));
+    free(data);
+    struct err *e = restore(b);
+    AUTO_FREE char *text = mem_printf("db/a.ibd: %s: chunk 0 at offset 64: ", path);
+    assert_non_null(e);
+    if (strncmp(e->message, text, strlen(text)))
+        fail_msg("\"%s\" expected in \"%s\"", text, e->message);
+    assert_int_equal(e->kind, ERR_CORRUPT);
+    assert_string_equal(e->hint, "The newest backup before it that can be restored: "
+                                 "20261101T000000Z-full.");
+    assert_true(exists(b, "mbe-restore-incomplete"));
+    err_free(e);
+}
+
 static void changes_of_nothing_are_damage(void **state)
 {
     struct bench *b = *state;
@@ -379,6 +412,7 @@ int main(void)
         TEST(cut_link_is_named_with_what_can_be_restored),
         TEST(foreign_link_is_refused),
         TEST(lsn_that_does_not_go_on_is_damage),
+        TEST(damaged_content_is_named_with_what_can_be_restored),
         TEST(changes_of_nothing_are_damage),
         TEST(changes_in_a_full_backup_are_damage),
     };

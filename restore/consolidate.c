@@ -337,7 +337,7 @@ struct err *consolidate_run(char **id, const struct consolidate_options *options
     struct consolidation c = {.options = options};
     const double started = clock_seconds();
     pthread_mutex_init(&c.lock, NULL);
-    struct err *e = run(&c);
+    struct err *e = chain_hint(run(&c), &c.chain, options->repo);
     if (!e) {
         *id = mem_strdup(catalog_draft_id(c.draft));
         log_info(options->log, "consolidate",

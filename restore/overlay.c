@@ -10,6 +10,7 @@
 /* One part, with a piece in hand when len is not 0. */
 struct layer {
     struct archive_cursor *cursor;
+    const char *path; /* of its entry, for messages */
     bool whole;
     uint64_t end; /* what it says of the file ends here, as far as this range goes */
     uint64_t at, len;
@@ -24,6 +25,7 @@ struct overlay {
 static struct err *open_layer(struct layer *l, const struct chain *chain, const struct file_part *p,
                               uint64_t from, uint64_t to)
 {
+    l->path = archive_reader_entry(chain->links[p->link].reader, p->entry)->path;
     l->whole = p->whole;
     l->end = p->size < to ? p->size : to;
     if (l->end < from)
@@ -75,7 +77,9 @@ static uint64_t next_at(struct layer *l, uint64_t offset)
 
 static struct err *take_in_hand(struct layer *l)
 {
-    return l->len ? NULL : archive_cursor_next(l->cursor, &l->at, &l->data, &l->len);
+    return l->len ? NULL
+                  : err_wrap(archive_cursor_next(l->cursor, &l->at, &l->data, &l->len), "%s",
+                             l->path);
 }
 
 /* Chunks that several threads need by turns are unpacked once. With one archive each thread has its own. */

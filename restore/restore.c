@@ -118,7 +118,7 @@ struct err *restore_run(const struct restore_options *options)
 {
     struct restore r = {.options = options, .target = {.fd = -1}};
     const double started = clock_seconds();
-    struct err *e = run(&r);
+    struct err *e = chain_hint(run(&r), &r.chain, options->repo);
     if (!e && r.has_sql)
         log_info(options->log, "restore",
                  "%s/" FINISH_SQL " tells the server its GTIDs, and what a replica needs",

@@ -102,17 +102,20 @@ void mysql_traffic_fini(struct mysql_traffic *t)
     *t = (struct mysql_traffic){0};
 }
 
-bool mysql_traffic_is_quiet(const struct mysql_traffic *t)
+bool mysql_traffic_is_quiet(const struct mysql_traffic *t, unsigned slow_seconds)
 {
-    return !t->slow && !t->waiters;
+    return t->slow_seconds < slow_seconds && !t->waiters;
 }
 
-struct err *mysql_stop_commits_if_quiet(struct conn *c, unsigned wait_seconds, bool *timed_out,
+struct err *mysql_stop_commits_if_quiet(struct conn *c, unsigned wait_seconds,
+                                        unsigned slow_seconds, bool *timed_out,
                                         struct mysql_traffic *traffic)
 {
     TRY(mysql_traffic_load(traffic, c));
     *timed_out = true;
-    return mysql_traffic_is_quiet(traffic) ? mysql_stop_commits(c, wait_seconds, timed_out) : NULL;
+    return mysql_traffic_is_quiet(traffic, slow_seconds)
+               ? mysql_stop_commits(c, wait_seconds, timed_out)
+               : NULL;
 }
 
 struct err *mysql_resume_commits(struct conn *c)

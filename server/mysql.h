@@ -42,15 +42,17 @@ struct mysql_traffic {
 /* Looks, changes nothing. Without PROCESS it sees the account's own statements only. */
 struct err *mysql_traffic_load(struct mysql_traffic *out, struct conn *c) MUST_CHECK;
 void mysql_traffic_fini(struct mysql_traffic *t);
-/* Whether the lock is likely to be granted at once: nothing slow runs and nobody waits for it. */
-bool mysql_traffic_is_quiet(const struct mysql_traffic *t);
+/* Whether the lock is likely to be granted soon: nobody waits for it, and no statement has been running for slow_seconds (at least 1)
+ * or longer. */
+bool mysql_traffic_is_quiet(const struct mysql_traffic *t, unsigned slow_seconds);
 
 /* FLUSH TABLES WITH READ LOCK, as above. After an error too nothing is held by it, as long as the
  * connection lives. */
 struct err *mysql_stop_commits(struct conn *c, unsigned wait_seconds, bool *timed_out) MUST_CHECK;
 /* The same, but not even tried, as if it had timed out, while mysql_traffic_is_quiet is false;
  * *traffic says why. Call mysql_traffic_fini on it whatever comes back. */
-struct err *mysql_stop_commits_if_quiet(struct conn *c, unsigned wait_seconds, bool *timed_out,
+struct err *mysql_stop_commits_if_quiet(struct conn *c, unsigned wait_seconds,
+                                        unsigned slow_seconds, bool *timed_out,
                                         struct mysql_traffic *traffic) MUST_CHECK;
 /* UNLOCK TABLES. */
 struct err *mysql_resume_commits(struct conn *c) MUST_CHECK;

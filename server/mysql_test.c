@@ -322,7 +322,7 @@ static void commits_stop_and_resume(void **state)
     AUTO(conn) c = root_conn();
     bool timed_out = true;
     struct mysql_traffic t;
-    ok(mysql_stop_commits_if_quiet(c, 5, &timed_out, &t));
+    ok(mysql_stop_commits_if_quiet(c, 5, 1, &timed_out, &t));
     assert_false(timed_out);
     assert_true(t.knows_locks);
     assert_null(t.example);
@@ -347,16 +347,21 @@ static void a_slow_statement_is_seen_and_not_queued_behind(void **state)
         ok(mysql_traffic_load(&t, c));
     }
     assert_int_equal(t.slow, 1);
-    assert_false(mysql_traffic_is_quiet(&t));
+    assert_false(mysql_traffic_is_quiet(&t, 1));
+    assert_true(mysql_traffic_is_quiet(&t, 10)); /* but not so old that it is not waited for in the end */
     assert_non_null(strstr(t.example, "s: SELECT SLEEP(2) FROM mbe_test.t"));
     mysql_traffic_fini(&t);
     const double since = clock_seconds();
-    ok(mysql_stop_commits_if_quiet(c, 5, &timed_out, &t));
+    ok(mysql_stop_commits_if_quiet(c, 5, 1, &timed_out, &t));
     assert_true(timed_out);
     assert_true(clock_seconds() - since < 0.9);
     mysql_traffic_fini(&t);
     ok(mysql_stop_commits(c, 1, &timed_out)); /* in vain: it reads a table */
     assert_true(timed_out);
+    ok(mysql_stop_commits_if_quiet(c, 5, 10, &timed_out, &t));
+    assert_false(timed_out);
+    mysql_traffic_fini(&t);
+    ok(mysql_resume_commits(c));
     background_end(&slow);
     ok(conn_exec(dba, "INSERT INTO mbe_test.t VALUES (30)"));
 }
@@ -381,7 +386,7 @@ static void ddl_that_waits_for_our_instance_lock_does_not_put_commits_off(void *
                            " WHERE STATE = 'Waiting for backup lock' AND TIME >= 1"));
     }
     assert_non_null(old);
-    ok(mysql_stop_commits_if_quiet(c, 5, &timed_out, &t));
+    ok(mysql_stop_commits_if_quiet(c, 5, 1, &timed_out, &t));
     assert_false(timed_out);
     assert_int_equal(t.slow, 0);
     mysql_traffic_fini(&t);
@@ -409,7 +414,7 @@ static void writers_and_waiters_are_counted(void **state)
     ok(mysql_traffic_load(&t, c));
     assert_int_equal(t.writers, 1);
     assert_int_equal(t.waiters, 1);
-    assert_false(mysql_traffic_is_quiet(&t));
+    assert_false(mysql_traffic_is_quiet(&t, 1));
     mysql_traffic_fini(&t);
     ok(conn_exec(holder, "ROLLBACK"));
     background_end(&writer);
@@ -842,7 +847,7 @@ static void everything_works_with_the_least_and_leaves_no_trace(void **state)
     ok(mysql_spaces_load(&spaces, c));
     assert_true(spaces.n > 3);
     ok(mysql_datafiles_load(&files, c));
-    ok(mysql_stop_commits_if_quiet(c, 5, &timed_out, &t));
+    ok(mysql_stop_commits_if_quiet(c, 5, 1, &timed_out, &t));
     assert_false(timed_out);
     assert_false(t.knows_locks);
     ok(mysql_log_status_load(&after, c));

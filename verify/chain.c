@@ -104,6 +104,14 @@ static struct err *hint_at_restorable(struct err *e, const char *repo, const cha
                     before ? before : "", before ? " " : "", other ? other : "none");
 }
 
+struct err *chain_hint(struct err *e, const struct chain *c, const char *repo)
+{
+    for (size_t i = 0; e && i < c->n; i++)
+        if (archive_reader_has_failed(c->links[i].reader))
+            return hint_at_restorable(e, repo, c->links[i].id, c->links[0].id);
+    return e;
+}
+
 /* --- the whole --- */
 
 static bool is_missing(const struct err *e)

@@ -58,6 +58,7 @@ static struct err *take_base(struct lineage_row *row, const json_t *m)
         return err_make(CORRUPT, "%s: manifest: chain.base_archive is no archive id",
                         row->archive_path);
     row->base_id = mem_strdup(base);
+    row->base_lsn = manifest_u64(m, "lsn.base");
     return NULL;
 }
 
@@ -86,6 +87,7 @@ static struct err *take_manifest(struct lineage_row *row, const json_t *m)
     const char *where = manifest_text(m, "server.datadir", "");
     row->server = mem_strdup(
         manifest_text(m, "server.server_uuid", manifest_text(m, "server.server_uid", where)));
+    row->to = manifest_u64(m, "lsn.to");
     row->damaged = json_is_true(manifest_value(m, "damaged"));
     if (!parse_time(&row->finished, manifest_text(m, "finished", ""), "%Y-%m-%dT%H:%M:%SZ"))
         parse_time(&row->finished, row->id, "%Y%m%dT%H%M%SZ");
@@ -187,6 +189,9 @@ static void link_base(struct lineage *l, struct lineage_row *row, struct lineage
         row->broken = mem_printf("needs %s, but the backup of that name here is another one: its "
                                  "archive is %016" PRIx64 ", not %016" PRIx64,
                                  row->base_id, (*found)->archive_id, row->base_archive_id);
+    else if (!(*found)->error && (*found)->to != row->base_lsn)
+        row->broken = mem_printf("needs %s up to LSN %" PRIu64 ", but that ends at %" PRIu64,
+                                 row->base_id, row->base_lsn, (*found)->to);
     else
         row->base = (size_t)(*found - l->rows);
 }

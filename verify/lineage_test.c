@@ -74,6 +74,7 @@ static uint64_t put_full(const char *repo, const char *id)
 {
     return put(repo, id,
                "{\"type\":\"full\",\"base\":null,\"finished\":\"2026-11-01T00:10:00Z\","
+               "\"lsn\":{\"to\":100},"
                "\"server\":{\"datadir\":\"/data\",\"server_uid\":\"abc\",\"server_uuid\":null}}");
 }
 
@@ -82,7 +83,7 @@ static uint64_t put_increment(const char *repo, const char *id, const char *base
 {
     AUTO_FREE char *manifest = mem_printf(
         "{\"type\":\"incremental\",\"base\":\"%s\",\"chain\":{\"base_archive\":\"%016" PRIx64
-        "\"},\"server\":{\"datadir\":\"/data\"}}",
+        "\"},\"lsn\":{\"base\":100,\"to\":100},\"server\":{\"datadir\":\"/data\"}}",
         base, base_archive);
     return put(repo, id, manifest);
 }
@@ -181,6 +182,18 @@ static void broken_chains_say_what_they_lack(void **state)
     assert_int_equal(strncmp(tree, expected, strlen(expected)), 0);
     assert_non_null(strstr(
         tree, INC("20") " 0 needs " INC("21") ", but the backup of that name here is another one"));
+    lineage_fini(&l);
+}
+
+static void an_increment_goes_on_where_its_base_ends(void **state)
+{
+    const char *repo = *state;
+    const uint64_t one = put(repo, FULL_1, "{\"type\":\"full\",\"lsn\":{\"to\":101}}");
+    put_increment(repo, INC("02"), FULL_1, one);
+    struct lineage l = load(repo);
+    AUTO_FREE char *tree = drawn(&l);
+    assert_string_equal(tree, FULL_1 " 1\n" INC("02") " 0 needs " FULL_1
+                                                      " up to LSN 100, but that ends at 101\n");
     lineage_fini(&l);
 }
 
@@ -290,6 +303,7 @@ int main(void)
         IN_REPOSITORY(each_increment_stands_below_its_base),
         IN_REPOSITORY(what_the_manifest_says_is_in_the_row),
         IN_REPOSITORY(broken_chains_say_what_they_lack),
+        IN_REPOSITORY(an_increment_goes_on_where_its_base_ends),
         IN_REPOSITORY(a_backup_that_cannot_be_read_is_a_row_with_its_error),
         cmocka_unit_test(a_long_chain_needs_no_stack),
         IN_REPOSITORY(backups_are_found_by_their_id_alone),

@@ -21,8 +21,10 @@ ROW_FORMATS = {
         "redundant": "row_format=redundant",
         "compact": "row_format=compact",
         "compressed1": "row_format=compressed key_block_size=1",
+        "compressed2": "row_format=compressed key_block_size=2",
         "compressed4": "row_format=compressed key_block_size=4",
         "compressed8": "row_format=compressed key_block_size=8",
+        "compressed16": "row_format=compressed key_block_size=16",
         "page_compressed": "page_compressed=1",
     },
     "mysql": {

@@ -4,6 +4,7 @@ is what the source came to. One lost or doubled change anywhere, in any engine, 
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -124,6 +125,23 @@ def prove_restart(s, server, accept=lambda line: False):
     s.check_equal(server.value("select count(*) from crash_probe.t"), 1, "rows of a committed insert before a crash")
     server.sql("drop database crash_probe")
     s.check_none([p for p in check.log_problems(server, since) if not accept(p)], "stop, start, crash and start of the restored server")
+
+
+def same_pages(s, repo, backup_id, restored, other, key_file=(), chain=False, later_max=0):
+    """Fails unless all pages of the datadir `restored` from that backup are those of the datadir `other`, as build/tools/page_compare
+    sees it; returns its summary.
+
+    chain: its redo does not tell which pages are free. later_max: pages that a server may have changed after the backup's end.
+    """
+    compared = subprocess.run([s.tool("page_compare"), *(["--descriptors"] if chain else []), repo, backup_id, restored, other, *key_file],
+                              capture_output=True, text=True, check=False)
+    lines = compared.stdout.strip().splitlines() or ["nothing said"]
+    if compared.returncode:
+        shown = "\n".join("    " + line for line in lines[-40:])
+        raise Failed("pages of %s and %s differ\n%s\n%s" % (restored, other, shown, compared.stderr[-2000:]))
+    later = int(re.search(r"(\d+) changed later", lines[-1]).group(1))
+    s.check(later <= later_max, "%d pages were changed after the end of %s: %s", later, backup_id, lines)
+    return lines[-1]
 
 
 class HeldDdl:

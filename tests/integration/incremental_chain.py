@@ -7,16 +7,16 @@ or another archive is found before the target is touched, with the backup named 
 
 import filecmp
 import os
+import re
 import shutil
 import signal
-import subprocess
 import time
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
 from harness import proof
 from harness.load import Load
-from harness.mbe import DAMAGE, REFUSED
-from harness.scenario import run
+from harness.mbe import DAMAGE, OK, REFUSED
+from harness.scenario import Failed, run
 
 # The first redo log of a restored server says when it was made, on MySQL; on both it is of no use to a comparison of pages.
 NOT_COMPARED = ("ib_logfile0", "#innodb_redo")
@@ -30,10 +30,7 @@ def files_of(folder):
 
 def compare_restores(s, mbe, chain_id, by_chain, by_full, key_file=()):
     """Pages by what the redo says of them, since a freed page may hold anything; all other files byte by byte."""
-    done = subprocess.run([s.tool("page_compare"), mbe.repo, chain_id, by_chain, by_full, *key_file], capture_output=True, text=True,
-                          check=False)
-    s.check_equal(done.returncode, 0, "pages of chain and consolidated backup: %s%s" % (done.stdout[-4000:], done.stderr[-2000:]))
-    s.say("%s", done.stdout.strip().splitlines()[-1])
+    s.say("%s", proof.same_pages(s, mbe.repo, chain_id, by_chain, by_full, key_file))
     s.check_equal(files_of(by_full), files_of(by_chain), "files of the consolidated backup")
     other = [f for f in files_of(by_chain) if not f.endswith((".ibd", ".ibu")) and not f.startswith(("ibdata", "undo"))]
     s.check_none((f for f in other if not filecmp.cmp(os.path.join(by_chain, f), os.path.join(by_full, f), shallow=False)),
@@ -84,6 +81,45 @@ def break_links(s, mbe, chain):
         judge(number, "altered", DAMAGE)
         shutil.copyfile(chain[(number + 1) % len(chain)].archive, link.archive)
         judge(number, "replaced by its successor", REFUSED)
+        with open(link.archive, "wb") as f:
+            f.write(data)
+    mbe.verify("all")
+
+
+def alter_content(path, data, rng):
+    """One bit of what it stores: between the header and the index, which the final record points to."""
+    index_at = int.from_bytes(data[-112:][40:48], "little")
+    with open(path, "wb") as f:
+        at = rng.randrange(64, index_at)
+        f.write(data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1:])
+
+
+def damage_content(s, mbe, chain):
+    """What is found only when it is read: with the target begun, which says so for ever. What newer links store again is not read."""
+    last = chain[-1]
+    target = s.path("begun")
+
+    def restore_finds(number):
+        link, before = chain[number], chain[number - 1].id if number else "none"
+        done = mbe.restore(target, backup=last.id, expect=None)
+        if done.status != OK:
+            s.check_equal(done.status, DAMAGE, "%s: %s" % (link.id, done))
+            s.check(os.path.exists(os.path.join(target, "mbe-restore-incomplete")), "%s: no marker", link.id)
+            s.check(re.search(r"mbe: \S+: %s: .*chunk \d+ at offset \d+" % re.escape(link.archive), done.err), "not named: %s", done)
+            s.check("can be restored: %s." % before in done.err, "%s is not named: %s", before, done)
+        shutil.rmtree(target)
+        return done.status != OK
+
+    for number, link in enumerate(chain):
+        with open(link.archive, "rb") as f:
+            data = f.read()
+        for _ in range(30):
+            alter_content(link.archive, data, s.random)
+            mbe.verify(link.id, expect=DAMAGE)
+            if restore_finds(number):
+                break
+        else:
+            raise Failed("no damage of %s was found" % link.id)
         with open(link.archive, "wb") as f:
             f.write(data)
     mbe.verify("all")
@@ -144,6 +180,7 @@ def body(s, flavour):
     proof.prove_by_replay(s, source, on_full, name="on-full")
 
     break_links(s, mbe, chain)
+    damage_content(s, mbe, chain)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ MBE_SEEDS rounds, 20 by default.
 # timeout: 1200
 
 import os
-import re
 import shutil
 import subprocess
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
-from harness import storm as storms
+from harness import proof, storm as storms
 from harness.load import Load, archive_options
 from harness.scenario import Failed, run
 
@@ -61,16 +60,21 @@ def crash(s, flavour, folder, seed, prepare=lambda server: None, left_out=LEFT_O
     return server, size
 
 
-def recover_by_server(s, flavour, folder, crashed):
-    target = s.path(folder, "server-data")
-    subprocess.run(["cp", "-a", "--reflink=auto", crashed.datadir, target], check=True)
+def recover_in_place(s, flavour, folder, crashed, target):
+    """A server of that folder recovers `target`, a copy of the datadir of the server `crashed`."""
     ddl_log = os.path.join(target, "ddl_recovery.log")
     if os.path.exists(ddl_log):  # the server would undo a half-made DDL, files included
         os.unlink(ddl_log)
-    server = s.server(os.path.join(folder, "recovered"), flavour=flavour, datadir=target, options=[*crashed.options, FORCE[crashed.family], *RECOVER_ONLY])
+    server = s.server(folder, flavour=flavour, datadir=target, options=[*crashed.options, FORCE[crashed.family], *RECOVER_ONLY])
     server.start()
     s.check(server.stop(), "the recovered server did not stop cleanly")
     return target
+
+
+def recover_by_server(s, flavour, folder, crashed):
+    target = s.path(folder, "server-data")
+    subprocess.run(["cp", "-a", "--reflink=auto", crashed.datadir, target], check=True)
+    return recover_in_place(s, flavour, os.path.join(folder, "recovered"), crashed, target)
 
 
 def key_file(keys):
@@ -101,15 +105,11 @@ def one_round(s, flavour, seed, prepare, keys):
     crashed, size = crash(s, flavour, folder, seed, prepare, keys=keys)
     by_server = recover_by_server(s, flavour, folder, crashed)
     repo, backup_id, by_mbe = recover_by_mbe(s, folder, crashed, keys)
-    compared = subprocess.run([s.tool("page_compare"), repo, backup_id, by_mbe, by_server, *key_file(keys)], capture_output=True,
-                              text=True, check=False)
-    lines = compared.stdout.strip().splitlines() or [compared.stderr.strip()]
-    if compared.returncode:
-        shown = "\n".join("    " + line for line in lines[-40:])
-        raise Failed("seed %d, %d KiB pages: the two recoveries differ\n%s\n%s" % (seed, size, shown, compared.stderr[-2000:]))
-    later = int(re.search(r"(\d+) changed later", lines[-1]).group(1))
-    s.check(later <= LATER_MAX[crashed.family], "seed %d: the server went on writing: %s", seed, lines[-1])
-    s.say("seed %d, %d KiB pages: %s", seed, size, lines[-1])
+    try:
+        said = proof.same_pages(s, repo, backup_id, by_mbe, by_server, key_file(keys), later_max=LATER_MAX[crashed.family])
+    except Failed as why:
+        raise Failed("seed %d, %d KiB pages: %s" % (seed, size, why)) from None
+    s.say("seed %d, %d KiB pages: %s", seed, size, said)
     shutil.rmtree(s.path(folder))
     s.servers.clear()
 

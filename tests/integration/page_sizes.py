@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A backup under load is right at every InnoDB page size, 4 KiB to 64 KiB."""
+"""A chain of backups under load is right at every InnoDB page size, 4 KiB to 64 KiB."""
 # timeout: 600
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
@@ -13,12 +13,15 @@ def body(s, flavour):
         name = "%dk" % size
         source = proof.start_source(s, name, flavour=flavour, options=["--innodb-page-size=%dk" % size])
         load = Load(source, s.seed).prepare().start()
-        load.wait_for_steps(150)
-        backup = s.mbe(source, repo=name + "-repo").backup("--parallel=2")
+        mbe = s.mbe(source, repo=name + "-repo")
+        for more in ((), ("--incremental",), ("--incremental",)):
+            load.wait_for_steps(150)
+            backup = mbe.backup("--parallel=2", *more)
         load.wait_for_steps(100)
         load.stop()
+        s.check_equal(backup.manifest["chain"]["length"], 3, "length of the chain")
         s.check_equal(backup.manifest["server"]["page_size"], size * 1024, "page size in the manifest")
-        backup.mbe.verify()
+        mbe.verify("all")
         restored = proof.prove_by_replay(s, source, backup, name=name + "-restored")
         s.check_equal(int(restored.value("select @@innodb_page_size")), size * 1024, "page size of the restored server")
         proof.prove_restart(s, restored)

@@ -289,10 +289,10 @@ def kill_real_deletion(s, mbe, full):
         s.check_equal(copy.leftovers(), [], "left in the repository after the next backup")
 
 
-def real_cases(s):
-    source = proof.start_source(s)
-    source.sql("create database b", "create table b.t (a int primary key, b char(200)) engine=innodb",
-               "insert into b.t select seq, seq from b.seq_1_to_20000")
+def real_cases(s, flavour):
+    source = proof.start_source(s, flavour=flavour)
+    source.sql("create database b", "use b", "create table t (a int primary key, b char(200)) engine=innodb",
+               "insert into t select seq, seq from " + source.numbers(20000))
     mbe = s.mbe(source)
     full = mbe.backup()
     newest = full
@@ -317,7 +317,7 @@ def body(s):
     damaged_cases(s)
     s.say("decisions are right")
     kill_chain_deletion(s)
-    real_cases(s)
+    real_cases(s, "mariadb-10.11")
 
 
 if __name__ == "__main__":

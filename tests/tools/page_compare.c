@@ -1,17 +1,18 @@
 /* tests/tools/page_compare.c: compares a restored datadir with the same crash image recovered by
  * its own server, page by page. The other half of the oracle; see crash_image.c.
  *
- *     page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR [KEY_FILE]
+ *     page_compare [--descriptors] REPOSITORY ID MBE_DATADIR SERVER_DATADIR [KEY_FILE]
  *
- * Tablespaces are matched by space id. Pages are compared as logical images (page_compressed pages
- * decompressed), every byte but these: checksum words and trailer, the page LSN (pages that differ
+ * Tablespaces are matched by space id. Pages are compared as logical images (encrypted pages deciphered if there is a key
+ * file, page_compressed ones decompressed), every byte but these: checksum words and trailer, the page LSN (pages that differ
  * in nothing else are counted apart), and on page 0 of the system tablespace the flush LSN. Of
  * MySQL's COMPRESSED B-tree pages what they hold is compared, not the bytes they are packed in: the
  * server packs a page anew when its modification log is full, we pack it once, at the end, and with
  * another zlib. What free records hold, beside their place in the list, depends on when that was: not
  * compared either. A page behind the end of a file counts as zeros. Not compared:
  *  - pages that the log leaves freed: their content has no meaning, server and restore leave
- *    different leftovers;
+ *    different leftovers. With --descriptors, for a chain of backups, whose archives do not hold all of the log: pages
+ *    that differ, and of which both sides say in their extent descriptors that they are free;
  *  - the doublewrite buffer: the server's scratch area;
  *  - pages that the server changed after its recovery: their LSN is beyond the end of the log.
  *
@@ -25,6 +26,7 @@
 #include "innodb/fil_page.h"
 #include "innodb/index_page.h"
 #include "innodb/page_compress.h"
+#include "innodb/page_crypt.h"
 #include "innodb/page_zip_parts.h"
 #include "innodb/redo_mysql.h"
 #include "restore/backup_facts.h"
@@ -56,6 +58,7 @@ struct tally {
     uint64_t equal, other_lsn, touched, freed, doublewrite, later, different;
     uint64_t packed_otherwise;
     bool mysql;
+    bool by_descriptors; /* which pages are free */
     lsn_t end; /* of the log */
 };
 
@@ -88,16 +91,44 @@ static enum page_fate page_fate(const struct page_states *s, space_id_t space, p
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
-/* The logical image of a stored page; *image is `stored` or `scratch`. */
-static struct err *logical(const struct space_file *f, const uint8_t *stored, uint8_t *scratch,
-                           const uint8_t **image)
+/* A tablespace of one side, and buffers of page_size bytes each. */
+struct half {
+    struct space_file file;
+    struct space_key key;
+    uint8_t *stored, *clear, *unpacked;
+};
+
+/* The logical image of the stored page; *image is one of the buffers. */
+static struct err *logical(const struct half *h, page_no_t no, const uint8_t **image)
 {
-    *image = stored;
-    if (!page_is_compressed(&f->format, stored))
+    const struct space_format *format = &h->file.format;
+    const char *path = h->file.listed->path;
+    *image = h->stored;
+    if (h->key.kind != SPACE_KEY_NONE && page_is_encrypted(format, h->stored, no)) {
+        TRY_AT(page_decrypt(&h->key, format, h->stored, h->clear), "%s", path);
+        *image = h->clear;
+    }
+    if (!page_is_compressed(format, *image))
         return NULL;
-    TRY_AT(page_decompress(&f->format, stored, scratch), "%s", f->listed->path);
-    *image = scratch;
+    TRY_AT(page_decompress(format, *image, h->unpacked), "%s", path);
+    *image = h->unpacked;
     return NULL;
+}
+
+static struct err *open_half(struct half *h, const struct listed_space *listed,
+                             const struct datadir *datadir, const struct keyring *keys)
+{
+    TRY(space_file_open(&h->file, listed, datadir));
+    if (!keys || listed->first_page) /* a further file of the system tablespace has no record */
+        return NULL;
+    TRY(space_file_read(&h->file, 0, h->stored));
+    return err_wrap(space_key_find(&h->key, &h->file.format, h->stored, keys), "%s", listed->path);
+}
+
+static void close_half(struct half *h)
+{
+    space_file_close(&h->file);
+    space_key_wipe(&h->key);
 }
 
 static bool is_compared(const struct space_format *format, space_id_t id, page_no_t no, uint32_t at)
@@ -196,34 +227,58 @@ static struct err *first_difference_unpacked(uint32_t *at, const struct space_fo
 }
 
 struct pair {
-    struct space_file mbe, server;
-    uint8_t *stored[2], *scratch[2]; /* page_size bytes each */
+    struct half mbe, server;
 };
+
+/* Whether the tablespace says that the page is free. Not of a page whose descriptor is in another file of the system tablespace. */
+static struct err *is_free(bool *out, const struct space_file *f, page_no_t no)
+{
+    enum { DESCRIPTOR_BITMAP = 24 }; /* two bits for each page of the extent, the first: it is free */
+    const uint32_t size = f->format.physical, extent = space_extent_pages(f->format.page_size);
+    const uint32_t per_extent = DESCRIPTOR_BITMAP + (2 * extent + 7) / 8;
+    const page_no_t holder = no / size * size; /* a descriptor page tells of as many pages as it has bytes */
+    const uint32_t bit = 2 * (no % extent);
+    AUTO_FREE uint8_t *page = mem_alloc(size);
+    *out = false;
+    if (holder < f->listed->first_page)
+        return NULL;
+    TRY(space_file_read(f, holder - f->listed->first_page, page));
+    const uint8_t *bitmap = page + FSP_XDES + no % size / extent * per_extent + DESCRIPTOR_BITMAP;
+    *out = bitmap[bit / 8] >> bit % 8 & 1;
+    return NULL;
+}
+
+static struct err *are_both_free(bool *out, const struct pair *p, page_no_t no)
+{
+    TRY(is_free(out, &p->mbe.file, no));
+    return *out ? is_free(out, &p->server.file, no) : NULL;
+}
 
 static struct err *compare_page(struct tally *t, const struct pair *p, page_no_t index,
                                 enum page_fate fate)
 {
-    const struct space_format *format = &p->server.format;
-    const page_no_t no = p->server.listed->first_page + index;
-    const uint8_t *a = p->stored[0], *b = p->stored[1];
-    TRY(space_file_read(&p->mbe, index, p->stored[0]));
-    TRY(space_file_read(&p->server, index, p->stored[1]));
+    const struct space_file *file = &p->server.file;
+    const struct space_format *format = &file->format;
+    const page_no_t no = file->listed->first_page + index;
+    const uint8_t *a = p->mbe.stored, *b = p->server.stored;
+    TRY(space_file_read(&p->mbe.file, index, p->mbe.stored));
+    TRY(space_file_read(file, index, p->server.stored));
     if (memcmp(a, b, format->physical)) { /* else there is no need to unpack, or decipher, them */
-        TRY(logical(&p->mbe, p->stored[0], p->scratch[0], &a));
-        TRY(logical(&p->server, p->stored[1], p->scratch[1], &b));
+        TRY(logical(&p->mbe, no, &a));
+        TRY(logical(&p->server, no, &b));
     }
     if (be64(b + FIL_LSN) > t->end) {
         t->later++;
-        printf("%s: page %" PRIu32 " (type %u): changed later\n", p->server.listed->name, no,
+        printf("%s: page %" PRIu32 " (type %u): changed later\n", file->listed->name, no,
                be16(b + FIL_TYPE));
         return NULL;
     }
     t->touched += fate == TOUCHED;
-    uint32_t at = first_difference(format, p->server.id, no, a, b, t->mysql);
+    uint32_t at = first_difference(format, file->id, no, a, b, t->mysql);
     if (at != no_difference && t->mysql && format->zip && page_zip_is_btree(a) &&
         page_zip_is_btree(b)) {
         TRY_AT(first_difference_unpacked(&at, format, a, b), "%s: page %" PRIu32,
-               p->server.listed->name, no);
+               file->listed->name, no);
         t->packed_otherwise += at == no_difference;
     }
     if (at == no_difference) {
@@ -231,10 +286,17 @@ static struct err *compare_page(struct tally *t, const struct pair *p, page_no_t
         t->other_lsn += memcmp(a + FIL_LSN, b + FIL_LSN, 8) != 0;
         return NULL;
     }
+    bool free = false;
+    if (t->by_descriptors)
+        TRY(are_both_free(&free, p, no));
+    if (free) {
+        t->freed++;
+        return NULL;
+    }
     t->different++;
     printf("%s: page %" PRIu32 " (%s, type %u, server's type %u, LSN %" PRIu64 ", server's %" PRIu64
            "): byte %" PRIu32 " differs\n",
-           p->server.listed->name, no, fate == TOUCHED ? "touched" : "untouched",
+           file->listed->name, no, fate == TOUCHED ? "touched" : "untouched",
            be16(a + FIL_TYPE), be16(b + FIL_TYPE), be64(a + FIL_LSN), be64(b + FIL_LSN), at);
     return NULL;
 }
@@ -242,13 +304,14 @@ static struct err *compare_page(struct tally *t, const struct pair *p, page_no_t
 static struct err *compare_pages(struct tally *t, const struct pair *p,
                                  const struct page_states *states)
 {
-    const page_no_t n = p->mbe.n_pages > p->server.n_pages ? p->mbe.n_pages : p->server.n_pages;
+    const struct space_file *mbe = &p->mbe.file, *server = &p->server.file;
+    const page_no_t n = mbe->n_pages > server->n_pages ? mbe->n_pages : server->n_pages;
     for (page_no_t i = 0; i < n; i++) {
-        const page_no_t no = p->server.listed->first_page + i;
-        const enum page_fate fate = page_fate(states, p->server.id, no);
-        if (doublewrite_has(&p->server.doublewrite, no))
+        const page_no_t no = server->listed->first_page + i;
+        const enum page_fate fate = page_fate(states, server->id, no);
+        if (doublewrite_has(&server->doublewrite, no))
             t->doublewrite++;
-        else if (fate == FREED)
+        else if (fate == FREED && !t->by_descriptors)
             t->freed++;
         else
             TRY(compare_page(t, p, i, fate));
@@ -259,40 +322,45 @@ static struct err *compare_pages(struct tally *t, const struct pair *p,
 static struct err *compare_files(struct tally *t, const struct side *mbe,
                                  const struct listed_space *mbe_file, const struct side *server,
                                  const struct listed_space *server_file,
-                                 const struct page_states *states)
+                                 const struct page_states *states, const struct keyring *keys)
 {
-    const uint32_t size = server->datadir.page_size;
-    AUTO_FREE uint8_t *memory = mem_alloc((size_t)4 * size);
-    struct pair p = {.mbe = {.fd = -1},
-                     .stored = {memory, memory + size},
-                     .scratch = {memory + 2 * (size_t)size, memory + 3 * (size_t)size}};
-    struct err *e = space_file_open(&p.server, server_file, &server->datadir);
+    const size_t size = server->datadir.page_size;
+    AUTO_FREE uint8_t *memory = mem_alloc(6 * size);
+    uint8_t *const m = memory;
+    struct pair p = {
+        .mbe = {.file.fd = -1, .stored = m, .clear = m + size, .unpacked = m + 2 * size},
+        .server = {.file.fd = -1,
+                   .stored = m + 3 * size,
+                   .clear = m + 4 * size,
+                   .unpacked = m + 5 * size},
+    };
+    struct err *e = open_half(&p.server, server_file, &server->datadir, keys);
     if (!e)
-        e = space_file_open(&p.mbe, mbe_file, &mbe->datadir);
-    if (!e && p.mbe.format.flags != p.server.format.flags) {
+        e = open_half(&p.mbe, mbe_file, &mbe->datadir, keys);
+    if (!e && p.mbe.file.format.flags != p.server.file.format.flags) {
         printf("%s: flags 0x%" PRIx32 ", server's 0x%" PRIx32 "\n", server_file->name,
-               p.mbe.format.flags, p.server.format.flags);
+               p.mbe.file.format.flags, p.server.file.format.flags);
         t->different++;
     } else if (!e) {
         e = compare_pages(t, &p, states);
     }
-    space_file_close(&p.mbe);
-    space_file_close(&p.server);
+    close_half(&p.mbe);
+    close_half(&p.server);
     return e;
 }
 
 /* --- tablespaces ------------------------------------------------------------------------------ */
 
 /* space id << 32 | first page of each listed file -> its position. A blank file is named and gets
- * no key. */
+ * no key; nor does one that the log deletes (deleted may be NULL). */
 static struct err *index_side(struct map64 *out, const struct side *s,
-                              const struct page_states *states)
+                              const struct map64 *deleted)
 {
     uint64_t unused;
     for (size_t i = 0; i < s->list.n_spaces; i++) {
         struct space_file f;
         struct err *e = space_file_open(&f, &s->list.spaces[i], &s->datadir);
-        if (!e && !f.blank && map64_get(&states->deleted, f.id, &unused))
+        if (!e && !f.blank && deleted && map64_get(deleted, f.id, &unused))
             ; /* dropped */
         else if (!e && !f.blank)
             map64_put(out, (uint64_t)f.id << 32 | s->list.spaces[i].first_page, i);
@@ -321,12 +389,14 @@ static uint64_t report_missing(const struct side *a, const struct map64 *a_index
 }
 
 static struct err *compare_sides(struct tally *t, uint64_t *missing, const struct side *mbe,
-                                 const struct side *server, const struct page_states *states)
+                                 const struct side *server, const struct page_states *states,
+                                 const struct keyring *keys)
 {
     struct map64 mbe_index = {0}, server_index = {0};
-    struct err *e = index_side(&mbe_index, mbe, states);
+    const struct map64 *deleted = t->by_descriptors ? NULL : &states->deleted;
+    struct err *e = index_side(&mbe_index, mbe, deleted);
     if (!e)
-        e = index_side(&server_index, server, states);
+        e = index_side(&server_index, server, deleted);
     *missing = 0;
     if (!e)
         *missing = report_missing(mbe, &mbe_index, &server_index, server->root) +
@@ -335,7 +405,7 @@ static struct err *compare_sides(struct tally *t, uint64_t *missing, const struc
         uint64_t at;
         if (server_index.used[i] && map64_get(&mbe_index, server_index.slots[2 * i], &at))
             e = compare_files(t, mbe, &mbe->list.spaces[at], server,
-                              &server->list.spaces[server_index.slots[2 * i + 1]], states);
+                              &server->list.spaces[server_index.slots[2 * i + 1]], states, keys);
     }
     map64_fini(&mbe_index);
     map64_fini(&server_index);
@@ -362,30 +432,31 @@ static struct err *read_redo(struct page_states *states, const struct chain *cha
     return NULL;
 }
 
-static struct err *compare(char **argv, bool *same)
+/* argv: the arguments from the repository on. */
+static struct err *compare(char **argv, bool by_descriptors, bool *same)
 {
     struct chain chain;
     struct backup_facts facts = {0};
     struct page_states states = {0};
     struct key_file *keys = NULL;
     struct side mbe = {0}, server = {0};
-    struct tally t = {0};
+    struct tally t = {.by_descriptors = by_descriptors};
     uint64_t missing = 0;
-    TRY(chain_open(&chain, argv[1], argv[2]));
+    TRY(chain_open(&chain, argv[0], argv[1]));
     struct err *e = backup_facts_load(&facts, &chain);
     states.family = facts.family;
     if (!e)
-        e = key_file_open(&keys, facts.family, argv[5], NULL);
+        e = key_file_open(&keys, facts.family, argv[4], NULL);
     if (!e)
         e = read_redo(&states, &chain, key_file_keys(keys));
     t.end = facts.to;
     t.mysql = !e && !strcmp(facts.family->flavour, "mysql");
     if (!e)
-        e = side_open(&mbe, argv[3], &facts);
+        e = side_open(&mbe, argv[2], &facts);
     if (!e)
-        e = side_open(&server, argv[4], &facts);
+        e = side_open(&server, argv[3], &facts);
     if (!e)
-        e = compare_sides(&t, &missing, &mbe, &server, &states);
+        e = compare_sides(&t, &missing, &mbe, &server, &states, key_file_keys(keys));
     if (!e)
         printf("%" PRIu64 " pages equal (%" PRIu64 " with another LSN, %" PRIu64
                " packed otherwise), %" PRIu64 " touched, %" PRIu64 " freed skipped, %" PRIu64
@@ -410,11 +481,15 @@ static struct err *compare(char **argv, bool *same)
 int main(int argc, char **argv)
 {
     bool same = false;
-    if (argc != 5 && argc != 6) {
-        fputs("usage: page_compare REPOSITORY ID MBE_DATADIR SERVER_DATADIR [KEY_FILE]\n", stderr);
+    const bool by_descriptors = argc > 1 && !strcmp(argv[1], "--descriptors");
+    const int first = by_descriptors ? 2 : 1;
+    if (argc - first != 4 && argc - first != 5) {
+        fputs("usage: page_compare [--descriptors] REPOSITORY ID MBE_DATADIR SERVER_DATADIR "
+              "[KEY_FILE]\n",
+              stderr);
         return 2;
     }
-    struct err *e = compare(argv, &same);
+    struct err *e = compare(argv + first, by_descriptors, &same);
     if (e) {
         fprintf(stderr, "page_compare: %s\n", e->message);
         err_free(e);
