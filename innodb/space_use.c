@@ -32,8 +32,9 @@ const char *space_use_note(struct page_fact *facts, page_no_t n_pages,
     const uint32_t extent = space_extent_pages(format->page_size);
     const uint32_t n_extents = format->physical / extent, size = XDES_BITS + (2 * extent + 7) / 8;
     const char *why = NULL;
-    if (no == 0 && be32(page + FSP_LIMIT) > be32(page + FSP_SIZE))
-        why = "the space header has more pages initialised than there are";
+    if (no == 0 &&
+        be32(page + FSP_LIMIT) > ((uint64_t)be32(page + FSP_SIZE) + extent - 1) / extent * extent)
+        why = "the space header has more extents initialised than there are";
     for (uint32_t k = 0; k < n_extents; k++) {
         const uint8_t *xdes = page + FSP_XDES + (size_t)k * size;
         if (be32(xdes + XDES_STATE) > STATE_LAST)

@@ -9,7 +9,7 @@
  *       24      2 bits a page, from low to high: free, unused
  *   Page 0, before them:
  *       46   4  big    size in pages
- *       50   4  big    the limit: extents from there on are not initialised
+ *       50   4  big    the limit: extents from there on are not initialised; the last one before it may be cut off by the end
  *
  * Facts: MySQL 9.7.4, MariaDB 10.11.19, by experiment. */
 #ifndef MBE_INNODB_SPACE_USE_H

@@ -405,6 +405,16 @@ static void report_broken(struct space_verify *s)
             report(s, s->broken[i].no, s->broken[i].why);
 }
 
+/* What is in use lies before the end that page 0 names. */
+static void check_size(const struct space_verify *s)
+{
+    for (page_no_t no = s->files[0].fsp_size; no < s->n_pages; no++)
+        if (s->facts[no].use == PAGE_USE_USED) {
+            report(s, no, "is in use behind the end of the tablespace that page 0 names");
+            return;
+        }
+}
+
 struct err *space_verify_finish(struct space_verify *s)
 {
     AUTO_FREE struct tree_reader *r = mem_zalloc(sizeof *r);
@@ -416,6 +426,7 @@ struct err *space_verify_finish(struct space_verify *s)
     r->s = s;
     r->page = mem_alloc_aligned(s->o->env->page_size);
     worker_init(&r->worker, s, &s->files[0]);
+    check_size(s);
     report_broken(s);
     struct err *e = tree_check_run(&t);
     worker_fini(&r->worker);

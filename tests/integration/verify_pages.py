@@ -29,7 +29,7 @@ def fill(source, page_size):
     for name in formats_of(source.family, page_size):
         source.sql(
             "use z",
-            "create table %s (id int primary key, a int, b varchar(200), c char(40) not null, key(a), key(b), key(c,b)) engine=innodb %s" %
+            "create table %s (id int primary key, a int, b varchar(320), c char(40) not null, key(a), key(b), key(c,b)) engine=innodb %s" %
             (name, ROW_FORMATS[source.family][name]),
             "insert into %s select seq*3, seq*7919%%10007, repeat(char(65+seq%%26), seq%%150), conv(seq*7877%%99991, 10, 36) from %s" %
             (name, numbers),
