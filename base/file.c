@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,6 +64,23 @@ struct err *file_open(int *fd, const char *path, int flags, mode_t mode)
 {
     *fd = open(path, flags | O_CLOEXEC, mode);
     return *fd < 0 ? err_os("%s: cannot open", path) : NULL;
+}
+
+/* File systems without O_TMPFILE get a name that is taken away at once. */
+struct err *file_open_nameless(int *fd, const char *dir)
+{
+    *fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd >= 0)
+        return NULL;
+    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+        return err_os("%s: cannot create a spill file", dir);
+    AUTO_FREE char *name = mem_printf("%s/.mbe-spill-XXXXXX", dir);
+    *fd = mkostemp(name, O_CLOEXEC);
+    if (*fd < 0)
+        return err_os("%s: cannot create a spill file", dir);
+    if (unlink(name))
+        return err_os("%s: cannot unlink", name);
+    return NULL;
 }
 
 struct err *file_absent(struct err *e, bool *absent)

@@ -19,6 +19,8 @@ struct err *file_pwrite(int fd, const void *buf, size_t n, uint64_t offset,
 struct err *file_write(int fd, const void *buf, size_t n, const char *path) MUST_CHECK;
 /* open(2) with O_CLOEXEC; *fd owned by caller. */
 struct err *file_open(int *fd, const char *path, int flags, mode_t mode) MUST_CHECK;
+/* A new file in `dir` that has no name and is gone when it is closed, whatever becomes of the process. *fd owned by caller. */
+struct err *file_open_nameless(int *fd, const char *dir) MUST_CHECK;
 /* For what may be absent: takes e, the error of opening or reading it; ENOENT is *absent and no error. */
 struct err *file_absent(struct err *e, bool *absent) MUST_CHECK;
 struct err *file_fsync(int fd, const char *path) MUST_CHECK;

@@ -1,13 +1,16 @@
-/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion. */
+/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion. Each level
+ * begins when the one before it has found nothing. */
 #include "cli/command.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "archive/catalog.h"
 #include "base/cleanup.h"
+#include "restore/page_verify.h"
 #include "verify/archive_check.h"
 #include "verify/chain_files.h"
 
@@ -16,12 +19,25 @@ struct tally {
     struct err *first; /* of the damaged, owned */
 };
 
-static void print_result(const char *id, const char *verdict, const struct archive_check_result *r)
+/* What each level found. */
+struct results {
+    struct archive_check_result archive;
+    bool pages_checked;
+    struct page_verify_result pages;
+};
+
+static void print_result(const char *id, const char *verdict, const struct results *results)
 {
+    const struct archive_check_result *r = &results->archive;
     printf("%s  %s  bytes=%" PRIu64 " entries=%" PRIu64 " pages=%" PRIu64 " chunks_damaged=%" PRIu64
-           " pages_damaged=%" PRIu64 "%s\n",
+           " pages_damaged=%" PRIu64 "%s",
            id, verdict, r->bytes, r->entries, r->pages, r->chunks_damaged, r->pages_damaged,
            r->redo_unopened ? " redo=unopened" : "");
+    if (results->pages_checked)
+        printf(" level=pages tablespaces=%" PRIu64 " pages_restored=%" PRIu64
+               " places_damaged=%" PRIu64,
+               results->pages.spaces, results->pages.pages, results->pages.damage);
+    putchar('\n');
     fflush(stdout);
 }
 
@@ -39,6 +55,26 @@ static struct err *check_chain(struct err *opened, const struct chain *chain)
     return NULL;
 }
 
+static struct err *check_pages(struct results *out, const struct session *s, const char *id)
+{
+    const struct options *o = s->options;
+    const char *scratch = getenv("TMPDIR");
+    const struct page_verify_options options = {
+        .recovery = {.repo = o->repo,
+                     .backup_id = id,
+                     .keyring_file = o->keyring_file,
+                     .keyring_pass_file = o->keyring_pass_file,
+                     .memory = o->memory,
+                     .task = "verify",
+                     .log = s->log,
+                     .progress = s->progress},
+        .scratch = scratch && *scratch ? scratch : "/var/tmp",
+        .parallel = (int)o->parallel,
+    };
+    out->pages_checked = true;
+    return page_verify_run(&out->pages, &options);
+}
+
 static void take_damage(struct tally *t, struct err *e, const char *id)
 {
     t->damaged++;
@@ -49,12 +85,12 @@ static void take_damage(struct tally *t, struct err *e, const char *id)
 static struct err *verify_one(struct tally *t, const struct session *s, const char *id,
                               const char *path)
 {
-    struct archive_check_result r = {0};
+    struct results r = {0};
     struct chain chain;
     AUTO_FD int in_use = -1;
     TRY(catalog_use(&in_use, path));
     struct err *chain_error = chain_open(&chain, s->options->repo, id);
-    struct err *e = archive_check(&r, path,
+    struct err *e = archive_check(&r.archive, path,
                                   &(struct archive_check_options){
                                       .chain = chain_error ? NULL : &chain,
                                       .parallel = (int)s->options->parallel,
@@ -67,10 +103,13 @@ static struct err *verify_one(struct tally *t, const struct session *s, const ch
     else
         err_free(chain_error); /* it has the same reason */
     chain_close(&chain);
+    const bool fits = !e;
+    if (fits && s->options->level >= VERIFY_LEVEL_PAGES)
+        e = check_pages(&r, s, id);
     if (e && e->kind != ERR_CORRUPT)
         return err_wrap(e, "backup %s", id);
     t->read++;
-    print_result(id, !whole ? "damaged" : e ? "broken-chain" : "ok", &r);
+    print_result(id, !e ? "ok" : whole && !fits ? "broken-chain" : "damaged", &r);
     if (e)
         take_damage(t, e, id);
     return NULL;

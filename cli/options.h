@@ -60,6 +60,7 @@ enum change_map_choice {
     CHANGE_MAP_CHOICE_SCAN,
     CHANGE_MAP_CHOICE_PAGE_TRACKING,
 };
+enum verify_level { VERIFY_LEVEL_ARCHIVE, VERIFY_LEVEL_PAGES };
 enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -75,7 +76,7 @@ struct options {
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map;
+        keep_days, change_map, level;
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.

@@ -213,6 +213,7 @@ const struct redo_family redo_family_mariadb = {
     .flavour = "mariadb",
     .names_in_redo = true,
     .full_crc32 = true,
+    .instant_metadata = true,
     .lsn_min = REDO_START_OFFSET,
     .kind = kind,
     .effect = effect,

@@ -5,13 +5,12 @@
 #include "innodb/fil_page.h"
 #include "innodb/index_page.h"
 #include "innodb/page_zip_parts.h"
+#include "innodb/types.h"
 
 enum {
     PREV_PAGE = 8,
     LINK_NONE = 0,
 };
-
-#define PAGE_NO_NONE 0xFFFFFFFFu
 
 struct unzip {
     struct page_zip_layout *layout;

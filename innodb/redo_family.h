@@ -69,6 +69,8 @@ struct redo_family {
     bool names_in_redo;
     bool full_crc32; /* layout of a tablespace made by redo alone, before its page 0 is known */
     lsn_t lsn_min;   /* no log begins below */
+    bool
+        instant_metadata; /* index pages of type 18, and what else index_check.h says of instant columns */
 
     enum redo_kind (*kind)(const struct redo_record *rec);
     enum redo_effect (*effect)(const struct redo_record *rec); /* of a page record */

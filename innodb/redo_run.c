@@ -1,8 +1,6 @@
 /* innodb/redo_run.c: see redo_run.h. */
 #include "innodb/redo_run.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,29 +36,12 @@ struct redo_run {
     struct aes_key key; /* len 0: the file is in clear */
 };
 
-/* File systems without O_TMPFILE get a name that is taken away at once. */
-static struct err *open_nameless(int *fd, const char *dir)
-{
-    *fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (*fd >= 0)
-        return NULL;
-    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-        return err_os("%s: cannot create a spill file", dir);
-    AUTO_FREE char *name = mem_printf("%s/.mbe-spill-XXXXXX", dir);
-    *fd = mkostemp(name, O_CLOEXEC);
-    if (*fd < 0)
-        return err_os("%s: cannot create a spill file", dir);
-    if (unlink(name))
-        return err_os("%s: cannot unlink", name);
-    return NULL;
-}
-
 struct err *redo_run_new(struct redo_run **out, const char *dir, enum redo_run_form form)
 {
     *out = NULL;
     AUTO(redo_run) run = mem_alloc(sizeof *run);
     *run = (struct redo_run){.dir = dir, .fd = -1};
-    TRY(open_nameless(&run->fd, dir));
+    TRY(file_open_nameless(&run->fd, dir));
     if (form == REDO_RUN_SECRET)
         TRY(aes_key_random(&run->key));
     run->buf = mem_alloc(REDO_RUN_WRITE_BYTES);

@@ -86,8 +86,14 @@ static struct err *apply_redo(struct window *w, struct bundle_stream *bundles)
         }
         if (!w->file.key)
             TRY(r->key(r->ctx, &w->file.key));
-        TRY(page_recover(&w->file, no, w->pages.buf + at, void_below(w->env, r->space, part),
-                         bundles, &changed));
+        struct err *e = page_recover(&w->file, no, w->pages.buf + at,
+                                     void_below(w->env, r->space, part), bundles, &changed);
+        if (e && e->kind == ERR_CORRUPT && r->lost) {
+            TRY(r->lost(r->ctx, no, e));
+            TRY(skip_page(bundles, no));
+            continue;
+        }
+        TRY(e);
         if (!changed)
             continue;
         overlay_mark(&w->pages, at, at + size, true);
@@ -124,6 +130,9 @@ static struct err *give_run(const struct window *w, size_t from, size_t to,
 /* Gives out what is present. */
 static struct err *give_out(const struct window *w, const struct overlay_under *under)
 {
+    const struct page_range *r = w->range;
+    if (r->whole_windows)
+        return r->put(r->ctx, w->pages.buf, w->pages.len, w->pages.at);
     for (size_t from = 0, to; overlay_next_run(&w->pages, &from, &to); from = to)
         TRY(give_run(w, from, to, under));
     return NULL;

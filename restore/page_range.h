@@ -31,8 +31,13 @@ struct page_range {
     void *ctx;
     /* The key of the tablespace: asked for once, when redo is about to change a page. */
     struct err *(*key)(void *ctx, const struct space_key **key);
-    /* Takes the next bytes that are not zeros, or might not be. Borrowed for the call. */
+    /* Takes the next bytes that are not zeros, or might not be; with whole_windows all of a MiB at once, zeros and all. Borrowed for
+     * the call. */
     struct err *(*put)(void *ctx, const uint8_t *data, size_t len, uint64_t at);
+    bool whole_windows;
+    /* NULL, or takes the error of kind CORRUPT of a page that cannot be recovered: it is given out as it is stored, and what it
+     * returns NULL for does not end the run. */
+    struct err *(*lost)(void *ctx, page_no_t no, struct err *e);
 };
 
 /* *n_recovered: pages changed by redo. */

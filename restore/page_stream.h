@@ -5,21 +5,15 @@
 #define MBE_RESTORE_PAGE_STREAM_H
 
 #include "base/err.h"
-#include "base/progress.h"
-#include "innodb/redo_group.h"
+#include "innodb/keyring.h"
 #include "restore/layout.h"
+#include "restore/page_range.h"
 #include "restore/target.h"
-#include "verify/chain.h"
 
 struct page_stream_options {
-    const struct chain *chain;
-    const struct redo_group *group;
     const struct target *target;
-    const struct redo_family *family;
     const struct keyring *keys; /* of encrypted tablespaces; NULL: none */
-    uint32_t page_size;         /* innodb_page_size */
     int parallel;
-    struct progress *progress;
 };
 
 struct page_stream_stats {
@@ -30,6 +24,7 @@ struct page_stream_stats {
 
 /* Writes all files of the layout; directories are made as needed. */
 struct err *page_stream_run(struct page_stream_stats *out, const struct layout *layout,
+                            const struct page_range_env *env,
                             const struct page_stream_options *options) MUST_CHECK;
 
 #endif

@@ -15,62 +15,29 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
-#include "restore/backup_facts.h"
 #include "restore/finish.h"
-#include "restore/layout.h"
 #include "restore/page_stream.h"
 #include "restore/plain_files.h"
-#include "restore/redo_scan.h"
+#include "restore/recovery.h"
 #include "restore/target.h"
-#include "verify/chain_files.h"
-#include "verify/key_file.h"
 
 struct restore {
     const struct restore_options *options;
-    struct chain chain;
-    struct chain_files files;
-    struct backup_facts facts;
+    struct recovery recovery;
     struct target target;
-    struct key_file *keys;
-    struct redo_scan redo;
-    struct layout layout;
     bool has_sql; /* FINISH_SQL was written */
 };
 
-static struct err *read_redo(struct restore *r)
-{
-    const struct redo_scan_options o = {.memory = r->options->memory,
-                                        .spill_dir = r->target.dir,
-                                        .keys = key_file_keys(r->keys),
-                                        .progress = r->options->progress};
-    struct redo_group_stats stats;
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < r->chain.n; i++)
-        bytes += r->chain.links[i].manifest.to - r->chain.links[i].manifest.from;
-    progress_phase(r->options->progress, "redo", bytes);
-    TRY(redo_scan_run(&r->redo, &r->chain, r->chain.n, &o));
-    redo_group_stats(r->redo.group, &stats);
-    log_info(r->options->log, "restore",
-             "redo read: LSN %" PRIu64 " to %" PRIu64 ", %" PRIu64 " mini-transactions, %" PRIu64
-             " spilled runs",
-             r->chain.links[0].manifest.from, r->facts.to, r->redo.n_mtrs, stats.runs_spilled);
-    return NULL;
-}
-
 static struct err *write_pages(struct restore *r)
 {
-    const struct page_stream_options o = {.chain = &r->chain,
-                                          .group = r->redo.group,
-                                          .target = &r->target,
-                                          .family = r->facts.family,
-                                          .keys = key_file_keys(r->keys),
-                                          .page_size = r->facts.page_size,
-                                          .parallel = r->options->parallel,
-                                          .progress = r->options->progress};
+    struct recovery *from = &r->recovery;
+    const struct page_range_env env = recovery_page_env(from);
+    const struct page_stream_options o = {
+        .target = &r->target, .keys = key_file_keys(from->keys), .parallel = r->options->parallel};
     struct page_stream_stats stats;
-    TRY(layout_make(&r->layout, chain_last(&r->chain)->reader, &r->files, &r->facts, &r->redo,
-                    r->target.dir, r->target.external_dir));
-    TRY(page_stream_run(&stats, &r->layout, &o));
+    TRY(layout_make(&from->layout, chain_last(&from->chain)->reader, &from->files, &from->facts,
+                    &from->redo, r->target.dir, r->target.external_dir));
+    TRY(page_stream_run(&stats, &from->layout, &env, &o));
     log_info(r->options->log, "restore",
              "%" PRIu64 " tablespace files, %" PRIu64 " MiB written, %" PRIu64 " pages recovered",
              stats.files, stats.bytes_written >> 20, stats.pages_recovered);
@@ -79,59 +46,59 @@ static struct err *write_pages(struct restore *r)
 
 static struct err *write_plain_files(struct restore *r)
 {
-    const struct plain_files_options o = {.chain = &r->chain,
-                                          .files = &r->files,
-                                          .layout = &r->layout,
+    const struct plain_files_options o = {.chain = &r->recovery.chain,
+                                          .files = &r->recovery.files,
+                                          .layout = &r->recovery.layout,
                                           .target = &r->target,
                                           .parallel = r->options->parallel,
                                           .log = r->options->log,
                                           .progress = r->options->progress};
     uint64_t n_files;
     progress_phase(r->options->progress, "other engines",
-                   plain_files_size(chain_last(&r->chain)->reader));
+                   plain_files_size(chain_last(&r->recovery.chain)->reader));
     TRY(plain_files_restore(&n_files, &o));
     log_info(r->options->log, "restore", "%" PRIu64 " files of other engines", n_files);
     return NULL;
 }
 
-static struct err *run(struct restore *r)
+static struct err *run(struct restore *r, const struct recovery_options *recovery)
 {
     const struct restore_options *o = r->options;
-    TRY(chain_open(&r->chain, o->repo, o->backup_id));
-    TRY(chain_files_make(&r->files, &r->chain));
-    TRY(backup_facts_load(&r->facts, &r->chain));
-    TRY(key_file_open(&r->keys, r->facts.family, o->keyring_file, o->keyring_pass_file));
-    TRY(redo_scan_check_keys(&r->chain, r->chain.n, key_file_keys(r->keys)));
+    struct recovery *from = &r->recovery;
+    TRY(recovery_open(from, recovery));
     TRY(target_open(&r->target, o->datadir, o->external_dir, o->user, o->group));
-    if (r->chain.n > 1)
+    if (from->chain.n > 1)
         log_info(o->log, "restore", "backup %s rests on %s: %zu archives",
-                 chain_last(&r->chain)->id, r->chain.links[0].id, r->chain.n);
-    TRY(read_redo(r));
+                 chain_last(&from->chain)->id, from->chain.links[0].id, from->chain.n);
+    TRY(recovery_read_redo(from, r->target.dir));
     TRY(write_pages(r));
     TRY(write_plain_files(r));
     progress_phase(o->progress, "sync", 0);
-    TRY(finish_datadir(&r->has_sql, &r->target, &r->facts, &r->layout, &r->redo));
+    TRY(finish_datadir(&r->has_sql, &r->target, &from->facts, &from->layout, &from->redo));
     return target_commit(&r->target);
 }
 
 struct err *restore_run(const struct restore_options *options)
 {
+    const struct recovery_options recovery = {.repo = options->repo,
+                                              .backup_id = options->backup_id,
+                                              .keyring_file = options->keyring_file,
+                                              .keyring_pass_file = options->keyring_pass_file,
+                                              .memory = options->memory,
+                                              .task = "restore",
+                                              .log = options->log,
+                                              .progress = options->progress};
     struct restore r = {.options = options, .target = {.fd = -1}};
     const double started = clock_seconds();
-    struct err *e = chain_hint(run(&r), &r.chain, options->repo);
+    struct err *e = chain_hint(run(&r, &recovery), &r.recovery.chain, options->repo);
     if (!e && r.has_sql)
         log_info(options->log, "restore",
                  "%s/" FINISH_SQL " tells the server its GTIDs, and what a replica needs",
                  options->datadir);
     if (!e)
         log_info(options->log, "restore", "backup %s restored to %s in %.1f s",
-                 chain_last(&r.chain)->id, options->datadir, clock_seconds() - started);
-    layout_fini(&r.layout);
-    redo_scan_fini(&r.redo);
+                 chain_last(&r.recovery.chain)->id, options->datadir, clock_seconds() - started);
+    recovery_fini(&r.recovery);
     target_fini(&r.target);
-    key_file_free(r.keys);
-    backup_facts_fini(&r.facts);
-    chain_files_fini(&r.files);
-    chain_close(&r.chain);
     return e;
 }

@@ -186,11 +186,18 @@ class Mbe:
         return done
 
     def restore(self, target, *extra, backup="latest", expect=OK, parallel=2, **kwargs):
+        if expect == OK and os.environ.get("MBE_CHECK_PAGES"):
+            self.check_pages(backup, *(a for a in extra if a.startswith(("--keyring-", "--memory="))))
         return self.run("restore", "--repo=" + self.repo, "--backup=" + backup, "--datadir=" + target,
                         "--parallel=%d" % parallel, "--progress=none", *extra, expect=expect, **kwargs)
 
     def verify(self, backup="latest", expect=OK, **kwargs):
         return self.run("verify", "--repo=" + self.repo, "--backup=" + backup, "--progress=none", expect=expect, **kwargs)
+
+    def check_pages(self, backup="latest", *extra, expect=OK, **kwargs):    # pylint: disable=keyword-arg-before-vararg
+        """verify --level=pages. With MBE_CHECK_PAGES set every restore that must succeed comes behind one."""
+        return self.run("verify", "--repo=" + self.repo, "--backup=" + backup, "--level=pages", "--parallel=2", "--progress=none",
+                        *extra, expect=expect, **kwargs)
 
     def list(self):
         return json.loads(self.run("list", "--repo=" + self.repo, "--json").out)

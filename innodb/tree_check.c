@@ -1,0 +1,362 @@
+/* innodb/tree_check.c: see tree_check.h; T1 to T4 are the rules there. */
+#include "innodb/tree_check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/map64.h"
+#include "base/mem.h"
+
+enum { CHILD_BYTES = 4, WHAT_SIZE = 200 };
+
+struct tree {
+    uint64_t id;
+    page_no_t root;   /* PAGE_NO_NONE: none was met */
+    page_no_t member; /* the first page of it, for messages */
+    bool unborn;      /* its root is empty: it is being built */
+    bool shrinking;   /* a page of it was freed that another one still names */
+    bool holes; /* a page of it above the leaves is damaged: what that leads to is not known */
+};
+
+struct run {
+    const struct tree_check *t;
+    struct map64 by_id; /* index id -> place in trees */
+    struct tree *trees;
+    size_t n_trees, cap_trees;
+    struct index_records records; /* of the page at hand */
+};
+
+__attribute__((format(printf, 3, 4))) static void report(const struct run *r, page_no_t no,
+                                                         const char *fmt, ...)
+{
+    char what[WHAT_SIZE];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    r->t->report(r->t->ctx, no, what);
+}
+
+static bool is_free(const struct page_fact *f)
+{
+    return f->use == PAGE_USE_FREE;
+}
+
+static bool is_page(const struct page_fact *f)
+{
+    return f->kind == PAGE_KIND_INDEX && !is_free(f);
+}
+
+/* --- indexes (T2) ----------------------------------------------------------------------------- */
+
+static struct tree *tree_of(struct run *r, uint64_t id)
+{
+    uint64_t i;
+    return map64_get(&r->by_id, id, &i) ? &r->trees[i] : NULL;
+}
+
+static struct tree *tree_add(struct run *r, page_no_t no)
+{
+    const uint64_t id = r->t->facts[no].index_id;
+    struct tree *tree = tree_of(r, id);
+    if (tree)
+        return tree;
+    map64_put(&r->by_id, id, r->n_trees);
+    mem_grow(&r->trees, &r->cap_trees, r->n_trees, sizeof *r->trees);
+    tree = &r->trees[r->n_trees++];
+    *tree = (struct tree){.id = id, .root = PAGE_NO_NONE, .member = no};
+    return tree;
+}
+
+static void add_root(struct run *r, struct tree *tree, page_no_t no)
+{
+    const struct page_fact *f = &r->t->facts[no];
+    if (tree->root != PAGE_NO_NONE) {
+        report(r, no, "is a second root of index %" PRIu64 ", besides page %" PRIu32, tree->id,
+               tree->root);
+        return;
+    }
+    tree->root = no;
+    tree->unborn = f->level == 0 && f->n_recs == 0;
+    if (f->prev != PAGE_NO_NONE || f->next != PAGE_NO_NONE)
+        report(r, no, "is the root of index %" PRIu64 " and names neighbours", tree->id);
+}
+
+static void find_trees(struct run *r)
+{
+    const struct tree_check *t = r->t;
+    for (page_no_t no = 0; no < t->n_pages; no++) {
+        struct tree *tree = is_page(&t->facts[no]) ? tree_add(r, no) : NULL;
+        if (tree && t->facts[no].root)
+            add_root(r, tree, no);
+    }
+    for (page_no_t no = 0; no < t->n_pages; no++) {
+        const struct page_fact *f = &t->facts[no];
+        struct tree *tree =
+            f->kind == PAGE_KIND_DAMAGED && !is_free(f) ? tree_of(r, f->index_id) : NULL;
+        if (tree && f->level > 0)
+            tree->holes = true;
+        if (tree && f->root && tree->root == PAGE_NO_NONE)
+            tree->root = no;
+        else if (!tree && f->kind == PAGE_KIND_DAMAGED && !is_free(f))
+            for (size_t i = 0; i < r->n_trees; i++) /* it may have been of any */
+                r->trees[i].holes = true;
+    }
+    for (size_t i = 0; i < r->n_trees; i++)
+        if (r->trees[i].root == PAGE_NO_NONE && !r->trees[i].holes)
+            report(r, r->trees[i].member, "is of index %" PRIu64 ", which has no root",
+                   r->trees[i].id);
+}
+
+/* --- neighbours (T1) -------------------------------------------------------------------------- */
+
+/* Judges the page that page `no` names on one side: "next" or "previous". */
+static void check_neighbour(struct run *r, page_no_t no, page_no_t other, const char *side)
+{
+    const struct page_fact *f = &r->t->facts[no], *o = NULL;
+    struct tree *tree = tree_of(r, f->index_id);
+    if (other < r->t->n_pages)
+        o = &r->t->facts[other];
+    if (!o) {
+        report(r, no, "names page %" PRIu32 " as the %s one, behind the end of the tablespace",
+               other, side);
+    } else if (is_free(o)) {
+        tree->shrinking = true;
+    } else if (o->kind == PAGE_KIND_OTHER) {
+        report(r, no, "names page %" PRIu32 " as the %s one, which is no index page", other, side);
+    } else if (o->kind == PAGE_KIND_DAMAGED) {
+        return;
+    } else if (o->index_id != f->index_id) {
+        report(r, no,
+               "of index %" PRIu64 " names page %" PRIu32
+               " as the %s one, which is of index %" PRIu64,
+               f->index_id, other, side, o->index_id);
+    } else if (o->level != f->level) {
+        report(r, no, "of level %u names page %" PRIu32 " as the %s one, which is of level %u",
+               f->level, other, side, o->level);
+    }
+}
+
+static void check_links(struct run *r)
+{
+    const struct tree_check *t = r->t;
+    for (page_no_t no = 0; no < t->n_pages; no++) {
+        const struct page_fact *f = &t->facts[no];
+        if (!is_page(f) || tree_of(r, f->index_id)->unborn)
+            continue;
+        if (f->next != PAGE_NO_NONE)
+            check_neighbour(r, no, f->next, "next");
+        if (f->prev != PAGE_NO_NONE)
+            check_neighbour(r, no, f->prev, "previous");
+        if (f->next < t->n_pages && is_page(&t->facts[f->next]) && t->facts[f->next].prev != no)
+            report(r, no,
+                   "names page %" PRIu32 " as the next one, which names page %" PRIu32
+                   " as the one before it",
+                   f->next, t->facts[f->next].prev);
+        if (f->prev < t->n_pages && is_page(&t->facts[f->prev]) && t->facts[f->prev].next != no)
+            report(r, no,
+                   "names page %" PRIu32 " as the previous one, which names page %" PRIu32
+                   " as the one behind it",
+                   f->prev, t->facts[f->prev].next);
+    }
+}
+
+/* --- node pointers (T3) ----------------------------------------------------------------------- */
+
+/* The page above the leaves whose records are followed. */
+struct above {
+    struct run *r;
+    page_no_t no;
+    struct tree *tree;
+    struct index_checked page;
+    bool sorted; /* no R-tree: its children follow each other */
+};
+
+static bool may_be_child(const struct above *a, page_no_t no)
+{
+    const struct tree_check *t = a->r->t;
+    const struct page_fact *father = &t->facts[a->no];
+    if (no >= t->n_pages || no == a->no)
+        return false;
+    const struct page_fact *f = &t->facts[no];
+    return is_page(f) && f->index_id == father->index_id && f->level + 1 == father->level;
+}
+
+static bool names_page(const struct above *a, struct index_child range, page_no_t no)
+{
+    for (uint32_t at = range.from; at + CHILD_BYTES <= range.to; at++)
+        if (be32(a->page.frame + at) == no)
+            return true;
+    return false;
+}
+
+/* Which child a node pointer leads to, where none is expected. That of the first one of a level has no page before it, and there is
+ * only one such page; else one whose next page the next node pointer names, or any that could be one. PAGE_NO_NONE: there is
+ * none. next: the range of the next node pointer, empty if there is none. */
+static page_no_t guess_child(const struct above *a, struct index_child range,
+                             struct index_child next, bool first)
+{
+    page_no_t any = PAGE_NO_NONE, likely = PAGE_NO_NONE;
+    for (uint32_t at = range.from; at + CHILD_BYTES <= range.to; at++) {
+        const page_no_t no = be32(a->page.frame + at);
+        if (!may_be_child(a, no))
+            continue;
+        const struct page_fact *f = &a->r->t->facts[no];
+        if (first && f->prev == PAGE_NO_NONE)
+            return no;
+        if (next.from < next.to ? names_page(a, next, f->next) : f->father == 0)
+            likely = no;
+        any = no;
+    }
+    return likely != PAGE_NO_NONE ? likely : any;
+}
+
+static void take_child(const struct above *a, page_no_t child)
+{
+    struct page_fact *f = &a->r->t->facts[child];
+    if (f->father == a->no + 1)
+        report(a->r, a->no, "leads to page %" PRIu32 " twice", child);
+    else if (f->father)
+        report(a->r, a->no, "leads to page %" PRIu32 ", and so does page %" PRIu32, child,
+               f->father - 1);
+    f->father = a->no + 1;
+}
+
+/* What is expected of the next node pointer of a level. */
+struct expected {
+    bool first; /* there was none before it */
+    bool known; /* it leads to `page` */
+    page_no_t page;
+};
+
+static void report_pointer(const struct above *a, page_no_t child, const struct expected *expected)
+{
+    const struct run *r = a->r;
+    if (child == PAGE_NO_NONE && !a->tree->holes)
+        report(r, a->no, "has a node pointer that leads to no page of level %u of its index",
+               r->t->facts[a->no].level - 1u);
+    else if (expected->known && expected->page == PAGE_NO_NONE)
+        report(r, a->no, "leads to page %" PRIu32 " behind the last one of the level below", child);
+    else if (expected->known)
+        report(r, a->no,
+               "leads to page %" PRIu32 " where page %" PRIu32
+               " is the next one of the level below",
+               child, expected->page);
+}
+
+static void check_pointer(const struct above *a, struct index_child range, struct index_child next,
+                          struct expected *expected)
+{
+    const struct tree_check *t = a->r->t;
+    page_no_t child = expected->page;
+    if (!expected->known || !names_page(a, range, child) || !may_be_child(a, child)) {
+        if (expected->known && child < t->n_pages && is_free(&t->facts[child]))
+            a->tree->shrinking = true;
+        child = guess_child(a, range, next, expected->first && a->sorted);
+        if (!a->tree->shrinking)
+            report_pointer(a, child, expected);
+    }
+    *expected = (struct expected){.known = a->sorted && child != PAGE_NO_NONE};
+    if (child == PAGE_NO_NONE)
+        return;
+    take_child(a, child);
+    expected->page = t->facts[child].next;
+}
+
+static struct err *check_above(struct run *r, page_no_t no, struct expected *expected)
+{
+    const struct tree_check *t = r->t;
+    struct page_fact *f = &t->facts[no];
+    struct above a = {.r = r, .no = no, .tree = tree_of(r, f->index_id), .sorted = !f->rtree};
+    struct index_facts facts;
+    f->followed = true;
+    TRY(t->read(t->ctx, &a.page, no));
+    const char *why = index_check(&facts, &r->records, &a.page);
+    if (why) {
+        report(r, no, "is no longer what it was: %s", why);
+        return NULL;
+    }
+    for (uint32_t rec = index_check_next(&a.page, 0), next; rec; rec = next) {
+        struct index_child after = {0, 0};
+        next = index_check_next(&a.page, rec);
+        if (next)
+            after = index_check_child(&a.page, &r->records, next);
+        check_pointer(&a, index_check_child(&a.page, &r->records, rec), after, expected);
+    }
+    return NULL;
+}
+
+/* Follows a level from its first page on. */
+static struct err *check_level(struct run *r, page_no_t first)
+{
+    const struct tree_check *t = r->t;
+    const struct page_fact *as = &t->facts[first];
+    struct expected expected = {.first = true};
+    page_no_t before = PAGE_NO_NONE, no = first;
+    for (; no < t->n_pages; before = no, no = t->facts[no].next) {
+        const struct page_fact *f = &t->facts[no];
+        if (!is_page(f) || f->index_id != as->index_id || f->level != as->level ||
+            f->prev != before || f->followed)
+            return NULL; /* T1 says so */
+        TRY(check_above(r, no, &expected));
+    }
+    if (no == PAGE_NO_NONE && expected.known && expected.page != PAGE_NO_NONE)
+        report(r, before,
+               "has no node pointer to page %" PRIu32 ", which is the next one of the level below",
+               expected.page);
+    return NULL;
+}
+
+static bool is_to_be_followed(struct run *r, page_no_t no)
+{
+    const struct page_fact *f = &r->t->facts[no];
+    return is_page(f) && f->level > 0 && !f->followed && !tree_of(r, f->index_id)->unborn;
+}
+
+/* Levels from their first pages on, then pages that cannot be reached so. */
+static struct err *check_pointers(struct run *r)
+{
+    const struct tree_check *t = r->t;
+    for (page_no_t no = 0; no < t->n_pages; no++)
+        if (is_to_be_followed(r, no) && t->facts[no].prev == PAGE_NO_NONE)
+            TRY(check_level(r, no));
+    for (page_no_t no = 0; no < t->n_pages; no++) {
+        struct expected expected = {0};
+        if (is_to_be_followed(r, no))
+            TRY(check_above(r, no, &expected));
+    }
+    return NULL;
+}
+
+/* --- fathers (T4) ----------------------------------------------------------------------------- */
+
+static void check_fathers(struct run *r)
+{
+    const struct tree_check *t = r->t;
+    for (page_no_t no = 0; no < t->n_pages; no++) {
+        const struct page_fact *f = &t->facts[no];
+        const struct tree *tree = is_page(f) ? tree_of(r, f->index_id) : NULL;
+        if (!tree || f->father || f->root || tree->root == PAGE_NO_NONE || tree->unborn ||
+            tree->shrinking || tree->holes)
+            continue;
+        report(r, no, "is in use, and no node pointer of index %" PRIu64 " leads to it",
+               f->index_id);
+    }
+}
+
+struct err *tree_check_run(const struct tree_check *t)
+{
+    AUTO_FREE struct run *r = mem_zalloc(sizeof *r);
+    r->t = t;
+    find_trees(r);
+    check_links(r);
+    struct err *e = check_pointers(r);
+    if (!e)
+        check_fathers(r);
+    map64_fini(&r->by_id);
+    free(r->trees);
+    return e;
+}

@@ -1,0 +1,79 @@
+/* tests/fuzz/tree_check_fuzz.c: hostile pages of one tablespace, each by itself and how they hang together. Byte 0 says which family's;
+ * the rest is up to 16 pages of 4096 bytes: page 0 with its extent descriptors, then index pages or anything. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "innodb/fil_page.h"
+#include "innodb/space_use.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { PAGE_SIZE = 4096, PAGES_MAX = 16 };
+
+struct pages {
+    uint8_t *all;
+    bool mariadb;
+};
+
+static struct err *read_page(void *ctx, struct index_checked *page, page_no_t no)
+{
+    const struct pages *p = ctx;
+    *page = (struct index_checked){p->all + (size_t)no * PAGE_SIZE, PAGE_SIZE, p->mariadb};
+    return NULL;
+}
+
+static void take_report(void *ctx, page_no_t no, const char *what)
+{
+    (void)ctx;
+    if (no >= PAGES_MAX || !what[0])
+        abort();
+}
+
+static void learn(struct page_fact *fact, const struct index_checked *page)
+{
+    struct index_records records;
+    struct index_facts f;
+    const char *why = index_check(&f, &records, page);
+    if (why && !why[0])
+        abort();
+    fact->index_id = f.index_id;
+    fact->prev = f.prev;
+    fact->next = f.next;
+    fact->level = f.level;
+    fact->n_recs = f.n_recs;
+    fact->rtree = f.rtree;
+    fact->root = f.root;
+    fact->kind = why ? PAGE_KIND_DAMAGED : PAGE_KIND_INDEX;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct page_fact facts[PAGES_MAX] = {0};
+    struct space_format format;
+    if (size < 1 + PAGE_SIZE)
+        return 0;
+    const page_no_t n =
+        (page_no_t)((size - 1) / PAGE_SIZE < PAGES_MAX ? (size - 1) / PAGE_SIZE : PAGES_MAX);
+    struct pages p = {.all = malloc((size_t)n * PAGE_SIZE), .mariadb = data[0] & 1};
+    const struct tree_check t = {
+        .facts = facts, .n_pages = n, .ctx = &p, .read = read_page, .report = take_report};
+    if (!p.all)
+        abort();
+    memcpy(p.all, data + 1, (size_t)n * PAGE_SIZE);
+    if (taken(space_format_decode(&format, 3 << 6, PAGE_SIZE)))
+        (void)space_use_note(facts, n, &format, 0, p.all);
+    for (page_no_t no = 1; no < n; no++) {
+        struct index_checked page;
+        if (taken(read_page(&p, &page, no)) &&
+            index_check_is_type(be16(page.frame + FIL_TYPE), p.mariadb))
+            learn(&facts[no], &page);
+    }
+    if (!taken(tree_check_run(&t)))
+        abort();
+    free(p.all);
+    return 0;
+}

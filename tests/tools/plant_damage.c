@@ -1,0 +1,573 @@
+/* tests/tools/plant_damage.c: makes a copy of an archive in which index pages are damaged, with right checksums everywhere: what only
+ * a check of the structure can find.
+ *
+ *     plant_damage ARCHIVE NEW_ARCHIVE SEED [KIND]
+ *
+ * Damages one page of each tablespace that has a page it can damage in the way that its turn is, or all in the way of KIND. A page is
+ * taken that the archive stores, in clear and in use, and that no redo of the archive changes, so that a restore has it as it is
+ * here. Prints "KIND PAGE PATH" for each. What is changed is always live structure: the heap, lists and directory of records, links
+ * between pages, node pointers, what a page says it is, and which pages are in use. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive/reader.h"
+#include "archive/writer.h"
+#include "base/bytes.h"
+#include "base/map64.h"
+#include "base/mem.h"
+#include "innodb/fil_page.h"
+#include "innodb/page_check.h"
+#include "innodb/page_compress.h"
+#include "innodb/page_zip.h"
+#include "innodb/space_use.h"
+#include "verify/backup_manifest.h"
+#include "verify/redo_entry.h"
+
+enum { FIL_PREV = 8, FIL_NEXT = 12, INDEX_ID = 66, TRIES = 300, STATUS_BITS = 7 };
+
+struct space {
+    struct archive_reader *reader;
+    uint32_t entry;
+    const struct archive_attr *attr;
+    struct space_format format;
+    bool instant_metadata;
+    page_no_t n_pages;
+    struct page_fact *facts;
+};
+
+/* The page at hand. */
+struct victim {
+    struct space *space;
+    page_no_t no;
+    uint8_t *stored; /* as in the archive */
+    uint8_t *frame;  /* the logical image of an index page */
+    struct index_checked page;
+    struct index_facts facts;
+    struct index_records records;
+    struct page_zip_layout layout;
+    uint8_t *other; /* room for another stored page */
+};
+
+static uint64_t random_state;
+
+static uint32_t pick(uint32_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return n ? (uint32_t)(random_state >> 33) % n : 0;
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+static struct err *read_page(const struct space *s, page_no_t no, uint8_t *page)
+{
+    return archive_read(s->reader, s->entry, (uint64_t)no * s->format.physical, page,
+                        s->format.physical);
+}
+
+/* Reads an index page into the victim; *is says whether it is one, whole and in clear. */
+static struct err *read_index_page(struct victim *v, page_no_t no, bool *is)
+{
+    const struct space *s = v->space;
+    char why[PAGE_WHY_SIZE];
+    *is = false;
+    v->no = no;
+    TRY(read_page(s, no, v->stored));
+    if (page_check(&s->format, s->attr->space_id, no, v->stored, why) != PAGE_OK ||
+        page_is_encrypted(&s->format, v->stored, no))
+        return NULL;
+    if (page_is_compressed(&s->format, v->stored))
+        TRY(page_decompress(&s->format, v->stored, v->frame));
+    else
+        memcpy(v->frame, v->stored, s->format.physical);
+    if (!index_check_is_type(be16(v->frame + FIL_TYPE), s->instant_metadata))
+        return NULL;
+    if (s->format.zip &&
+        page_zip_decode(&v->layout, v->frame, s->format.page_size, v->stored, s->format.physical))
+        return NULL;
+    v->page = (struct index_checked){v->frame, s->format.page_size, s->instant_metadata};
+    *is = !index_check(&v->facts, &v->records, &v->page);
+    return NULL;
+}
+
+static struct err *learn_space(struct space *s, struct victim *v)
+{
+    AUTO_FREE uint8_t *page = mem_alloc(s->format.physical);
+    v->space = s;
+    s->n_pages = (page_no_t)(s->attr->size / s->format.physical);
+    s->facts = mem_zalloc(((size_t)s->n_pages + 1) * sizeof *s->facts);
+    for (page_no_t no = 0; no < s->n_pages; no++) {
+        bool is;
+        TRY(read_index_page(v, no, &is));
+        if (is) {
+            struct page_fact *f = &s->facts[no];
+            f->kind = PAGE_KIND_INDEX;
+            f->index_id = v->facts.index_id;
+            f->prev = v->facts.prev;
+            f->next = v->facts.next;
+            f->level = v->facts.level;
+            f->n_recs = v->facts.n_recs;
+            f->root = v->facts.root;
+            f->rtree = v->facts.rtree;
+        }
+        if (!space_use_is_page(&s->format, no))
+            continue;
+        TRY(read_page(s, no, page));
+        if (!bytes_are_zero(page, s->format.physical) && !page_is_compressed(&s->format, page))
+            (void)space_use_note(s->facts, s->n_pages, &s->format, no, page);
+    }
+    return NULL;
+}
+
+/* --- the ways ------------------------------------------------------------------------------- */
+
+/* A random record of the list; 0: there is none. */
+static uint32_t any_record(const struct victim *v)
+{
+    uint32_t r = 0;
+    for (uint32_t n = v->facts.n_recs ? pick(v->facts.n_recs) + 1 : 0; n; n--)
+        r = index_check_next(&v->page, r);
+    return r;
+}
+
+static struct index_page open_page(const struct victim *v)
+{
+    const bool comp = be16(v->frame + INDEX_N_HEAP) & INDEX_COMP_FLAG;
+    return (struct index_page){v->frame, v->page.size, comp, be16(v->frame + INDEX_N_SLOTS)};
+}
+
+static bool is_lonely(const struct victim *v)
+{
+    return v->facts.prev == PAGE_NO_NONE && v->facts.next == PAGE_NO_NONE;
+}
+
+static bool put_link(const struct victim *v, uint32_t at)
+{
+    const page_no_t old = be32(v->frame + at);
+    page_no_t no = pick(8) ? pick(v->space->n_pages) : pick(UINT32_MAX);
+    if (old != PAGE_NO_NONE && !pick(4))
+        no = PAGE_NO_NONE;
+    put_be32(v->frame + at, no);
+    return no != old;
+}
+
+static bool damage_next(struct victim *v)
+{
+    return put_link(v, FIL_NEXT);
+}
+
+static bool damage_prev(struct victim *v)
+{
+    return put_link(v, FIL_PREV);
+}
+
+static bool damage_level(struct victim *v)
+{
+    const unsigned level = v->facts.level;
+    put_be16(v->frame + INDEX_LEVEL,
+             (uint16_t)(level && pick(2) ? level - 1 : level + 1 + pick(3)));
+    return v->facts.n_recs > 0;
+}
+
+static bool damage_n_recs(struct victim *v)
+{
+    const unsigned n = v->facts.n_recs;
+    put_be16(v->frame + INDEX_N_RECS, (uint16_t)(n && pick(2) ? n - 1 : n + 1 + pick(5)));
+    return true;
+}
+
+static bool damage_slot(struct victim *v)
+{
+    struct index_page ix = open_page(v);
+    const uint32_t i = pick(ix.n_slots), old = index_page_slot(&ix, i);
+    uint32_t r = any_record(v);
+    if (!r || !pick(3))
+        r = pick(v->page.size);
+    index_page_set_slot(&ix, i, r);
+    return r != old;
+}
+
+static bool damage_n_slots(struct victim *v)
+{
+    const struct index_page ix = open_page(v);
+    put_be16(v->frame + INDEX_N_SLOTS,
+             (uint16_t)(ix.n_slots > 2 && pick(2) ? ix.n_slots - 1 : ix.n_slots + 1));
+    return true;
+}
+
+static bool damage_record_pointer(struct victim *v)
+{
+    struct index_page ix = open_page(v);
+    const uint32_t r = any_record(v), to = any_record(v);
+    if (!r)
+        return false;
+    const uint32_t old = index_page_next(&ix, r);
+    index_page_set_next(&ix, r, pick(3) ? to : pick(v->page.size));
+    return index_page_next(&ix, r) != old;
+}
+
+static bool damage_heap_no(struct victim *v)
+{
+    struct index_page ix = open_page(v);
+    const uint32_t r = any_record(v), no = pick(v->records.n_heap + 2);
+    if (!r || index_page_heap_no(&ix, r) == no)
+        return false;
+    index_page_set_heap_no(&ix, r, no);
+    return true;
+}
+
+static bool damage_n_owned(struct victim *v)
+{
+    struct index_page ix = open_page(v);
+    const uint32_t r = any_record(v), n = pick(9);
+    if (!r || index_page_n_owned(&ix, r) == n)
+        return false;
+    index_page_set_n_owned(&ix, r, n);
+    return true;
+}
+
+static bool damage_n_heap(struct victim *v)
+{
+    const unsigned n = be16(v->frame + INDEX_N_HEAP);
+    put_be16(v->frame + INDEX_N_HEAP, (uint16_t)(pick(2) ? n - 1 : n + 1));
+    return true;
+}
+
+static bool damage_row_format(struct victim *v)
+{
+    put_be16(v->frame + INDEX_N_HEAP, (uint16_t)(be16(v->frame + INDEX_N_HEAP) ^ INDEX_COMP_FLAG));
+    return true;
+}
+
+static bool damage_free_list(struct victim *v)
+{
+    struct index_page ix = open_page(v);
+    const uint32_t head = be16(v->frame + INDEX_FREE), to = any_record(v);
+    if (head && pick(2)) {
+        const uint32_t old = index_page_next(&ix, head);
+        index_page_set_next(&ix, head, to);
+        return old != to;
+    }
+    put_be16(v->frame + INDEX_FREE, (uint16_t)to);
+    return to != head;
+}
+
+static bool damage_kind(struct victim *v)
+{
+    const uint32_t r = any_record(v);
+    if (!r || !open_page(v).comp)
+        return false;
+    v->frame[r - 3] = (uint8_t)((v->frame[r - 3] & ~STATUS_BITS) | (v->facts.level ? 0 : 1));
+    return true;
+}
+
+static bool damage_ends(struct victim *v)
+{
+    const struct index_page ix = open_page(v);
+    if (be16(v->frame + FIL_TYPE) == FIL_TYPE_INSTANT)
+        return false;
+    v->frame[(pick(2) ? index_page_infimum(&ix) : index_page_supremum(&ix)) + pick(7)] ^= 1;
+    return true;
+}
+
+static bool damage_index_id(struct victim *v)
+{
+    put_be64(v->frame + INDEX_ID, v->facts.index_id + 1 + pick(1000));
+    return true;
+}
+
+/* Neighbours of the record list change places, and nothing else does. */
+static bool damage_order(struct victim *v)
+{
+    struct index_page ix = open_page(v);
+    for (int i = 0; i < 20; i++) {
+        const uint32_t a = any_record(v), b = a ? index_check_next(&v->page, a) : 0;
+        const uint32_t c = b ? index_check_next(&v->page, b) : 0;
+        if (!c || index_page_n_owned(&ix, b) || index_page_n_owned(&ix, c))
+            continue;
+        const uint32_t d = index_page_next(&ix, c);
+        index_page_set_next(&ix, a, c);
+        index_page_set_next(&ix, c, b);
+        index_page_set_next(&ix, b, d);
+        return true;
+    }
+    return false;
+}
+
+/* Where a node pointer's child is, found by what the pages of the level below say; 0: that is not certain. */
+static uint32_t child_at(const struct victim *v, uint32_t r)
+{
+    const struct index_child range = index_check_child(&v->page, &v->records, r);
+    uint32_t found = 0, n = 0;
+    for (uint32_t at = range.from; at + 4 <= range.to; at++) {
+        const page_no_t no = be32(v->frame + at);
+        if (no >= v->space->n_pages)
+            continue;
+        const struct page_fact *f = &v->space->facts[no];
+        if (f->kind == PAGE_KIND_INDEX && f->index_id == v->facts.index_id &&
+            f->level + 1 == v->facts.level) {
+            found = at;
+            n++;
+        }
+    }
+    return n == 1 ? found : 0;
+}
+
+static bool damage_child(struct victim *v)
+{
+    const uint32_t r = v->facts.level ? any_record(v) : 0, at = r ? child_at(v, r) : 0;
+    const page_no_t no = pick(v->space->n_pages);
+    if (!at || be32(v->frame + at) == no)
+        return false;
+    put_be32(v->frame + at, no);
+    return true;
+}
+
+/* The records and links of another page of the tablespace under this page's number. */
+static bool damage_swap(struct victim *v)
+{
+    struct space *s = v->space;
+    for (int i = 0; i < TRIES; i++) {
+        const page_no_t no = pick(s->n_pages);
+        if (no == v->no || s->facts[no].kind != PAGE_KIND_INDEX ||
+            s->facts[no].use != PAGE_USE_USED ||
+            (is_lonely(v) && s->facts[no].prev == PAGE_NO_NONE &&
+             s->facts[no].next == PAGE_NO_NONE))
+            continue;
+        struct err *e = read_page(s, no, v->other);
+        if (e || page_is_compressed(&s->format, v->other)) {
+            err_free(e);
+            continue;
+        }
+        memcpy(v->frame + FIL_PREV, v->other + FIL_PREV, 8);
+        memcpy(v->frame + FIL_TYPE, v->other + FIL_TYPE, 2);
+        memcpy(v->frame + FIL_BODY, v->other + FIL_BODY, v->page.size - FIL_BODY - FIL_TRAILER);
+        return true;
+    }
+    return false;
+}
+
+/* The page says that it is something else. */
+static bool damage_type(struct victim *v)
+{
+    put_be16(v->frame + FIL_TYPE, FIL_TYPE_BLOB);
+    return !is_lonely(v);
+}
+
+/* The page was never written. */
+static bool damage_zeros(struct victim *v)
+{
+    memset(v->frame, 0, v->page.size);
+    return !is_lonely(v);
+}
+
+static const struct kind {
+    const char *name;
+    bool (*damage)(struct victim *v); /* false: this page cannot be damaged so */
+    bool header; /* of COMPRESSED pages, too: nothing but the first 94 bytes is changed */
+} kinds[] = {
+    {"next", damage_next, true},
+    {"prev", damage_prev, true},
+    {"level", damage_level, false},
+    {"n_recs", damage_n_recs, true},
+    {"slot", damage_slot, false},
+    {"n_slots", damage_n_slots, true},
+    {"record_pointer", damage_record_pointer, false},
+    {"heap_no", damage_heap_no, false},
+    {"n_owned", damage_n_owned, false},
+    {"n_heap", damage_n_heap, true},
+    {"row_format", damage_row_format, true},
+    {"free_list", damage_free_list, false},
+    {"record_kind", damage_kind, false},
+    {"ends", damage_ends, false},
+    {"index_id", damage_index_id, true},
+    {"order", damage_order, false},
+    {"child", damage_child, false},
+    {"swap", damage_swap, false},
+    {"type", damage_type, true},
+    {"zeros", damage_zeros, false},
+};
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+
+/* --- which page ----------------------------------------------------------------------------- */
+
+/* The damaged page, checksums right, into v->stored. */
+static void seal(struct victim *v, const struct kind *kind)
+{
+    const struct space_format *format = &v->space->format;
+    if (format->zip && kind->header)
+        memcpy(v->stored, v->frame, INDEX_RECORDS);
+    else
+        memcpy(v->stored, v->frame, format->physical);
+    if (!bytes_are_zero(v->stored, format->physical))
+        page_stamp(format, v->stored);
+}
+
+/* Damages a page of the space; *done: v->no, in v->stored. */
+static struct err *damage_space(struct victim *v, const struct kind *kind,
+                                const struct map64 *in_redo, bool *done)
+{
+    const struct space *s = v->space;
+    *done = false;
+    if (s->format.zip && !kind->header)
+        return NULL;
+    for (int i = 0; i < TRIES && !*done; i++) {
+        const page_no_t no = pick(s->n_pages);
+        uint64_t seen;
+        bool is;
+        if (s->facts[no].kind != PAGE_KIND_INDEX || s->facts[no].use != PAGE_USE_USED ||
+            map64_get(in_redo, (uint64_t)s->attr->space_id << 32 | no, &seen))
+            continue;
+        TRY(read_index_page(v, no, &is));
+        *done = is && kind->damage(v);
+    }
+    if (*done)
+        seal(v, kind);
+    return NULL;
+}
+
+/* --- the copy ------------------------------------------------------------------------------- */
+
+struct planter {
+    struct archive_reader *reader;
+    struct archive_writer *writer;
+    struct backup_manifest manifest;
+    struct map64 in_redo;    /* space << 32 | page */
+    const struct kind *kind; /* NULL: by turns */
+    unsigned turn;
+};
+
+static struct err *note_record(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end)
+{
+    struct planter *p = ctx;
+    (void)start;
+    (void)end;
+    if (p->manifest.family->kind(rec) == REDO_KIND_PAGE)
+        map64_put(&p->in_redo, (uint64_t)rec->space << 32 | rec->page, 1);
+    return NULL;
+}
+
+static struct err *write_run(struct planter *p, uint32_t id, uint64_t at, const uint8_t *data,
+                             uint64_t len)
+{
+    static const uint8_t zeros[ARCHIVE_PIECE_MAX];
+    while (len) {
+        const size_t n = len < ARCHIVE_PIECE_MAX ? (size_t)len : ARCHIVE_PIECE_MAX;
+        TRY(archive_write(p->writer, id, at, data ? data : zeros, n));
+        at += n;
+        len -= n;
+        data = data ? data + n : NULL;
+    }
+    return NULL;
+}
+
+/* Copies an entry, all but [skip, skip_end). */
+static struct err *copy_entry(struct planter *p, uint32_t entry, uint32_t id, uint64_t skip,
+                              uint64_t skip_end)
+{
+    const struct archive_attr *a = archive_reader_entry(p->reader, entry);
+    AUTO(archive_cursor) cursor = NULL;
+    uint64_t at, len;
+    const uint8_t *data;
+    TRY(archive_cursor_open(&cursor, p->reader, entry, 0, a->size));
+    for (;;) {
+        TRY(archive_cursor_next(cursor, &at, &data, &len));
+        if (!len)
+            return NULL;
+        const uint64_t end = at + len;
+        if (at < skip)
+            TRY(write_run(p, id, at, data, (end < skip ? end : skip) - at));
+        if (end > skip_end) {
+            const uint64_t from = at > skip_end ? at : skip_end;
+            TRY(write_run(p, id, from, data ? data + (from - at) : NULL, end - from));
+        }
+    }
+}
+
+static struct err *copy_space(struct planter *p, uint32_t entry, uint32_t id)
+{
+    struct space s = {.reader = p->reader,
+                      .entry = entry,
+                      .attr = archive_reader_entry(p->reader, entry),
+                      .instant_metadata = p->manifest.family->instant_metadata};
+    const uint32_t page_size = p->manifest.page_size;
+    AUTO_FREE struct victim *v = mem_zalloc(sizeof *v);
+    AUTO_FREE uint8_t *room = mem_zalloc((size_t)3 * page_size);
+    bool done = false;
+    v->stored = room;
+    v->frame = room + page_size;
+    v->other = room + 2 * (size_t)page_size;
+    TRY(space_format_decode(&s.format, s.attr->space_flags, page_size));
+    struct err *e = s.attr->first_page ? NULL : learn_space(&s, v);
+    const unsigned first = p->kind ? 0 : p->turn++;
+    for (unsigned i = 0; i < N_KINDS && !e && !done && s.facts; i++) {
+        const struct kind *kind = p->kind ? p->kind : &kinds[(first + i) % N_KINDS];
+        e = damage_space(v, kind, &p->in_redo, &done);
+        if (!e && done)
+            printf("%s %" PRIu32 " %s\n", kind->name, v->no, s.attr->path);
+    }
+    free(s.facts);
+    TRY(e);
+    const uint64_t at = done ? (uint64_t)v->no * s.format.physical : UINT64_MAX;
+    if (done)
+        TRY(write_run(p, id, at, v->stored, s.format.physical));
+    return copy_entry(p, entry, id, at, done ? at + s.format.physical : UINT64_MAX);
+}
+
+static struct err *copy_all(struct planter *p)
+{
+    for (uint32_t i = 0; i < archive_reader_n_entries(p->reader); i++) {
+        const struct archive_attr *a = archive_reader_entry(p->reader, i);
+        uint32_t id;
+        TRY(archive_entry_add(p->writer, a, &id));
+        if (archive_is_space(a->kind))
+            TRY(copy_space(p, i, id));
+        else
+            TRY(copy_entry(p, i, id, UINT64_MAX, UINT64_MAX));
+        TRY(archive_entry_set(p->writer, id, a));
+    }
+    return archive_writer_finish(p->writer, archive_reader_manifest(p->reader));
+}
+
+static struct err *plant(struct planter *p, char **argv)
+{
+    const struct redo_visitor visitor = {.ctx = p, .take = note_record};
+    struct sink *sink;
+    TRY(archive_reader_open(&p->reader, argv[1]));
+    TRY(backup_manifest_load(&p->manifest, p->reader));
+    struct redo_walk w = {.from = p->manifest.from, .to = p->manifest.to, .visitor = &visitor};
+    TRY(redo_entry_walk(p->reader, p->manifest.family, &w, NULL));
+    TRY(sink_file_open(&sink, argv[2]));
+    struct err *e = archive_writer_open(&p->writer, sink,
+                                        &(struct archive_writer_options){ARCHIVE_CODEC_ZSTD, 1});
+    if (!e)
+        e = copy_all(p);
+    archive_writer_free(p->writer);
+    if (!e)
+        e = sink->commit(sink);
+    sink->free(sink);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    struct planter p = {0};
+    if (argc != 4 && argc != 5) {
+        fputs("usage: plant_damage ARCHIVE NEW_ARCHIVE SEED [KIND]\n", stderr);
+        return 2;
+    }
+    random_state = strtoull(argv[3], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    p.turn = pick(N_KINDS);
+    for (size_t i = 0; i < N_KINDS && argc == 5; i++)
+        if (!strcmp(kinds[i].name, argv[4]))
+            p.kind = &kinds[i];
+    struct err *e =
+        argc == 5 && !p.kind ? err_make(USAGE, "%s: no such kind", argv[4]) : plant(&p, argv);
+    if (!e)
+        return 0;
+    fprintf(stderr, "plant_damage: %s\n", e->message);
+    return 2;
+}
