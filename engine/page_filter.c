@@ -37,13 +37,32 @@ bool page_filter_stores(const struct page_filter *f, page_no_t no, const uint8_t
     return f->stores_unlogged || bytes_are_zero(page, f->base->page_size);
 }
 
+static bool is_witness(const struct page_filter *f, uint32_t part, page_no_t no)
+{
+    return part < f->base->n_witnesses && f->base->witnesses[part].page == no;
+}
+
+bool page_filter_knows(const struct page_filter *f, uint32_t part, page_no_t no,
+                       const uint8_t *head)
+{
+    if (!f->base || (!no && !f->base->id) || is_witness(f, part, no))
+        return false;
+    const lsn_t lsn = be64(head + FIL_LSN);
+    return lsn && lsn < f->since && be32(head + FIL_PAGE_NO) == no;
+}
+
+void witness_note(struct witness_watch *w, page_no_t no, lsn_t lsn)
+{
+    if (lsn > w->best.lsn)
+        w->best = (struct space_witness){no, lsn};
+}
+
 struct err *witness_look(struct witness_watch *w, const struct page_filter *f, page_no_t no,
                          const uint8_t *page)
 {
     const lsn_t lsn = be64(page + FIL_LSN);
-    if (lsn > w->best.lsn)
-        w->best = (struct space_witness){no, lsn};
-    if (!f->base || w->part >= f->base->n_witnesses || f->base->witnesses[w->part].page != no)
+    witness_note(w, no, lsn);
+    if (!f->base || !is_witness(f, w->part, no))
         return NULL;
     const lsn_t then = f->base->witnesses[w->part].lsn;
     if (lsn >= then || bytes_are_zero(page, f->base->page_size))

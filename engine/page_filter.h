@@ -36,12 +36,23 @@ void page_filter_init(struct page_filter *f, const struct base_facts *base, lsn_
                       const struct filtered_file *file);
 /* Whether page `no`, of page_size bytes and not damaged, is stored. */
 bool page_filter_stores(const struct page_filter *f, page_no_t no, const uint8_t *page);
+enum { PAGE_HEAD_BYTES = 38 };
+/* Whether the first PAGE_HEAD_BYTES of page `no` tell that it is as it was in the base: its own number, and an LSN that is neither 0
+ * nor at or above the base's end. False, to be read whole: for anything else, and for the base's witness of part `part`.
+ *
+ * It is enough, even of a page that is just being written: a page that was changed between the base's end and the checkpoint that our
+ * redo begins with was written whole by the time that checkpoint was known, and from then on has, in each of its sectors, what was
+ * written then or later. What was changed later is in our redo. */
+bool page_filter_knows(const struct page_filter *f, uint32_t part, page_no_t no,
+                       const uint8_t *head);
 
 /* The page with the highest LSN of one part of the file (base_facts.h), as pages of it are read in any order. */
 struct witness_watch {
     uint32_t part;
     struct space_witness best;
 };
+/* Notes page `no` in the part, by its LSN alone. */
+void witness_note(struct witness_watch *w, page_no_t no, lsn_t lsn);
 /* Notes page `no` in the part, whole and not a copy of another one. REFUSED when it is older than the base saw it: as it may be
  * rightly for a while after a power failure, when the redo has what the file lost. That cannot be told from another history. */
 struct err *witness_look(struct witness_watch *w, const struct page_filter *f, page_no_t no,

@@ -169,9 +169,42 @@ static void witness_that_got_younger_is_another_history(void **state)
     assert_int_equal(beyond.best.lsn, 5);
 }
 
+static void the_head_of_a_page_tells_that_it_is_as_it_was(void **state)
+{
+    static const struct {
+        page_no_t no, number;
+        lsn_t lsn;
+        bool known;
+    } cases[] = {
+        {4, 4, SINCE - 1, true},  {4, 4, 1, true}, {4, 4, SINCE, false}, /* "at" */
+        {4, 4, SINCE + 1, false},                                        /* changed */
+        {4, 4, 0, false},         /* zeros, or unlogged: all of it has to be seen */
+        {4, 5, SINCE - 1, false}, /* of another place */
+        {3, 3, SINCE - 1, false}, /* the witness */
+        {0, 0, SINCE - 1, true},
+    };
+    (void)state;
+    struct space_fact fact = fact_of(&mark);
+    struct page_filter f = {.base = &fact, .since = SINCE};
+    uint8_t head[PAGE_HEAD_BYTES] = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        put_be32(head + 4, cases[i].number);
+        put_be64(head + 16, cases[i].lsn);
+        assert_int_equal(page_filter_knows(&f, 0, cases[i].no, head), cases[i].known);
+    }
+    put_be32(head + 4, 3);
+    assert_true(page_filter_knows(&f, 1, 3, head)); /* it is no witness of another part */
+    put_be32(head + 4, 0);
+    fact.id = 0; /* of the system tablespace: has a field without LSN */
+    assert_false(page_filter_knows(&f, 0, 0, head));
+    f.base = NULL;
+    assert_false(page_filter_knows(&f, 0, 0, head));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_head_of_a_page_tells_that_it_is_as_it_was),
         cmocka_unit_test(only_the_very_file_has_a_base),
         cmocka_unit_test(without_births_page_0_must_be_old),
         cmocka_unit_test(pages_are_stored_by_their_lsn),

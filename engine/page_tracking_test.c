@@ -145,8 +145,9 @@ static void set_checkpoints(const lsn_t *lsns, unsigned n)
     memcpy(server.checkpoints, lsns, n * sizeof *lsns);
     server.n_checkpoints = n;
 }
-#define CHECKPOINTS(...)                                                                    \
-    set_checkpoints((const lsn_t[]){__VA_ARGS__}, sizeof(const lsn_t[]){__VA_ARGS__} / sizeof(lsn_t))
+#define CHECKPOINTS(...)                          \
+    set_checkpoints((const lsn_t[]){__VA_ARGS__}, \
+                    sizeof(const lsn_t[]){__VA_ARGS__} / sizeof(lsn_t))
 
 /* *tracked: a map was made, with `covered` at or above the barrier. */
 static struct err *ask(bool *tracked, enum change_map_mode mode, const struct tracked_base *base,
@@ -241,9 +242,10 @@ static void a_checkpoint_that_does_not_come_is_told_with_both_lsns(void **state)
     (void)state;
     bool tracked;
     CHECKPOINTS(4711);
-    error_is(ask(&tracked, CHANGE_MAP_PAGE_TRACKING, &good_base, 0), REFUSED,
-             "--change-map=page-tracking: the server's checkpoint is at LSN 4711, and page tracking has "
-             "to be read behind LSN 5000");
+    error_is(
+        ask(&tracked, CHANGE_MAP_PAGE_TRACKING, &good_base, 0), REFUSED,
+        "--change-map=page-tracking: the server's checkpoint is at LSN 4711, and page tracking has "
+        "to be read behind LSN 5000");
     assert_false(tracked);
 }
 
@@ -292,7 +294,8 @@ static void what_speaks_against_the_map_is_found_before_anything_is_asked_for(vo
         server.no_component = cases[i].no_component;
         ok(ask(&tracked, CHANGE_MAP_AUTO, &cases[i].base, 60));
         assert_false(tracked);
-        error_is(ask(&tracked, CHANGE_MAP_PAGE_TRACKING, &cases[i].base, 60), REFUSED, cases[i].why);
+        error_is(ask(&tracked, CHANGE_MAP_PAGE_TRACKING, &cases[i].base, 60), REFUSED,
+                 cases[i].why);
         assert_int_equal(server.asked + server.n_sharp, 0);
     }
 }
@@ -317,7 +320,8 @@ int main(void)
         cmocka_unit_test_setup(a_checkpoint_that_does_not_come_is_told_with_both_lsns, fresh),
         cmocka_unit_test_setup(a_signal_ends_the_wait, fresh),
         cmocka_unit_test_setup(a_lost_connection_is_no_reason_to_scan, fresh),
-        cmocka_unit_test_setup(what_speaks_against_the_map_is_found_before_anything_is_asked_for, fresh),
+        cmocka_unit_test_setup(what_speaks_against_the_map_is_found_before_anything_is_asked_for,
+                               fresh),
         cmocka_unit_test_setup(a_scan_asks_nothing, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -24,8 +25,9 @@ enum {
     TORN_TRIES = 30,             /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
     READ_THROUGH_BYTES = 32 << 10, /* between changed pages: rather than two reads */
-    /* Where most pages are only looked at: what was read is still in the processor's cache then. */
-    LOOK_BYTES = 128 << 10,
+    LOOK_BYTES = 64 << 10,         /* of a file that the base has: read, or passed over, at once */
+    COLD_BYTES = 16 << 20, /* what follows a page that is not in the file cache is read whole */
+    HEADS_FROM_BYTES = 16 << 10, /* smaller pages are copied as fast as their heads */
 };
 
 /* One file on its way; several threads copy ranges of it. */
@@ -423,7 +425,8 @@ static struct err *meet_encrypted(struct copy_env *env, struct job *j, page_no_t
 struct piece {
     uint8_t *buf;
     uint64_t at;
-    size_t n; /* bytes */
+    size_t n;            /* bytes */
+    uint64_t cold_until; /* offset: before it, the file is not in the file cache */
     bool stored[ARCHIVE_PIECE_MAX / (INNODB_PAGE_SIZE_MIN / 4)];
 };
 
@@ -570,6 +573,45 @@ static bool next_stretch(const struct job *j, uint64_t *at, uint64_t to, uint64_
     return *at < to;
 }
 
+/* Whether n bytes at piece->at need not be read: all of them are in the file cache, and the heads of all pages there say that they are
+ * as they were in the base (page_filter.h). What would have to come from the disk is read whole: that costs no more, and there is
+ * something to be checked. */
+static bool is_known(const struct job *j, struct piece *piece, size_t n,
+                     struct witness_watch *watch)
+{
+    const uint32_t size = j->format.physical;
+    struct witness_watch seen = *watch;
+    if (!j->filter.base || j->changes || size < HEADS_FROM_BYTES || piece->at < piece->cold_until ||
+        n % size || piece->at + n > j->mark.size)
+        return false;
+    for (size_t i = 0; i < n; i += size) {
+        uint8_t head[PAGE_HEAD_BYTES];
+        const struct iovec to = {head, sizeof head};
+        const page_no_t no = j->listed->first_page + (page_no_t)((piece->at + i) / size);
+        if (preadv2(j->fd, &to, 1, (off_t)(piece->at + i), RWF_NOWAIT) != PAGE_HEAD_BYTES) {
+            piece->cold_until = piece->at + COLD_BYTES;
+            return false;
+        }
+        if (!page_filter_knows(&j->filter, watch->part, no, head))
+            return false;
+        witness_note(&seen, no, be64(head + FIL_LSN));
+    }
+    *watch = seen;
+    piece->n = n;
+    return true;
+}
+
+static struct err *copy_piece(struct copy_env *env, struct job *j, struct piece *piece, size_t n,
+                              struct witness_watch *watch, uint8_t *scratch)
+{
+    TRY(file_pread(j->fd, piece->buf, n, piece->at, &piece->n, j->listed->path));
+    TRY(check_pages(env, j, piece, watch, scratch));
+    TRY(store_pages(env, j, piece));
+    if (env->base)
+        count_changed(env, j, piece);
+    return NULL;
+}
+
 /* Reads bytes [from, to) of the file, which lie in one part of it (base_facts.h). *end: how far there was something; *ended: the
  * file is at its end. */
 static struct err *copy_part(struct copy_env *env, struct job *j, uint64_t from, uint64_t to,
@@ -584,11 +626,8 @@ static struct err *copy_part(struct copy_env *env, struct job *j, uint64_t from,
         TRY(give_way(env));
         const size_t want = stop - at < most ? (size_t)(stop - at) : most;
         piece->at = at;
-        TRY(file_pread(j->fd, piece->buf, want, at, &piece->n, j->listed->path));
-        TRY(check_pages(env, j, piece, &watch, scratch));
-        TRY(store_pages(env, j, piece));
-        if (env->base)
-            count_changed(env, j, piece);
+        if (!is_known(j, piece, want, &watch))
+            TRY(copy_piece(env, j, piece, want, &watch, scratch));
         atomic_fetch_add(&env->bytes_read, piece->n);
         progress_add(env->progress, piece->n);
         at += piece->n;

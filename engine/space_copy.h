@@ -13,6 +13,8 @@
  *    that the base noted before it read it, when they were more than a second old, and the server was not restarted since. (Times
  *    may be lost in a power failure, when what was written is not: then the server was restarted.) What a write in flight brought
  *    to the file after the base had read it is in the base's redo: else its checkpoint would have waited for that write;
+ *  - what else the base has, and lies in the file cache, is passed over where the first bytes of every page say that it is as it was
+ *    (page_filter.h);
  *  - an encrypted page is refused: the restore could not apply redo to it. */
 #ifndef MBE_ENGINE_SPACE_COPY_H
 #define MBE_ENGINE_SPACE_COPY_H

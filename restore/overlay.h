@@ -49,8 +49,9 @@ struct err *overlay_whole(struct overlay *o, uint64_t at, size_t len,
 struct err *overlay_fill(struct overlay *o, struct overlay_window *w) MUST_CHECK;
 /* What one stored piece has of a whole window, and newer archives have replaced in places. */
 struct overlay_under {
-    const uint8_t *data; /* as long as the window, borrowed until the next call; NULL: there is no such piece, buf has all */
-    uint16_t part;       /* units of this part are there, and not in buf */
+    const uint8_t *
+        data; /* as long as the window, borrowed until the next call; NULL: there is no such piece, buf has all */
+    uint16_t part; /* units of this part are there, and not in buf */
 };
 /* overlay_fill without copying that piece. Not for units smaller than OVERLAY_GRANULE. */
 struct err *overlay_fill_over(struct overlay *o, struct overlay_window *w,

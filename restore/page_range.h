@@ -27,7 +27,7 @@ struct page_range {
     const struct space_plan *space;
     const struct space_format *format;
     uint64_t from, to; /* offsets in the file; a multiple of 1 MiB, and that or the file's end */
-    bool in_pieces; /* `put` may be given short pieces where that saves copying them together */
+    bool in_pieces;    /* `put` may be given short pieces where that saves copying them together */
     void *ctx;
     /* The key of the tablespace: asked for once, when redo is about to change a page. */
     struct err *(*key)(void *ctx, const struct space_key **key);
