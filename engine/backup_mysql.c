@@ -123,11 +123,10 @@ static struct err *stop_commits(struct backup *b)
         struct err *e =
             mysql_stop_commits_if_quiet(b->locks, TRY_SECONDS, slow, &timed_out, &traffic);
         if (!e && timed_out && clock_seconds() - begun >= most)
-            e = err_hint(err_make(SERVER,
-                                  "FLUSH TABLES WITH READ LOCK was not granted within %u s%s%s",
-                                  most, traffic.example ? ": " : "",
-                                  traffic.example ? traffic.example : ""),
-                         "Wait for that statement to end, or allow more time (--lock-wait).");
+            e = err_hint(
+                err_make(SERVER, "FLUSH TABLES WITH READ LOCK was not granted within %u s%s%s",
+                         most, traffic.example ? ": " : "", traffic.example ? traffic.example : ""),
+                "Wait for that statement to end, or allow more time (--lock-wait).");
         else if (!e && timed_out)
             log_info(b->options->log, "lock",
                      "FLUSH TABLES WITH READ LOCK not granted yet, try %u%s%s", tries,

@@ -668,8 +668,8 @@ static void waiting_for_the_lock_is_bounded(void **state)
     abandon(f);
 }
 
-static void commits_are_not_stopped_beside_a_statement_of_a_second_until_half_the_time_is_over(
-    void **state)
+static void
+commits_are_not_stopped_beside_a_statement_of_a_second_until_half_the_time_is_over(void **state)
 {
     (void)state;
     assert_int_equal(mysql_settle_slow_seconds(0, 60), 1);

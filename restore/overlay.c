@@ -77,9 +77,9 @@ static uint64_t next_at(struct layer *l, uint64_t offset)
 
 static struct err *take_in_hand(struct layer *l)
 {
-    return l->len ? NULL
-                  : err_wrap(archive_cursor_next(l->cursor, &l->at, &l->data, &l->len), "%s",
-                             l->path);
+    return l->len
+               ? NULL
+               : err_wrap(archive_cursor_next(l->cursor, &l->at, &l->data, &l->len), "%s", l->path);
 }
 
 /* Chunks that several threads need by turns are unpacked once. With one archive each thread has its own. */

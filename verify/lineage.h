@@ -28,7 +28,7 @@ struct lineage_row {
     char *base_id; /* NULL of a full one */
     uint64_t archive_id, base_archive_id;
     uint64_t to, base_lsn; /* where it ends, and where its base does by what it says; 0: unknown */
-    int64_t finished; /* the moment it is of, near enough: seconds since 1970 */
+    int64_t finished;      /* the moment it is of, near enough: seconds since 1970 */
 
     /* made by lineage_link */
     size_t base;  /* row of its base; LINEAGE_NONE: it has none, or it is not there */

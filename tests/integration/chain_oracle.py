@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The page oracle of chains: a full backup and up to 20 increments, each on the last one or on an older one, under load and DDL, with
-large values, rollbacks, imports, checkpoints forced at random, restarts and crashes in between. Then the server rests, a last increment
+large values, rollbacks, checkpoints forced at random, restarts and crashes in between. Then the server rests, a last increment
 is taken, and the files of that moment are recovered by the server itself: all pages must be those that the chain is restored to. In
 some rounds that is done after each increment. On MySQL the last increment is taken twice, by page tracking and by a scan: both
 must be restored to these pages.
@@ -31,6 +31,8 @@ CRASH_SAFE = ("bank", "rows", "long", "special")
 EVERY_ENGINE = ("bank", "rows", "plain", "special")
 MORE_LATER = 2      # what a backup itself makes a server write
 TRACK = "install component 'file://component_mysqlbackup'"
+# MariaDB's own recovery loses what was committed after an IMPORT and is in the redo log alone: there it is no oracle (10.11.19, 11.8.6).
+IMPORTS = {"mariadb": False, "mysql": True}
 ENCRYPTED_LOG = {"mariadb": "--innodb-encrypt-log=ON", "mysql": "--innodb-redo-log-encrypt=ON"}
 
 
@@ -53,7 +55,7 @@ class Source:
         self.start()
         self.load = Load(self.server, s.seed, pause_seconds=0.003, writers=CRASH_SAFE if self.crashes else EVERY_ENGINE)
         self.load.prepare(rows=s.random.choice((20, 300)))
-        self.storm = storms.Storm(self.server, s.seed, ddl=1, dml=1, pause_seconds=0.1).prepare()
+        self.storm = storms.Storm(self.server, s.seed, ddl=1, dml=1, pause_seconds=0.1, imports=IMPORTS[family]).prepare()
         deterministic_changes(self.server, 0)
         self.changes = 0
         self.large = ["dynamic", "redundant", *(["compressed"] if self.size <= 16 else [])]

@@ -234,15 +234,26 @@ def lock_of(pid):
     return None
 
 
+def holds_repository(pid):
+    """Whether the process has the lock of the repository itself, which is held for moments only."""
+    with open("/proc/locks", encoding="utf-8") as f:
+        return any(re.search(r"FLOCK +ADVISORY +WRITE +%d " % pid, line) for line in f)
+
+
 def stopped_with_lock(s, start, what):
-    """mbe, begun by start(), stopped while it has the lock on a backup."""
+    """mbe, begun by start(), stopped while it has the lock on a backup and nothing else that a deletion waits for."""
     def caught():
         running = start()
         while running.running() and lock_of(running.pid) != "has":
             time.sleep(0.001)
-        if running.running():
+        while running.running():
             running.signal(signal.SIGSTOP)
-        return running if running.running() else None
+            time.sleep(0.01)
+            if not holds_repository(running.pid) and lock_of(running.pid) == "has":
+                return running
+            running.signal(signal.SIGCONT)
+            time.sleep(0.001)
+        return None
 
     return s.wait_until(caught, 60, "%s is stopped while it uses a backup" % what)
 

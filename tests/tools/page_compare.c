@@ -59,7 +59,7 @@ struct tally {
     uint64_t packed_otherwise;
     bool mysql;
     bool by_descriptors; /* which pages are free */
-    lsn_t end; /* of the log */
+    lsn_t end;           /* of the log */
 };
 
 /* --- the log ---------------------------------------------------------------------------------- */
@@ -233,10 +233,13 @@ struct pair {
 /* Whether the tablespace says that the page is free. Not of a page whose descriptor is in another file of the system tablespace. */
 static struct err *is_free(bool *out, const struct space_file *f, page_no_t no)
 {
-    enum { DESCRIPTOR_BITMAP = 24 }; /* two bits for each page of the extent, the first: it is free */
+    enum {
+        DESCRIPTOR_BITMAP = 24
+    }; /* two bits for each page of the extent, the first: it is free */
     const uint32_t size = f->format.physical, extent = space_extent_pages(f->format.page_size);
     const uint32_t per_extent = DESCRIPTOR_BITMAP + (2 * extent + 7) / 8;
-    const page_no_t holder = no / size * size; /* a descriptor page tells of as many pages as it has bytes */
+    const page_no_t holder =
+        no / size * size; /* a descriptor page tells of as many pages as it has bytes */
     const uint32_t bit = 2 * (no % extent);
     AUTO_FREE uint8_t *page = mem_alloc(size);
     *out = false;
@@ -296,8 +299,8 @@ static struct err *compare_page(struct tally *t, const struct pair *p, page_no_t
     t->different++;
     printf("%s: page %" PRIu32 " (%s, type %u, server's type %u, LSN %" PRIu64 ", server's %" PRIu64
            "): byte %" PRIu32 " differs\n",
-           file->listed->name, no, fate == TOUCHED ? "touched" : "untouched",
-           be16(a + FIL_TYPE), be16(b + FIL_TYPE), be64(a + FIL_LSN), be64(b + FIL_LSN), at);
+           file->listed->name, no, fate == TOUCHED ? "touched" : "untouched", be16(a + FIL_TYPE),
+           be16(b + FIL_TYPE), be64(a + FIL_LSN), be64(b + FIL_LSN), at);
     return NULL;
 }
 
@@ -353,8 +356,7 @@ static struct err *compare_files(struct tally *t, const struct side *mbe,
 
 /* space id << 32 | first page of each listed file -> its position. A blank file is named and gets
  * no key; nor does one that the log deletes (deleted may be NULL). */
-static struct err *index_side(struct map64 *out, const struct side *s,
-                              const struct map64 *deleted)
+static struct err *index_side(struct map64 *out, const struct side *s, const struct map64 *deleted)
 {
     uint64_t unused;
     for (size_t i = 0; i < s->list.n_spaces; i++) {
