@@ -48,7 +48,8 @@ bool page_filter_knows(const struct page_filter *f, uint32_t part, page_no_t no,
     if (!f->base || (!no && !f->base->id) || is_witness(f, part, no))
         return false;
     const lsn_t lsn = be64(head + FIL_LSN);
-    return lsn && lsn < f->since && be32(head + FIL_PAGE_NO) == no;
+    return lsn && lsn < f->since && be32(head + FIL_PAGE_NO) == no &&
+           be32(head + FIL_SPACE) == f->base->id;
 }
 
 void witness_note(struct witness_watch *w, page_no_t no, lsn_t lsn)

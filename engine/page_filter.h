@@ -37,8 +37,9 @@ void page_filter_init(struct page_filter *f, const struct base_facts *base, lsn_
 /* Whether page `no`, of page_size bytes and not damaged, is stored. */
 bool page_filter_stores(const struct page_filter *f, page_no_t no, const uint8_t *page);
 enum { PAGE_HEAD_BYTES = 38 };
-/* Whether the first PAGE_HEAD_BYTES of page `no` tell that it is as it was in the base: its own number, and an LSN that is neither 0
- * nor at or above the base's end. False, to be read whole: for anything else, and for the base's witness of part `part`.
+/* Whether the first PAGE_HEAD_BYTES of page `no` tell that it is as it was in the base: its own number and space id, and an LSN that
+ * is neither 0 nor at or above the base's end. False, to be read whole: for anything else, and for the base's witness of part
+ * `part`. (Some encrypted pages do not have their id in clear.)
  *
  * It is enough, even of a page that is just being written: a page that was changed between the base's end and the checkpoint that our
  * redo begins with was written whole by the time that checkpoint was known, and from then on has, in each of its sectors, what was

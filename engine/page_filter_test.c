@@ -189,12 +189,16 @@ static void the_head_of_a_page_tells_that_it_is_as_it_was(void **state)
     uint8_t head[PAGE_HEAD_BYTES] = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         put_be32(head + 4, cases[i].number);
+        put_be32(head + 34, 5);
         put_be64(head + 16, cases[i].lsn);
         assert_int_equal(page_filter_knows(&f, 0, cases[i].no, head), cases[i].known);
     }
     put_be32(head + 4, 3);
     assert_true(page_filter_knows(&f, 1, 3, head)); /* it is no witness of another part */
+    put_be32(head + 34, 6);                         /* of another tablespace */
+    assert_false(page_filter_knows(&f, 1, 3, head));
     put_be32(head + 4, 0);
+    put_be32(head + 34, 0);
     fact.id = 0; /* of the system tablespace: has a field without LSN */
     assert_false(page_filter_knows(&f, 0, 0, head));
     f.base = NULL;

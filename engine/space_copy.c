@@ -25,7 +25,7 @@ enum {
     TORN_TRIES = 30,             /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
     READ_THROUGH_BYTES = 32 << 10, /* between changed pages: rather than two reads */
-    LOOK_BYTES = 64 << 10,         /* of a file that the base has: read, or passed over, at once */
+    LOOK_BYTES = 64 << 10,         /* of a file that the base has: passed over, or read, at once */
     COLD_BYTES = 16 << 20, /* what follows a page that is not in the file cache is read whole */
     HEADS_FROM_BYTES = 16 << 10, /* smaller pages are copied as fast as their heads */
 };
@@ -573,6 +573,13 @@ static bool next_stretch(const struct job *j, uint64_t *at, uint64_t to, uint64_
     return *at < to;
 }
 
+/* Whether it is worth while to look at the heads of pages, at piece->at. */
+static bool looks_at_heads(const struct job *j, const struct piece *piece)
+{
+    return j->filter.base && !j->changes && j->format.physical >= HEADS_FROM_BYTES &&
+           piece->at >= piece->cold_until;
+}
+
 /* Whether n bytes at piece->at need not be read: all of them are in the file cache, and the heads of all pages there say that they are
  * as they were in the base (page_filter.h). What would have to come from the disk is read whole: that costs no more, and there is
  * something to be checked. */
@@ -581,8 +588,7 @@ static bool is_known(const struct job *j, struct piece *piece, size_t n,
 {
     const uint32_t size = j->format.physical;
     struct witness_watch seen = *watch;
-    if (!j->filter.base || j->changes || size < HEADS_FROM_BYTES || piece->at < piece->cold_until ||
-        n % size || piece->at + n > j->mark.size)
+    if (!looks_at_heads(j, piece) || n % size || piece->at + n > j->mark.size)
         return false;
     for (size_t i = 0; i < n; i += size) {
         uint8_t head[PAGE_HEAD_BYTES];
@@ -618,14 +624,14 @@ static struct err *copy_part(struct copy_env *env, struct job *j, uint64_t from,
                              struct piece *piece, uint8_t *scratch, uint64_t *end, bool *ended)
 {
     struct witness_watch watch = {.part = (uint32_t)(from / WITNESS_BYTES)};
-    const size_t most = j->filter.base ? LOOK_BYTES : ARCHIVE_PIECE_MAX;
     uint64_t at = from, stop;
     while (!*ended && !is_to_be_copied_again(j) && next_stretch(j, &at, to, &stop)) {
         TRY(signals_check());
         TRY(tailer_check(env->tail));
         TRY(give_way(env));
-        const size_t want = stop - at < most ? (size_t)(stop - at) : most;
         piece->at = at;
+        const size_t most = looks_at_heads(j, piece) ? LOOK_BYTES : ARCHIVE_PIECE_MAX;
+        const size_t want = stop - at < most ? (size_t)(stop - at) : most;
         if (!is_known(j, piece, want, &watch))
             TRY(copy_piece(env, j, piece, want, &watch, scratch));
         atomic_fetch_add(&env->bytes_read, piece->n);
