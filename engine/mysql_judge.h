@@ -12,7 +12,8 @@
  *                    open the old file;
  *  R3 was discarded  its table was discarded at c.barrier: the file may have been copied before its IMPORT rewrote it in
  *                    place, and the FILE_DELETE may be older than our redo;
- *  R4 load           an INDEX_LOAD is younger than c.lsn: its pages were in the file before it was logged;
+ *  R4 load           an INDEX_LOAD is younger than c.lsn: its pages were in the file before it was logged. Of a copy for which only
+ *                    those pages were read that a map of changes has, c.lsn is c.barrier: the map knows of no later build;
  *  R5 birth          an index was born after c.barrier, and no INDEX_LOAD of it has come since. Builds with LOCK=SHARED or
  *                    EXCLUSIVE and the auxiliary tables of full-text indexes are written without redo and never log one.
  * Not copied at all:

@@ -363,6 +363,79 @@ static void m4_a_copy_is_noted_with_the_tail_and_the_barrier_before_it(void **st
     abandon(f);
 }
 
+/* A map of changes of a test: no page is in it, up to its end. */
+struct change_map {
+    lsn_t end;
+};
+
+lsn_t change_map_end(const struct change_map *m)
+{
+    return m->end;
+}
+
+bool change_map_has(const struct change_map *m, space_id_t space, page_no_t page)
+{
+    (void)m, (void)space, (void)page;
+    return false;
+}
+
+bool change_map_next(const struct change_map *m, space_id_t space, page_no_t from, page_no_t gap,
+                     uint64_t *begin, uint64_t *end)
+{
+    (void)m, (void)space, (void)from, (void)gap, (void)begin, (void)end;
+    return false;
+}
+
+/* What was copied becomes the base of what comes next. */
+static void base_on_copies(struct fixture *f, struct base_facts *facts, lsn_t lsn)
+{
+    struct out_bytes o = {0};
+    const struct file_mark none = {0};
+    base_facts_put_head(&o, 0, &none);
+    space_set_put_facts(&f->set, &o);
+    base_facts_put_end(&o);
+    ok(base_facts_parse(facts, o.p, o.n));
+    free(o.p);
+    space_set_fini(&f->set);
+    archive_next(&f->archive, f->dir);
+    f->env.writer = f->archive.writer;
+    f->env.base = facts;
+    f->env.base_lsn = lsn;
+    space_set_init(&f->set, &f->env);
+    mysql_settle_fini(&f->settle);
+    mysql_settle_init(&f->settle, &f->set, f->settle.calls, 1);
+}
+
+/* Its pages are in the file when the copy begins; but which pages to read was known before that. */
+static void r4_an_online_index_between_barrier_and_copy_condemns_a_copy_by_map(void **state)
+{
+    enum { BASE = 400, MAP_END = 450 }; /* pages have LSN 500 */
+    struct fixture *f = *state;
+    struct change_map map = {MAP_END};
+    struct base_facts facts;
+    start_and_copy(f);
+    base_on_copies(f, &facts, BASE);
+    f->lsn = f->parsed = 5000;
+    ok(mysql_settle_start(&f->settle));
+    f->env.changes = &map;
+    born(f, 5);
+    redo(f, 61, 5, "\0\0\0\0\0\0\0\x9", 8);
+    put_space(f, "d/t.ibd", 5, 2);
+    f->parsed = f->lsn;
+    ok(mysql_settle_copy(&f->settle));
+    assert_int_equal(space_set_find(&f->set, 5)->lsn_at_start, 5000);
+    f->env.changes = NULL;
+    struct archive_reader *r = finish(f);
+    assert_int_equal(f->settle.times.final_copies, 1);
+    const int64_t i = archive_reader_find(r, "d/t.ibd");
+    AUTO_FREE uint8_t *page = mem_alloc(PAGE);
+    assert_true(i >= 0);
+    ok(archive_read(r, (uint32_t)i, 2 * PAGE, page, PAGE));
+    assert_int_equal(page[250], 2);
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
 /* Each LSN of the tail has its own file, marked with it. */
 static void replace_file(struct fixture *f)
 {
@@ -697,6 +770,7 @@ int main(void)
         TEST(m2_to_m6_the_steps_come_in_this_order),
         TEST(m4_a_copy_is_noted_with_the_tail_and_the_barrier_before_it),
         TEST(m4_the_tail_is_asked_before_the_file_is_opened),
+        TEST(r4_an_online_index_between_barrier_and_copy_condemns_a_copy_by_map),
         TEST(a_shared_index_build_the_lock_waited_for_is_in_the_backup),
         TEST(confirming_copies_little_and_refuses_to_copy_much),
         TEST(confirming_never_waits_for_the_lock_a_second_time),

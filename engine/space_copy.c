@@ -47,7 +47,7 @@ struct job {
     _Atomic bool keyed;
     bool told_of_key;
     space_id_t id;
-    lsn_t lsn_at_start; /* noted before the file was opened */
+    lsn_t lsn_at_start; /* noted before the file was opened; or the barrier, see choose_changes */
     lsn_t page_lsn;
     struct space_claim claim;
     struct stat st; /* when it was opened */
@@ -183,10 +183,12 @@ static void choose_filter(const struct copy_env *env, struct job *j)
     page_filter_init(&j->filter, env->base, env->base_lsn, &file);
 }
 
-/* Whether only changed pages are read. Not of a file that was cut off; nor where page 0 shows that something was written which the map
- * does not know, as by an IMPORT into the same file. */
-static void choose_changes(const struct copy_env *env, struct job *j)
+/* Whether only changed pages are read. What was written without redo behind the barrier is not in the map, whenever the file was
+ * opened: the copy is as old as the barrier (mysql_judge.h, R4). Not of a file that was cut off; nor where page 0 shows that something
+ * was written which the map does not know, as by an IMPORT into the same file. */
+static void choose_changes(const struct space_set *s, struct job *j)
 {
+    const struct copy_env *env = s->env;
     const struct space_fact *base = j->filter.base;
     if (!env->changes || !base || j->mark.size < base->mark.size)
         return;
@@ -197,6 +199,7 @@ static void choose_changes(const struct copy_env *env, struct job *j)
         return;
     }
     j->changes = env->changes;
+    j->lsn_at_start = s->barrier.lsn;
 }
 
 /* Nobody wrote to the file since the base: what the base knows of its parts is true of it still. */
@@ -294,7 +297,7 @@ static struct err *job_open(struct space_set *s, struct job *j)
     if (j->listed->system && !j->listed->first_page)
         find_doublewrite(j, path);
     choose_filter(s->env, j);
-    choose_changes(s->env, j);
+    choose_changes(s, j);
     choose_untouched(s->env, j);
     (void)posix_fadvise(j->fd, 0, 0, j->changes ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
     TRY(claim(s, j));
