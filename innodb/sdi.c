@@ -27,6 +27,11 @@ enum {
     CHAIN_HEADER = 8,
 };
 
+struct key_columns sdi_key(void)
+{
+    return (struct key_columns){.n = 2, .columns = {{.len = 4}, {.len = 8}}};
+}
+
 page_no_t sdi_root(const struct space_format *format, const uint8_t *page_0)
 {
     const uint8_t *p = page_0 + space_xdes_end(format) + MYSQL_KEY_RECORD_SIZE;

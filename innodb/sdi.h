@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "innodb/index_check.h"
+#include "innodb/key_order.h"
 #include "innodb/tablespace.h"
 
 enum { SDI_TABLE = 1, SDI_TEXT_MAX = 32 << 20 };
@@ -28,6 +29,8 @@ struct sdi_walk {
     struct err *(*take)(void *ctx, uint32_t type, const char *text, size_t len);
 };
 
+/* The columns of its key. */
+struct key_columns sdi_key(void);
 /* Page where the tree begins, by page 0; PAGE_NO_NONE: there is none. */
 page_no_t sdi_root(const struct space_format *format, const uint8_t *page_0);
 /* Gives out all texts. What is damaged is left out: who checks pages says so. Errors are those of the functions. */

@@ -22,6 +22,12 @@ page_no_t sys_table_root(const uint8_t *page_7, enum sys_table table)
     return be32(page_7 + at[table]);
 }
 
+struct key_columns sys_table_key(enum sys_table table)
+{
+    const uint16_t second = table == SYS_TABLE_INDEXES ? 8 : 4;
+    return (struct key_columns){.n = 2, .columns = {{.len = 8}, {.len = second}}};
+}
+
 /* Field i of the record; false if there is none, or not of `want` bytes (0: any). */
 static bool field(const struct index_checked *page, uint32_t r, uint32_t i, uint32_t want,
                   const uint8_t **p, uint32_t *len)
@@ -70,8 +76,9 @@ static bool index_row(struct sys_row *row, const struct index_checked *page, uin
 {
     const uint8_t *p;
     uint32_t len;
-    if (!field(page, r, 1, 8, &p, &len) || !number(page, r, 6, &row->type) ||
-        !number(page, r, 7, &row->space) || !number(page, r, 8, &row->root))
+    if (!field(page, r, 1, 8, &p, &len) || !number(page, r, 5, &row->n_fields) ||
+        !number(page, r, 6, &row->type) || !number(page, r, 7, &row->space) ||
+        !number(page, r, 8, &row->root))
         return false;
     row->index = be64(p);
     return true;

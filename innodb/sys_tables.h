@@ -32,10 +32,12 @@ struct sys_row {
     uint32_t name_len;
     bool sorts; /* SYS_COLUMNS: by its bytes, of which it always has column.len */
     struct key_column column;
-    uint32_t type, space; /* SYS_INDEXES */
+    uint32_t n_fields, type, space; /* SYS_INDEXES; no fields: the key is DB_ROW_ID, 6 bytes */
     page_no_t root;
 };
 
+/* The columns of a table's own key. */
+struct key_columns sys_table_key(enum sys_table table);
 /* The row at r of a leaf that index_check found whole; false for one that is deleted or makes no sense. Borrows from the page. */
 bool sys_table_row(struct sys_row *row, const struct index_checked *page, uint32_t r,
                    enum sys_table table);

@@ -12,6 +12,7 @@ struct index_defs {
     struct index_def *items;
     size_t n, cap;
     struct map64 by_id; /* index id -> place in items */
+    bool lost;          /* some are not known */
     struct map64 found; /* space << 32 | page -> index id */
 };
 
@@ -43,6 +44,22 @@ void index_defs_add(struct index_defs *d, const struct index_def *def)
         d->items[d->n++] = *def;
     }
     pthread_mutex_unlock(&d->lock);
+}
+
+void index_defs_lost(struct index_defs *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->lost = true;
+    pthread_mutex_unlock(&d->lock);
+}
+
+bool index_defs_may_know(struct index_defs *d, uint64_t id)
+{
+    uint64_t i;
+    pthread_mutex_lock(&d->lock);
+    const bool known = d->lost || map64_get(&d->by_id, id, &i);
+    pthread_mutex_unlock(&d->lock);
+    return known;
 }
 
 bool index_defs_key(struct index_defs *d, struct key_columns *key, uint64_t id)

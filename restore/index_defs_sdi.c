@@ -1,6 +1,6 @@
 /* restore/index_defs_sdi.c: indexes by MySQL's SDI. In the JSON text of a table:
  *
- *   dd_object.columns[]   type, collation_id, is_nullable, is_virtual
+ *   dd_object.columns[]   name, type, collation_id, is_nullable, is_virtual
  *   dd_object.indexes[]   se_private_data "id=N;root=N;space_id=N;...", elements[]: column_opx (place in columns), length (bytes of
  *                         the key part; 0xFFFFFFFF where the engine put it there: not used), order (2 ascending, 3 descending)
  *   dd_object.partitions[].indexes[], and .subpartitions[] in each: se_private_data of the same indexes in the same order
@@ -18,6 +18,7 @@ enum {
     ORDER_DESCENDING = 3,
     COLLATION_BINARY = 63,
     NESTED_MAX = 2, /* partitions, subpartitions */
+    ROW_ID_SIZE = 6,
 };
 /* Types whose stored bytes sort as their values, and their length where that is one. */
 static bool sorts_by_bytes(const json_t *column, uint32_t *len)
@@ -73,10 +74,21 @@ static bool sorts_by_bytes(const json_t *column, uint32_t *len)
     }
 }
 
+/* The row id that InnoDB gives to a table without a key. */
+static bool is_row_id(const json_t *column)
+{
+    const char *name = json_string_value(json_object_get(column, "name"));
+    return name && !strcmp(name, "DB_ROW_ID");
+}
+
 static bool add_column(struct key_columns *key, const json_t *element, const json_t *columns)
 {
     const json_int_t place = json_integer_value(json_object_get(element, "column_opx"));
     const json_t *column = place < 0 ? NULL : json_array_get(columns, (size_t)place);
+    if (is_row_id(column) && key->n < KEY_COLUMNS_MAX) {
+        key->columns[key->n++] = (struct key_column){.len = ROW_ID_SIZE};
+        return true;
+    }
     const json_int_t said = json_integer_value(json_object_get(element, "length"));
     uint32_t len;
     if (!column || key->n == KEY_COLUMNS_MAX || said <= 0 || said > UINT16_MAX ||

@@ -14,6 +14,7 @@ enum {
     TYPE_SPATIAL = 64,
     COLUMN_NULLABLE = 1 << 16, /* in the map of columns, beside the length */
     POSITION_SHIFT = 16,
+    ROW_ID_SIZE = 6,
 };
 
 struct sys_join {
@@ -89,7 +90,9 @@ void sys_join_finish(const struct sys_join *j, struct index_defs *defs)
         struct index_def def = {.id = row->index, .space = row->space, .root = row->root};
         if (row->root == PAGE_NO_NONE || row->type & TYPE_FULLTEXT)
             continue;
-        while (!(row->type & TYPE_SPATIAL) && def.key.n < KEY_COLUMNS_MAX &&
+        if (!row->n_fields)
+            def.key = (struct key_columns){.n = 1, .columns = {{.len = ROW_ID_SIZE}}};
+        while (row->n_fields && !(row->type & TYPE_SPATIAL) && def.key.n < KEY_COLUMNS_MAX &&
                find_column(&def.key.columns[def.key.n], j, row, def.key.n))
             def.key.n++;
         index_defs_add(defs, &def);

@@ -160,6 +160,16 @@ static struct index_checked checked_frame(const struct worker *w)
                                   .instant_metadata = w->s->o->env->family->instant_metadata};
 }
 
+/* What the order of an index's records goes by, if that is known. */
+static bool find_key(const struct worker *w, struct key_columns *key, const struct index_facts *f)
+{
+    if (be16(w->frame + FIL_TYPE) == FIL_TYPE_SDI) {
+        *key = sdi_key();
+        return true;
+    }
+    return !f->rtree && index_defs_key(w->s->o->defs, key, f->index_id);
+}
+
 static void check_index_page(struct worker *w, page_no_t no, const uint8_t *image)
 {
     struct space_verify *s = w->s;
@@ -173,7 +183,7 @@ static void check_index_page(struct worker *w, page_no_t no, const uint8_t *imag
         return;
     }
     why = index_check(&f, &w->records, &page);
-    if (!why && !f.rtree && index_defs_key(s->o->defs, &key, f.index_id))
+    if (!why && find_key(w, &key, &f))
         why = key_order_check(&page, &key);
     fact->index_id = f.index_id;
     fact->prev = f.prev;
@@ -430,6 +440,12 @@ static struct err *read_for_tree(void *ctx, struct index_checked *page, page_no_
     return NULL;
 }
 
+static bool is_live_for_tree(void *ctx, uint64_t index_id)
+{
+    const struct reader_of_pages *r = ctx;
+    return index_defs_may_know(r->worker.s->o->defs, index_id);
+}
+
 static void report_for_tree(void *ctx, page_no_t no, const char *what)
 {
     const struct reader_of_pages *r = ctx;
@@ -483,7 +499,11 @@ static struct err *read_rows(struct reader_of_pages *r, struct sys_join *join, e
                              page_no_t no)
 {
     const struct index_checked page = checked_frame(&r->worker);
+    const struct key_columns key = sys_table_key(table);
     TRY(read_frame(r, no));
+    const char *why = key_order_check(&page, &key);
+    if (why)
+        report(r->worker.s, no, why);
     for (uint32_t at = index_check_next(&page, 0); at; at = index_check_next(&page, at)) {
         struct sys_row row;
         if (sys_table_row(&row, &page, at, table))
@@ -521,8 +541,11 @@ static struct err *read_sys_tables(struct space_verify *s, struct reader_of_page
 
 static void note_roots(const struct space_verify *s)
 {
+    const bool has_defs = s->o->env->family->instant_metadata && s->files[0].plan->id == 0;
     for (page_no_t no = 0; no < s->n_pages; no++) {
         const struct page_fact *f = &s->facts[no];
+        if (f->kind == PAGE_KIND_DAMAGED && has_defs && f->use != PAGE_USE_FREE)
+            index_defs_lost(s->o->defs);
         if (f->kind == PAGE_KIND_DAMAGED)
             index_defs_found(s->o->defs, s->files[0].plan->id, no, INDEX_DAMAGED);
         else if (f->kind == PAGE_KIND_INDEX && f->root && f->use != PAGE_USE_FREE)
@@ -564,6 +587,7 @@ struct err *space_verify_finish(struct space_verify *s)
                                  .n_pages = s->n_pages,
                                  .ctx = r,
                                  .read = read_for_tree,
+                                 .is_live = is_live_for_tree,
                                  .report = report_for_tree};
     check_size(s);
     report_broken(s);

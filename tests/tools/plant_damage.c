@@ -3,7 +3,8 @@
  *
  *     plant_damage ARCHIVE NEW_ARCHIVE SEED [KIND]
  *
- * Damages one page of each tablespace that has a page it can damage in the way that its turn is, or all in the way of KIND. A page is
+ * Damages one page of each tablespace that has a page it can damage in the way that its turn is, or all in the way of KIND; one seed in
+ * five the system tablespace, and nothing else: MariaDB's definitions of indexes are there. A page is
  * taken that the archive stores, in clear and in use, and that no redo of the archive changes, so that a restore has it as it is
  * here. Prints "KIND PAGE PATH" for each. What is changed is always live structure: the heap, lists and directory of records, links
  * between pages, node pointers, what a page says it is, and which pages are in use. */
@@ -25,7 +26,14 @@
 #include "verify/backup_manifest.h"
 #include "verify/redo_entry.h"
 
-enum { FIL_PREV = 8, FIL_NEXT = 12, INDEX_ID = 66, TRIES = 300, STATUS_BITS = 7 };
+enum {
+    FIL_PREV = 8,
+    FIL_NEXT = 12,
+    INDEX_ID = 66,
+    TRIES = 300,
+    STATUS_BITS = 7,
+    SEEDS_OF_OTHERS = 5
+};
 
 struct space {
     struct archive_reader *reader;
@@ -279,14 +287,25 @@ static bool damage_index_id(struct victim *v)
     return true;
 }
 
+/* Whether all keys of the page begin with an integer, as it seems: of strings nothing but their collation tells the order. */
+static bool has_integer_keys(const struct victim *v)
+{
+    uint32_t r = index_check_next(&v->page, 0);
+    const uint8_t first = r ? v->frame[r] : 0xFF;
+    for (; r && v->frame[r] == first; r = index_check_next(&v->page, r))
+        ;
+    return !r && (first == 0x80 || first == 0) && !v->facts.rtree && v->space->attr->space_id;
+}
+
 /* Neighbours of the record list change places, and nothing else does. */
 static bool damage_order(struct victim *v)
 {
     struct index_page ix = open_page(v);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20 && has_integer_keys(v); i++) {
         const uint32_t a = any_record(v), b = a ? index_check_next(&v->page, a) : 0;
         const uint32_t c = b ? index_check_next(&v->page, b) : 0;
-        if (!c || index_page_n_owned(&ix, b) || index_page_n_owned(&ix, c))
+        if (!c || index_page_n_owned(&ix, b) || index_page_n_owned(&ix, c) ||
+            !memcmp(v->frame + b, v->frame + c, 4))
             continue;
         const uint32_t d = index_page_next(&ix, c);
         index_page_set_next(&ix, a, c);
@@ -350,18 +369,26 @@ static bool damage_swap(struct victim *v)
     return false;
 }
 
+/* Whether a page that is no longer an index page is missed: by its neighbours, or as the root of a user's index. */
+static bool is_missed(const struct victim *v)
+{
+    const space_id_t dictionary = UINT32_MAX - 1; /* MySQL's */
+    return !is_lonely(v) || (be16(v->stored + FIL_TYPE) != FIL_TYPE_SDI &&
+                             v->space->attr->space_id && v->space->attr->space_id != dictionary);
+}
+
 /* The page says that it is something else. */
 static bool damage_type(struct victim *v)
 {
     put_be16(v->frame + FIL_TYPE, FIL_TYPE_BLOB);
-    return !is_lonely(v);
+    return is_missed(v);
 }
 
 /* The page was never written. */
 static bool damage_zeros(struct victim *v)
 {
     memset(v->frame, 0, v->page.size);
-    return !is_lonely(v);
+    return is_missed(v);
 }
 
 static const struct kind {
@@ -438,6 +465,7 @@ struct planter {
     struct map64 in_redo;    /* space << 32 | page */
     const struct kind *kind; /* NULL: by turns */
     unsigned turn;
+    bool system; /* the system tablespace, and nothing else */
 };
 
 static struct err *note_record(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end)
@@ -501,7 +529,8 @@ static struct err *copy_space(struct planter *p, uint32_t entry, uint32_t id)
     v->frame = room + page_size;
     v->other = room + 2 * (size_t)page_size;
     TRY(space_format_decode(&s.format, s.attr->space_flags, page_size));
-    struct err *e = s.attr->first_page ? NULL : learn_space(&s, v);
+    const bool wanted = !s.attr->first_page && (s.attr->space_id == 0) == p->system;
+    struct err *e = wanted ? learn_space(&s, v) : NULL;
     const unsigned first = p->kind ? 0 : p->turn++;
     for (unsigned i = 0; i < N_KINDS && !e && !done && s.facts; i++) {
         const struct kind *kind = p->kind ? p->kind : &kinds[(first + i) % N_KINDS];
@@ -560,6 +589,7 @@ int main(int argc, char **argv)
         return 2;
     }
     random_state = strtoull(argv[3], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    p.system = strtoull(argv[3], NULL, 10) % SEEDS_OF_OTHERS == 0;
     p.turn = pick(N_KINDS);
     for (size_t i = 0; i < N_KINDS && argc == 5; i++)
         if (!strcmp(kinds[i].name, argv[4]))
