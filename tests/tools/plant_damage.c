@@ -32,7 +32,8 @@ enum {
     INDEX_ID = 66,
     TRIES = 300,
     STATUS_BITS = 7,
-    SEEDS_OF_OTHERS = 5
+    SEEDS_OF_OTHERS = 5,
+    PLANTED_MAX = 20,
 };
 
 struct space {
