@@ -1,4 +1,4 @@
-/* innodb/index_check.c: see index_check.h; C1 to C8 are the rules there. Every list is bounded by the heap numbers: a record that is
+/* innodb/index_check.c: see index_check.h; C1 to C9 are the rules there. Every list is bounded by the heap numbers: a record that is
  * met twice ends it. */
 #include "innodb/index_check.h"
 
@@ -27,6 +27,8 @@ enum {
     SDI_KEY_SIZE = 12, /* of MySQL's SDI tree: type, id */
     HEAP_NO_FIRST = 2,
 };
+
+#define SDI_INDEX_ID UINT64_MAX
 
 static const char record_list_broken[] = "the record list is broken";
 static const char free_list_broken[] = "the free list is broken";
@@ -252,6 +254,8 @@ static const char *check_header(struct check *c)
     if (n_heap > INDEX_HEAP_NO_MAX + 1u || (uint32_t)c->facts->n_recs + HEAP_NO_FIRST > n_heap ||
         c->facts->level > INDEX_LEVEL_MAX)
         return "the counts in the header of the page are damaged";
+    if ((be16(p + FIL_TYPE) == FIL_TYPE_SDI) != (c->facts->index_id == SDI_INDEX_ID))
+        return "the index id is not one of the page's type";
     if (c->facts->level > 0 && !c->facts->n_recs)
         return "a page above the leaves has no record";
     c->heap_top = index_page_heap_top(&c->ix);

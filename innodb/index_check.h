@@ -14,7 +14,8 @@
  *     other formats: garbage is not more than the heap, and there is some where there are free records;
  *  C7 info bit 0x10 is on the first record of the first page of a level above the leaves, always. R-tree pages may have it there,
  *     and MariaDB's metadata record, which is the first of all leaf records. Nothing else has it;
- *  C8 above the leaves there is at least one record.
+ *  C8 above the leaves there is at least one record;
+ *  C9 the index id of SDI pages (MySQL), and of no others, is all ones.
  * LAST_INSERT, DIRECTION, N_DIRECTION and MAX_TRX_ID are not looked at: hints, or of no structure.
  *
  * Facts: MySQL 9.7.4, MariaDB 10.11.19 and 11.8.6, by experiment: every page of many servers under load obeys them. */

@@ -16,6 +16,7 @@ enum {
     FSP_SIZE = 46,                /* BE32 on page 0: size in pages */
     FSP_FLAGS = 54,               /* BE32 on page 0 */
     FSP_FLAG_ENCRYPTED = 1 << 13, /* MySQL */
+    FSP_FLAG_SDI = 1 << 14,       /* MySQL: see sdi.h */
     FSP_XDES = 150, /* extent descriptors on page 0; records on encryption lie behind them */
 };
 

@@ -16,6 +16,7 @@ struct tree {
     uint64_t id;
     page_no_t root;   /* PAGE_NO_NONE: none was met */
     page_no_t member; /* the first page of it, for messages */
+    bool live;        /* the dictionary has it */
     bool unborn;      /* its root is empty: it is being built */
     bool shrinking;   /* a page of it was freed that another one still names */
     bool holes; /* a page of it above the leaves is damaged: what that leads to is not known */
@@ -67,7 +68,8 @@ static struct tree *tree_add(struct run *r, page_no_t no)
     map64_put(&r->by_id, id, r->n_trees);
     mem_grow(&r->trees, &r->cap_trees, r->n_trees, sizeof *r->trees);
     tree = &r->trees[r->n_trees++];
-    *tree = (struct tree){.id = id, .root = PAGE_NO_NONE, .member = no};
+    *tree = (struct tree){
+        .id = id, .root = PAGE_NO_NONE, .member = no, .live = r->t->is_live(r->t->ctx, id)};
     return tree;
 }
 
@@ -123,6 +125,8 @@ static void check_neighbour(struct run *r, page_no_t no, page_no_t other, const 
     if (!o) {
         report(r, no, "names page %" PRIu32 " as the %s one, behind the end of the tablespace",
                other, side);
+    } else if (is_free(o) && tree->live) {
+        report(r, no, "names page %" PRIu32 " as the %s one, which is marked free", other, side);
     } else if (is_free(o)) {
         tree->shrinking = true;
     } else if (o->kind == PAGE_KIND_OTHER) {
@@ -183,6 +187,22 @@ static bool may_be_child(const struct above *a, page_no_t no)
         return false;
     const struct page_fact *f = &t->facts[no];
     return is_page(f) && f->index_id == father->index_id && f->level + 1 == father->level;
+}
+
+/* Whether the node pointer of an index that may be about to be removed leads to a page of it that is gone already. */
+static bool names_freed(const struct above *a, struct index_child range)
+{
+    const struct tree_check *t = a->r->t;
+    const struct page_fact *father = &t->facts[a->no];
+    for (uint32_t at = range.from; at + CHILD_BYTES <= range.to && !a->tree->live; at++) {
+        const page_no_t no = be32(a->page.frame + at);
+        const struct page_fact *f = no < t->n_pages ? &t->facts[no] : NULL;
+        if (f && is_free(f) &&
+            (f->kind == PAGE_KIND_OTHER ||
+             (f->index_id == father->index_id && f->level + 1 == father->level)))
+            return true;
+    }
+    return false;
 }
 
 static bool names_page(const struct above *a, struct index_child range, page_no_t no)
@@ -252,11 +272,12 @@ static void check_pointer(const struct above *a, struct index_child range, struc
 {
     const struct tree_check *t = a->r->t;
     page_no_t child = expected->page;
-    if (!expected->known || !names_page(a, range, child) || !may_be_child(a, child)) {
-        if (expected->known && child < t->n_pages && is_free(&t->facts[child]))
-            a->tree->shrinking = true;
+    const bool is_there = expected->known && may_be_child(a, child);
+    if (!is_there || !names_page(a, range, child)) {
         child = guess_child(a, range, next, expected->first && a->sorted);
-        if (!a->tree->shrinking)
+        if (!is_there && child == PAGE_NO_NONE && names_freed(a, range))
+            a->tree->shrinking = true;
+        if (is_there || !a->tree->shrinking)
             report_pointer(a, child, expected);
     }
     *expected = (struct expected){.known = a->sorted && child != PAGE_NO_NONE};

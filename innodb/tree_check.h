@@ -12,7 +12,7 @@
  *
  * What a server leaves behind when it stops in the middle, or a backup ends there, is no damage:
  *  - an index that is being built has an empty root and pages that nothing leads to yet;
- *  - one that is being removed has lost pages that others still name: those are marked free.
+ *  - one that is being removed, which the dictionary has no longer, has lost pages that others still name: those are marked free.
  * The order of keys is not known here.
  *
  * Facts: MySQL 9.7.4, MariaDB 10.11.19 and 11.8.6, by experiment. */
@@ -53,6 +53,8 @@ struct tree_check {
     void *ctx;
     /* The logical image of a page of kind INDEX above the leaves; borrowed until the next call. */
     struct err *(*read)(void *ctx, struct index_checked *page, page_no_t no);
+    /* Whether the server's dictionary has that index: nobody is removing it. */
+    bool (*is_live)(void *ctx, uint64_t index_id);
     /* What is wrong with a page: a clause without its number. Borrowed. */
     void (*report)(void *ctx, page_no_t no, const char *what);
 };

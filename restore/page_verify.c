@@ -27,10 +27,12 @@ struct run {
     struct page_range_env env;
     struct restored_files files;
     struct damage damage;
+    struct index_defs *defs;
     struct space_verify_options verify_options;
     struct space_work *spaces;
     size_t n_spaces;
     size_t *space_of;     /* by file */
+    size_t end_range;     /* of what is to be done now */
     pthread_mutex_t lock; /* guards all below, and the spaces */
     size_t next_space, next_range;
     uint64_t n_pages;
@@ -69,7 +71,8 @@ static struct err *learn_work(void *ctx, bool *more)
                         "tablespace %" PRIu32, f->plan->id));
         s->learnt = s->learnt && f->exists;
     }
-    return NULL;
+    return s->learnt ? space_verify_learn(&r->verify_options, &r->files.items[s->first], s->n)
+                     : NULL;
 }
 
 /* Of a tablespace whose page 0 is damaged, or that has no pages, nothing is checked. */
@@ -94,7 +97,7 @@ static struct err *begin_range(struct run *r, const struct restored_range **rang
     struct err *e = NULL;
     *range = NULL;
     pthread_mutex_lock(&r->lock);
-    if (r->next_range < r->files.n_ranges) {
+    if (r->next_range < r->end_range) {
         *range = &r->files.ranges[r->next_range++];
         struct space_work *s = *space = &r->spaces[r->space_of[(*range)->file]];
         if (!s->verify)
@@ -136,6 +139,37 @@ static struct err *range_work(void *ctx, bool *more)
     return end_range(r, space, n_pages, lost);
 }
 
+/* The system tablespace by itself first: MariaDB's definitions of indexes are in it. */
+static struct err *check_all(struct run *r)
+{
+    while (r->end_range < r->files.n_ranges && r->files.ranges[r->end_range].file < r->spaces[0].n)
+        r->end_range++;
+    TRY(workers_run(r->o->parallel, range_work, r));
+    r->end_range = r->files.n_ranges;
+    return workers_run(r->o->parallel, range_work, r);
+}
+
+static void report_missing_root(void *ctx, const struct index_def *def, const uint64_t *found)
+{
+    struct run *r = ctx;
+    for (size_t i = 0; i < r->n_spaces; i++) {
+        const struct space_work *s = &r->spaces[i];
+        const struct space_plan *plan = r->files.items[s->first].plan;
+        if (plan->id != def->space || !s->learnt || s->lost)
+            continue;
+        if (found)
+            damage_report(&r->damage,
+                          "%s: page %" PRIu32 ": is the root of index %" PRIu64
+                          ", and by the server's dictionary that of index %" PRIu64,
+                          plan->name, def->root, *found, def->id);
+        else
+            damage_report(&r->damage,
+                          "%s: page %" PRIu32
+                          ": is no root, and by the server's dictionary that of index %" PRIu64,
+                          plan->name, def->root, def->id);
+    }
+}
+
 /* --- the phases ------------------------------------------------------------------------------- */
 
 static struct err *run(struct run *r)
@@ -147,13 +181,18 @@ static struct err *run(struct run *r)
     TRY(layout_make(&from->layout, chain_last(&from->chain)->reader, &from->files, &from->facts,
                     &from->redo, "", "/"));
     r->env = recovery_page_env(from);
-    r->verify_options = (struct space_verify_options){
-        .env = &r->env, .end = from->facts.to, .scratch = r->o->scratch, .damage = &r->damage};
+    r->verify_options = (struct space_verify_options){.env = &r->env,
+                                                      .end = from->facts.to,
+                                                      .scratch = r->o->scratch,
+                                                      .damage = &r->damage,
+                                                      .defs = r->defs};
     restored_files_init(&r->files, &from->layout);
     group_files(r);
     TRY(workers_run(r->o->parallel, learn_work, r));
     cut(r);
-    return workers_run(r->o->parallel, range_work, r);
+    TRY(check_all(r));
+    index_defs_missing(r->defs, r, report_missing_root);
+    return NULL;
 }
 
 struct err *page_verify_run(struct page_verify_result *out,
@@ -162,6 +201,7 @@ struct err *page_verify_run(struct page_verify_result *out,
     struct run r = {.o = options, .damage = {.log = options->recovery.log}};
     const double started = clock_seconds();
     pthread_mutex_init(&r.lock, NULL);
+    r.defs = index_defs_new();
     struct err *e = run(&r);
     *out = (struct page_verify_result){r.n_spaces, r.n_pages, r.damage.n};
     if (!e)
@@ -176,6 +216,7 @@ struct err *page_verify_run(struct page_verify_result *out,
         space_verify_free(r.spaces[i].verify);
     free(r.spaces);
     free(r.space_of);
+    index_defs_free(r.defs);
     restored_files_fini(&r.files);
     recovery_fini(&r.recovery);
     pthread_mutex_destroy(&r.lock);

@@ -18,11 +18,15 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "innodb/doublewrite.h"
 #include "innodb/fil_page.h"
 #include "innodb/page_compress.h"
 #include "innodb/page_zip.h"
+#include "innodb/sdi.h"
 #include "innodb/space_use.h"
+#include "innodb/sys_tables.h"
+#include "restore/index_defs_sys.h"
 
 enum {
     FACTS_IN_MEMORY = 64 << 20, /* bytes, of one tablespace */
@@ -156,11 +160,22 @@ static struct index_checked checked_frame(const struct worker *w)
                                   .instant_metadata = w->s->o->env->family->instant_metadata};
 }
 
+/* What the order of an index's records goes by, if that is known. */
+static bool find_key(const struct worker *w, struct key_columns *key, const struct index_facts *f)
+{
+    if (be16(w->frame + FIL_TYPE) == FIL_TYPE_SDI) {
+        *key = sdi_key();
+        return true;
+    }
+    return !f->rtree && index_defs_key(w->s->o->defs, key, f->index_id);
+}
+
 static void check_index_page(struct worker *w, page_no_t no, const uint8_t *image)
 {
     struct space_verify *s = w->s;
     struct page_fact *fact = &s->facts[no];
     struct index_facts f;
+    struct key_columns key;
     const struct index_checked page = checked_frame(w);
     const char *why = make_frame(w, image);
     if (why) {
@@ -168,6 +183,8 @@ static void check_index_page(struct worker *w, page_no_t no, const uint8_t *imag
         return;
     }
     why = index_check(&f, &w->records, &page);
+    if (!why && find_key(w, &key, &f))
+        why = key_order_check(&page, &key);
     fact->index_id = f.index_id;
     fact->prev = f.prev;
     fact->next = f.next;
@@ -258,9 +275,10 @@ static struct err *take_window(void *ctx, const uint8_t *data, size_t len, uint6
 static struct err *take_lost(void *ctx, page_no_t no, struct err *e)
 {
     const struct worker *w = ctx;
-    if (!w->only)
+    if (!w->only) {
         damage_report(w->s->o->damage, "%s", e->message); /* names file and page */
-    w->s->facts[no].kind = PAGE_KIND_DAMAGED;
+        w->s->facts[no].kind = PAGE_KIND_DAMAGED;
+    }
     err_free(e);
     return NULL;
 }
@@ -343,20 +361,28 @@ static struct err *find_doublewrite(struct space_verify *s)
     return NULL;
 }
 
-struct err *space_verify_new(struct space_verify **out, const struct space_verify_options *options,
+/* Files and number of pages. */
+static struct err *set_files(struct space_verify *s, const struct space_verify_options *options,
                              const struct restored_file *files, size_t n)
 {
-    AUTO(space_verify) s = mem_zalloc(sizeof *s);
     const struct restored_file *last = &files[n - 1];
+    const uint64_t pages = last->plan->first_page + last->size / last->format.physical;
     s->o = options;
     s->files = files;
     s->n_files = n;
-    pthread_mutex_init(&s->lock, NULL);
-    const uint64_t pages = last->plan->first_page + last->size / last->format.physical;
     if (pages > PAGE_NO_NONE)
         return err_make(CORRUPT, "%s: %" PRIu64 " pages are more than a tablespace can have",
                         last->plan->name, pages);
     s->n_pages = (page_no_t)pages;
+    return NULL;
+}
+
+struct err *space_verify_new(struct space_verify **out, const struct space_verify_options *options,
+                             const struct restored_file *files, size_t n)
+{
+    AUTO(space_verify) s = mem_zalloc(sizeof *s);
+    pthread_mutex_init(&s->lock, NULL);
+    TRY(set_files(s, options, files, n));
     TRY(map_facts(s));
     if (files[0].plan->id == 0)
         TRY(find_doublewrite(s));
@@ -365,30 +391,169 @@ struct err *space_verify_new(struct space_verify **out, const struct space_verif
     return NULL;
 }
 
-struct tree_reader {
-    struct space_verify *s;
+/* --- pages out of their turn ------------------------------------------------------------------ */
+
+struct reader_of_pages {
     struct worker worker;
     uint8_t *page;
 };
 
+static struct reader_of_pages *reader_of_pages_new(struct space_verify *s)
+{
+    struct reader_of_pages *r = mem_zalloc(sizeof *r);
+    r->page = mem_alloc_aligned(s->o->env->page_size);
+    worker_init(&r->worker, s, &s->files[0]);
+    return r;
+}
+
+static void reader_of_pages_free(struct reader_of_pages *r)
+{
+    if (!r)
+        return;
+    worker_fini(&r->worker);
+    free(r->page);
+    free(r);
+}
+CLEANUP(reader_of_pages, reader_of_pages_free)
+
+/* The logical image of a page; borrowed until the next call. */
+static struct err *read_logical(struct reader_of_pages *r, const uint8_t **image, page_no_t no)
+{
+    TRY(read_stored(&r->worker, no, r->page));
+    return logical(&r->worker, r->page, no, image);
+}
+
+/* The frame of an index page, likewise. */
+static struct err *read_frame(struct reader_of_pages *r, page_no_t no)
+{
+    const uint8_t *image;
+    TRY(read_logical(r, &image, no));
+    const char *why = make_frame(&r->worker, image);
+    return why ? err_make(CORRUPT, "page %" PRIu32 ": %s", no, why) : NULL;
+}
+
 static struct err *read_for_tree(void *ctx, struct index_checked *page, page_no_t no)
 {
-    struct tree_reader *r = ctx;
-    const uint8_t *image;
-    TRY(read_stored(&r->worker, no, r->page));
-    TRY(logical(&r->worker, r->page, no, &image));
-    const char *why = make_frame(&r->worker, image);
-    if (why)
-        return err_make(CORRUPT, "%s", why);
+    struct reader_of_pages *r = ctx;
+    TRY(read_frame(r, no));
     *page = checked_frame(&r->worker);
     return NULL;
 }
 
+static bool is_live_for_tree(void *ctx, uint64_t index_id)
+{
+    const struct reader_of_pages *r = ctx;
+    return index_defs_may_know(r->worker.s->o->defs, index_id);
+}
+
 static void report_for_tree(void *ctx, page_no_t no, const char *what)
 {
-    const struct tree_reader *r = ctx;
-    report(r->s, no, what);
+    const struct reader_of_pages *r = ctx;
+    report(r->worker.s, no, what);
 }
+
+/* --- definitions of indexes ------------------------------------------------------------------- */
+
+static struct err *read_for_sdi(void *ctx, const uint8_t **frame, page_no_t no, bool raw)
+{
+    struct reader_of_pages *r = ctx;
+    struct err *e = raw ? read_logical(r, frame, no) : read_frame(r, no);
+    if (!raw)
+        *frame = r->worker.frame;
+    if (!e || e->kind != ERR_CORRUPT)
+        return e;
+    err_free(e); /* reported in its turn */
+    *frame = NULL;
+    return NULL;
+}
+
+static struct err *take_sdi(void *ctx, uint32_t type, const char *text, size_t len)
+{
+    const struct reader_of_pages *r = ctx;
+    const struct space_verify *s = r->worker.s;
+    if (type == SDI_TABLE)
+        index_defs_add_sdi(s->o->defs, s->files[0].plan->id, text, len);
+    return signals_check();
+}
+
+struct err *space_verify_learn(const struct space_verify_options *options,
+                               const struct restored_file *files, size_t n)
+{
+    struct space_verify s = {0};
+    const uint8_t *page;
+    if (options->env->family->instant_metadata || !(files[0].format.flags & FSP_FLAG_SDI))
+        return NULL;
+    TRY(set_files(&s, options, files, n));
+    AUTO(reader_of_pages) r = reader_of_pages_new(&s);
+    const struct sdi_walk w = {.format = &files[0].format,
+                               .n_pages = s.n_pages,
+                               .ctx = r,
+                               .read = read_for_sdi,
+                               .take = take_sdi};
+    TRY(read_for_sdi(r, &page, 0, true));
+    return page ? sdi_walk_run(&w, sdi_root(&files[0].format, page)) : NULL;
+}
+
+/* The rows on a leaf of one of MariaDB's tables. */
+static struct err *read_rows(struct reader_of_pages *r, struct sys_join *join, enum sys_table table,
+                             page_no_t no)
+{
+    const struct index_checked page = checked_frame(&r->worker);
+    const struct key_columns key = sys_table_key(table);
+    TRY(read_frame(r, no));
+    const char *why = key_order_check(&page, &key);
+    if (why)
+        report(r->worker.s, no, why);
+    for (uint32_t at = index_check_next(&page, 0); at; at = index_check_next(&page, at)) {
+        struct sys_row row;
+        if (sys_table_row(&row, &page, at, table))
+            sys_join_add(join, table, &row);
+    }
+    return NULL;
+}
+
+/* MariaDB's definitions of all indexes. */
+static struct err *read_sys_tables(struct space_verify *s, struct reader_of_pages *r)
+{
+    AUTO(sys_join) join = sys_join_new();
+    page_no_t roots[SYS_TABLE_COUNT];
+    const uint8_t *image;
+    if (!s->o->env->family->instant_metadata || s->files[0].plan->id != 0 ||
+        s->n_pages <= SYS_TABLES_PAGE_NO)
+        return NULL;
+    TRY(read_logical(r, &image, SYS_TABLES_PAGE_NO));
+    for (int table = 0; table < SYS_TABLE_COUNT; table++)
+        roots[table] = sys_table_root(image, (enum sys_table)table);
+    for (int table = 0; table < SYS_TABLE_COUNT; table++) {
+        if (roots[table] >= s->n_pages)
+            continue;
+        const uint64_t id = s->facts[roots[table]].index_id;
+        for (page_no_t no = 0; no < s->n_pages; no++) {
+            const struct page_fact *f = &s->facts[no];
+            if (f->kind == PAGE_KIND_INDEX && f->use != PAGE_USE_FREE && f->index_id == id &&
+                f->level == 0)
+                TRY(read_rows(r, join, (enum sys_table)table, no));
+        }
+    }
+    sys_join_finish(join, s->o->defs);
+    return NULL;
+}
+
+static void note_roots(const struct space_verify *s)
+{
+    const bool has_defs = s->o->env->family->instant_metadata && s->files[0].plan->id == 0;
+    for (page_no_t no = 0; no < s->n_pages; no++) {
+        const struct page_fact *f = &s->facts[no];
+        if (f->kind == PAGE_KIND_DAMAGED && has_defs && f->use != PAGE_USE_FREE)
+            index_defs_lost(s->o->defs);
+        if (f->kind == PAGE_KIND_DAMAGED)
+            index_defs_found(s->o->defs, s->files[0].plan->id, no, INDEX_DAMAGED);
+        else if (f->kind == PAGE_KIND_INDEX && f->root && f->use != PAGE_USE_FREE)
+            index_defs_found(s->o->defs, s->files[0].plan->id, no, f->index_id);
+    }
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static int by_page(const void *a, const void *b)
 {
@@ -417,21 +582,18 @@ static void check_size(const struct space_verify *s)
 
 struct err *space_verify_finish(struct space_verify *s)
 {
-    AUTO_FREE struct tree_reader *r = mem_zalloc(sizeof *r);
+    AUTO(reader_of_pages) r = reader_of_pages_new(s);
     const struct tree_check t = {.facts = s->facts,
                                  .n_pages = s->n_pages,
                                  .ctx = r,
                                  .read = read_for_tree,
+                                 .is_live = is_live_for_tree,
                                  .report = report_for_tree};
-    r->s = s;
-    r->page = mem_alloc_aligned(s->o->env->page_size);
-    worker_init(&r->worker, s, &s->files[0]);
     check_size(s);
     report_broken(s);
-    struct err *e = tree_check_run(&t);
-    worker_fini(&r->worker);
-    free(r->page);
-    return e;
+    note_roots(s);
+    TRY(tree_check_run(&t));
+    return read_sys_tables(s, r);
 }
 
 void space_verify_free(struct space_verify *s)

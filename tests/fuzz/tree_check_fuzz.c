@@ -26,6 +26,12 @@ static struct err *read_page(void *ctx, struct index_checked *page, page_no_t no
     return NULL;
 }
 
+static bool is_live(void *ctx, uint64_t index_id)
+{
+    (void)ctx;
+    return index_id & 1;
+}
+
 static void take_report(void *ctx, page_no_t no, const char *what)
 {
     (void)ctx;
@@ -59,8 +65,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const page_no_t n =
         (page_no_t)((size - 1) / PAGE_SIZE < PAGES_MAX ? (size - 1) / PAGE_SIZE : PAGES_MAX);
     struct pages p = {.all = malloc((size_t)n * PAGE_SIZE), .mariadb = data[0] & 1};
-    const struct tree_check t = {
-        .facts = facts, .n_pages = n, .ctx = &p, .read = read_page, .report = take_report};
+    const struct tree_check t = {.facts = facts,
+                                 .n_pages = n,
+                                 .ctx = &p,
+                                 .read = read_page,
+                                 .is_live = is_live,
+                                 .report = take_report};
     if (!p.all)
         abort();
     memcpy(p.all, data + 1, (size_t)n * PAGE_SIZE);

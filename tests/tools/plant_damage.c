@@ -3,7 +3,8 @@
  *
  *     plant_damage ARCHIVE NEW_ARCHIVE SEED [KIND]
  *
- * Damages one page of each tablespace that has a page it can damage in the way that its turn is, or all in the way of KIND. A page is
+ * Damages one page of every other tablespace that has a page it can damage in the way that its turn is, or all in the way of KIND, 20 in
+ * all: mbe names 100 places. One seed in five the system tablespace, and nothing else: MariaDB's definitions of indexes are there. A page is
  * taken that the archive stores, in clear and in use, and that no redo of the archive changes, so that a restore has it as it is
  * here. Prints "KIND PAGE PATH" for each. What is changed is always live structure: the heap, lists and directory of records, links
  * between pages, node pointers, what a page says it is, and which pages are in use. */
@@ -25,7 +26,15 @@
 #include "verify/backup_manifest.h"
 #include "verify/redo_entry.h"
 
-enum { FIL_PREV = 8, FIL_NEXT = 12, INDEX_ID = 66, TRIES = 300, STATUS_BITS = 7 };
+enum {
+    FIL_PREV = 8,
+    FIL_NEXT = 12,
+    INDEX_ID = 66,
+    TRIES = 300,
+    STATUS_BITS = 7,
+    SEEDS_OF_OTHERS = 5,
+    PLANTED_MAX = 20,
+};
 
 struct space {
     struct archive_reader *reader;
@@ -40,7 +49,8 @@ struct space {
 /* The page at hand. */
 struct victim {
     struct space *space;
-    page_no_t no;
+    page_no_t no;    /* what is changed */
+    page_no_t about; /* what is damaged by it */
     uint8_t *stored; /* as in the archive */
     uint8_t *frame;  /* the logical image of an index page */
     struct index_checked page;
@@ -74,7 +84,7 @@ static struct err *read_index_page(struct victim *v, page_no_t no, bool *is)
     const struct space *s = v->space;
     char why[PAGE_WHY_SIZE];
     *is = false;
-    v->no = no;
+    v->no = v->about = no;
     TRY(read_page(s, no, v->stored));
     if (page_check(&s->format, s->attr->space_id, no, v->stored, why) != PAGE_OK ||
         page_is_encrypted(&s->format, v->stored, no))
@@ -279,14 +289,25 @@ static bool damage_index_id(struct victim *v)
     return true;
 }
 
+/* Whether all keys of the page begin with an integer, as it seems: of strings nothing but their collation tells the order. */
+static bool has_integer_keys(const struct victim *v)
+{
+    uint32_t r = index_check_next(&v->page, 0);
+    const uint8_t first = r ? v->frame[r] : 0xFF;
+    for (; r && v->frame[r] == first; r = index_check_next(&v->page, r))
+        ;
+    return !r && (first == 0x80 || first == 0) && !v->facts.rtree && v->space->attr->space_id;
+}
+
 /* Neighbours of the record list change places, and nothing else does. */
 static bool damage_order(struct victim *v)
 {
     struct index_page ix = open_page(v);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20 && has_integer_keys(v); i++) {
         const uint32_t a = any_record(v), b = a ? index_check_next(&v->page, a) : 0;
         const uint32_t c = b ? index_check_next(&v->page, b) : 0;
-        if (!c || index_page_n_owned(&ix, b) || index_page_n_owned(&ix, c))
+        if (!c || index_page_n_owned(&ix, b) || index_page_n_owned(&ix, c) ||
+            !memcmp(v->frame + b, v->frame + c, 4))
             continue;
         const uint32_t d = index_page_next(&ix, c);
         index_page_set_next(&ix, a, c);
@@ -350,18 +371,42 @@ static bool damage_swap(struct victim *v)
     return false;
 }
 
+/* Whether a page that is no longer an index page is missed: by its neighbours, or as the root of a user's index. */
+static bool is_missed(const struct victim *v)
+{
+    const space_id_t dictionary = UINT32_MAX - 1; /* MySQL's */
+    return !is_lonely(v) || (be16(v->stored + FIL_TYPE) != FIL_TYPE_SDI &&
+                             v->space->attr->space_id && v->space->attr->space_id != dictionary);
+}
+
 /* The page says that it is something else. */
 static bool damage_type(struct victim *v)
 {
     put_be16(v->frame + FIL_TYPE, FIL_TYPE_BLOB);
-    return !is_lonely(v);
+    return is_missed(v);
 }
 
 /* The page was never written. */
 static bool damage_zeros(struct victim *v)
 {
     memset(v->frame, 0, v->page.size);
-    return !is_lonely(v);
+    return is_missed(v);
+}
+
+/* Its extent descriptor says that the page is free. */
+static bool damage_use(struct victim *v)
+{
+    struct space *s = v->space;
+    const uint32_t extent = space_extent_pages(s->format.page_size);
+    const uint32_t size = 24 + (2 * extent + 7) / 8, i = v->no % extent;
+    if (v->no >= s->format.physical || !is_missed(v) || be16(v->stored + FIL_TYPE) == FIL_TYPE_SDI)
+        return false;
+    struct err *e = read_page(s, 0, v->frame);
+    const bool read = !e && !page_is_compressed(&s->format, v->frame);
+    err_free(e);
+    v->no = 0;
+    v->frame[FSP_XDES + v->about / extent * size + 24 + i / 4] |= (uint8_t)(1 << (i % 4 * 2));
+    return read;
 }
 
 static const struct kind {
@@ -389,6 +434,7 @@ static const struct kind {
     {"swap", damage_swap, false},
     {"type", damage_type, true},
     {"zeros", damage_zeros, false},
+    {"use", damage_use, false},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -422,7 +468,8 @@ static struct err *damage_space(struct victim *v, const struct kind *kind,
             map64_get(in_redo, (uint64_t)s->attr->space_id << 32 | no, &seen))
             continue;
         TRY(read_index_page(v, no, &is));
-        *done = is && kind->damage(v);
+        *done = is && kind->damage(v) &&
+                !map64_get(in_redo, (uint64_t)s->attr->space_id << 32 | v->no, &seen);
     }
     if (*done)
         seal(v, kind);
@@ -437,7 +484,8 @@ struct planter {
     struct backup_manifest manifest;
     struct map64 in_redo;    /* space << 32 | page */
     const struct kind *kind; /* NULL: by turns */
-    unsigned turn;
+    unsigned turn, planted;
+    bool system; /* the system tablespace, and nothing else */
 };
 
 static struct err *note_record(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end)
@@ -501,16 +549,19 @@ static struct err *copy_space(struct planter *p, uint32_t entry, uint32_t id)
     v->frame = room + page_size;
     v->other = room + 2 * (size_t)page_size;
     TRY(space_format_decode(&s.format, s.attr->space_flags, page_size));
-    struct err *e = s.attr->first_page ? NULL : learn_space(&s, v);
+    const bool wanted = !s.attr->first_page && (s.attr->space_id == 0) == p->system &&
+                        p->planted < PLANTED_MAX && (p->system || pick(2));
+    struct err *e = wanted ? learn_space(&s, v) : NULL;
     const unsigned first = p->kind ? 0 : p->turn++;
     for (unsigned i = 0; i < N_KINDS && !e && !done && s.facts; i++) {
         const struct kind *kind = p->kind ? p->kind : &kinds[(first + i) % N_KINDS];
         e = damage_space(v, kind, &p->in_redo, &done);
         if (!e && done)
-            printf("%s %" PRIu32 " %s\n", kind->name, v->no, s.attr->path);
+            printf("%s %" PRIu32 " %s\n", kind->name, v->about, s.attr->path);
     }
     free(s.facts);
     TRY(e);
+    p->planted += done;
     const uint64_t at = done ? (uint64_t)v->no * s.format.physical : UINT64_MAX;
     if (done)
         TRY(write_run(p, id, at, v->stored, s.format.physical));
@@ -560,6 +611,7 @@ int main(int argc, char **argv)
         return 2;
     }
     random_state = strtoull(argv[3], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    p.system = strtoull(argv[3], NULL, 10) % SEEDS_OF_OTHERS == 0;
     p.turn = pick(N_KINDS);
     for (size_t i = 0; i < N_KINDS && argc == 5; i++)
         if (!strcmp(kinds[i].name, argv[4]))

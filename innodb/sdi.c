@@ -1,0 +1,197 @@
+/* innodb/sdi.c: see sdi.h. Every chain is bounded by the number of pages, every size by SDI_TEXT_MAX. */
+#include "innodb/sdi.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "innodb/fil_page.h"
+#include "innodb/page_crypt.h"
+#include "innodb/page_zip.h"
+
+enum {
+    SDI_VERSION = 1,
+    FIL_NEXT = 12,
+    INFO_DELETED = 0x20,
+    NODE_CHILD = 12,
+    LEAF_TEXT_LEN = 25,
+    LEAF_DEFLATED_LEN = 29,
+    LEAF_TEXT = 33,
+    REF_SIZE = 20,
+    REF_PAGE = 4,
+    REF_OFFSET = 8,
+    CHAIN_HEADER = 8,
+};
+
+struct key_columns sdi_key(void)
+{
+    return (struct key_columns){.n = 2, .columns = {{.len = 4}, {.len = 8}}};
+}
+
+page_no_t sdi_root(const struct space_format *format, const uint8_t *page_0)
+{
+    const uint8_t *p = page_0 + space_xdes_end(format) + MYSQL_KEY_RECORD_SIZE;
+    return be32(p) == SDI_VERSION ? be32(p + 4) : PAGE_NO_NONE;
+}
+
+struct text {
+    uint8_t *p;
+    size_t n, want;
+};
+
+static void append(struct text *t, const uint8_t *p, size_t n)
+{
+    const size_t take = n < t->want - t->n ? n : t->want - t->n;
+    memcpy(t->p + t->n, p, take);
+    t->n += take;
+}
+
+/* --- deflated text that is stored elsewhere --------------------------------------------------- */
+
+static struct err *read_chain(const struct sdi_walk *w, struct text *t, const uint8_t *ref)
+{
+    const uint32_t size = w->format->page_size;
+    page_no_t no = be32(ref + REF_PAGE);
+    uint32_t at = be32(ref + REF_OFFSET);
+    for (page_no_t left = w->n_pages; left-- && no < w->n_pages && t->n < t->want; at = FIL_BODY) {
+        const uint8_t *page;
+        TRY(w->read(w->ctx, &page, no, true));
+        if (!page || at > size - CHAIN_HEADER)
+            return NULL;
+        const uint32_t n = be32(page + at);
+        if (n > size - CHAIN_HEADER - at)
+            return NULL;
+        append(t, page + at + CHAIN_HEADER, n);
+        no = be32(page + at + 4);
+    }
+    return NULL;
+}
+
+static struct err *inflate_chain(const struct sdi_walk *w, z_stream *z, page_no_t no)
+{
+    int status = Z_OK;
+    for (page_no_t left = w->n_pages;
+         left-- && no < w->n_pages && status == Z_OK && z->avail_out;) {
+        uint8_t in[PAGE_ZIP_SIZE_MAX];
+        const uint8_t *page;
+        TRY(w->read(w->ctx, &page, no, true));
+        if (!page)
+            return NULL;
+        memcpy(in, page, w->format->physical);
+        z->next_in = in + FIL_BODY;
+        z->avail_in = w->format->physical - FIL_BODY;
+        status = inflate(z, Z_NO_FLUSH);
+        no = be32(in + FIL_NEXT);
+    }
+    return NULL;
+}
+
+static struct err *read_packed_chain(const struct sdi_walk *w, struct text *t, const uint8_t *ref)
+{
+    z_stream z = {.next_out = t->p + t->n, .avail_out = (uInt)(t->want - t->n)};
+    if (inflateInit(&z) != Z_OK)
+        return err_make(FAILED, "not enough memory to decompress");
+    struct err *e = inflate_chain(w, &z, be32(ref + REF_PAGE));
+    t->n = t->want - z.avail_out;
+    inflateEnd(&z);
+    return e;
+}
+
+/* --- one record ------------------------------------------------------------------------------- */
+
+static struct err *give_out(const struct sdi_walk *w, uint32_t type, const struct text *deflated,
+                            size_t len)
+{
+    AUTO_FREE char *text = mem_alloc(len + 1);
+    uLongf got = len;
+    if (uncompress((Bytef *)text, &got, deflated->p, deflated->n) != Z_OK || got != len)
+        return NULL;
+    text[len] = '\0';
+    return w->take(w->ctx, type, text, len);
+}
+
+static struct err *take_record(const struct sdi_walk *w, const uint8_t *frame, uint32_t r)
+{
+    const uint32_t top = be16(frame + INDEX_HEAP_TOP);
+    uint8_t ref[REF_SIZE];
+    uint32_t local = frame[r - 6];
+    bool elsewhere = false;
+    if (local & 0x80) {
+        elsewhere = local & 0x40;
+        local = (local & 0x3F) << 8 | frame[r - 7];
+    }
+    if (frame[r - COMP_EXTRA] & INFO_DELETED || r + LEAF_TEXT > top ||
+        local > top - r - LEAF_TEXT || (elsewhere && local < REF_SIZE))
+        return NULL;
+    const uint8_t *p = frame + r;
+    const uint32_t type = be32(p), len = be32(p + LEAF_TEXT_LEN),
+                   packed = be32(p + LEAF_DEFLATED_LEN);
+    if (len > SDI_TEXT_MAX || packed > SDI_TEXT_MAX)
+        return NULL;
+    struct text t = {.p = mem_alloc(packed + 1), .want = packed};
+    AUTO_FREE uint8_t *owned = t.p;
+    append(&t, p + LEAF_TEXT, elsewhere ? local - REF_SIZE : local);
+    if (elsewhere) {
+        memcpy(ref, p + LEAF_TEXT + local - REF_SIZE, REF_SIZE);
+        TRY(w->format->zip ? read_packed_chain(w, &t, ref) : read_chain(w, &t, ref));
+    }
+    return t.n == packed ? give_out(w, type, &t, len) : NULL;
+}
+
+/* --- the tree --------------------------------------------------------------------------------- */
+
+/* Reads an SDI page into `page` (a copy); *is: it is one, and whole. */
+static struct err *read_index(const struct sdi_walk *w, struct index_checked *page,
+                              struct index_facts *facts, page_no_t no, bool *is)
+{
+    AUTO_FREE struct index_records *records = mem_alloc(sizeof *records);
+    const uint8_t *frame = NULL;
+    *is = false;
+    if (no < w->n_pages)
+        TRY(w->read(w->ctx, &frame, no, false));
+    if (!frame || be16(frame + FIL_TYPE) != FIL_TYPE_SDI ||
+        !(be16(frame + INDEX_N_HEAP) & INDEX_COMP_FLAG))
+        return NULL;
+    memcpy(page->frame, frame, page->size);
+    *is = !index_check(facts, records, page);
+    return NULL;
+}
+
+static struct err *find_first_leaf(const struct sdi_walk *w, struct index_checked *page,
+                                   struct index_facts *facts, page_no_t root, bool *is)
+{
+    page_no_t no = root;
+    unsigned above = INDEX_LEVEL_MAX + 1;
+    for (;;) {
+        TRY(read_index(w, page, facts, no, is));
+        *is = *is && facts->level < above;
+        if (!*is || facts->level == 0)
+            return NULL;
+        above = facts->level;
+        const uint32_t r = index_check_next(page, 0);
+        *is = r + NODE_CHILD + 4 <= be16(page->frame + INDEX_HEAP_TOP);
+        no = *is ? be32(page->frame + r + NODE_CHILD) : PAGE_NO_NONE;
+    }
+}
+
+struct err *sdi_walk_run(const struct sdi_walk *w, page_no_t root)
+{
+    AUTO_FREE uint8_t *copy = mem_alloc(w->format->page_size);
+    struct index_checked page = {.frame = copy, .size = w->format->page_size};
+    struct index_facts facts;
+    bool is;
+    TRY(find_first_leaf(w, &page, &facts, root, &is));
+    for (page_no_t left = w->n_pages; is && left--;) {
+        for (uint32_t r = index_check_next(&page, 0); r; r = index_check_next(&page, r))
+            TRY(take_record(w, page.frame, r));
+        if (facts.next == PAGE_NO_NONE)
+            return NULL;
+        TRY(read_index(w, &page, &facts, facts.next, &is));
+        is = is && facts.level == 0;
+    }
+    return NULL;
+}
