@@ -6,6 +6,7 @@
 
 #include "archive/catalog.h"
 #include "base/cleanup.h"
+#include "cli/connection.h"
 #include "cli/manifest.h"
 #include "cli/password.h"
 #include "engine/backup.h"
@@ -21,14 +22,7 @@ static struct err *take(char **id, const struct session *s, char *password)
     const struct backup_options options = {
         .repo = o->repo,
         .datadir = o->datadir,
-        .conn = {.defaults_file = o->defaults_file,
-                 .defaults_extra_file = o->defaults_extra_file,
-                 .no_defaults = o->no_defaults,
-                 .host = o->host,
-                 .port = (unsigned)o->port,
-                 .socket = o->socket,
-                 .user = o->user,
-                 .password = password},
+        .conn = connection_of(o, password),
         .parallel = (int)o->parallel,
         .codec = o->compress.codec,
         .level = o->compress.level,

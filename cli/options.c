@@ -227,9 +227,51 @@ static struct err *check_type_of_backup(const struct options *o)
     return NULL;
 }
 
+/* The first of the connection options that was given; NULL: none. */
+static const char *connection_option(const struct options *o)
+{
+    return o->defaults_file         ? "defaults-file"
+           : o->defaults_extra_file ? "defaults-extra-file"
+           : o->no_defaults         ? "no-defaults"
+           : o->host                ? "host"
+           : o->port                ? "port"
+           : o->socket              ? "socket"
+           : o->user                ? "user"
+           : o->password_file       ? "password-file"
+           : o->password.text       ? "password"
+           : o->password.prompt     ? "password"
+                                    : NULL;
+}
+
+/* The same of those that are about a server of our own. */
+static const char *server_option(const struct options *o)
+{
+    return o->mysqld ? "mysqld" : o->scratch ? "scratch" : o->server_user ? "server-user" : NULL;
+}
+
+static struct err *check_level(const struct options *o)
+{
+    const char *connection = connection_option(o), *server = server_option(o);
+    if (o->verb == VERB_RESTORE && server && !o->verify)
+        return err_make(USAGE, "--%s is for restore --verify", server);
+    if (o->verb != VERB_VERIFY)
+        return NULL;
+    if (connection && o->level != VERIFY_LEVEL_TABLES)
+        return err_make(USAGE, "--%s is for verify --level=tables", connection);
+    if (server && o->level != VERIFY_LEVEL_BOOT)
+        return err_make(USAGE, "--%s is for verify --level=boot", server);
+    if ((o->keyring_file || o->keyring_pass_file) && o->level != VERIFY_LEVEL_BOOT)
+        return err_make(USAGE, "--keyring-%sfile is for verify --level=boot",
+                        o->keyring_file ? "" : "pass-");
+    if (o->level == VERIFY_LEVEL_TABLES && !strcmp(o->backup, "all"))
+        return err_make(USAGE, "--level=tables compares a server with one backup: name it");
+    return NULL;
+}
+
 static struct err *check_together(const struct options *o)
 {
     TRY(check_type_of_backup(o));
+    TRY(check_level(o));
     if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))
         return err_make(USAGE, "--no-defaults and --defaults-%sfile exclude each other",
                         o->defaults_file ? "" : "extra-");

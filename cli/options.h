@@ -60,6 +60,7 @@ enum change_map_choice {
     CHANGE_MAP_CHOICE_SCAN,
     CHANGE_MAP_CHOICE_PAGE_TRACKING,
 };
+enum verify_level { VERIFY_LEVEL_ARCHIVE, VERIFY_LEVEL_TABLES, VERIFY_LEVEL_BOOT };
 enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -68,14 +69,14 @@ struct options {
     enum verb verb;
     enum verb help_of; /* `mbe help COMMAND` */
     bool full, incremental, require_base, no_defaults, redo_consumer, allow_corrupt, syslog, quiet,
-        json, man, completion, debug, help, version, with_dependents, dry_run;
+        json, man, completion, debug, help, version, with_dependents, dry_run, verify;
     const char *repo, *backup, *base, *datadir, *defaults_file, *defaults_extra_file;
-    const char *keyring_file, *keyring_pass_file;
+    const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map;
+        keep_days, change_map, level, server_wait;
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.
