@@ -211,6 +211,13 @@ static void every_option_of_a_command_arrives(void **state)
     o = parsed(&l, "mbe backup --incremental --repo=/r --change-map=page-tracking");
     assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_PAGE_TRACKING);
     free(l.text);
+    assert_int_equal(o.hash, HASH_CHOICE_NONE);
+    o = parsed(&l, "mbe backup --hash --full --repo=/r");
+    assert_true(o.hash == HASH_CHOICE_TABLES && o.full);
+    free(l.text);
+    o = parsed(&l, "mbe backup --full --repo=/r --hash=all");
+    assert_int_equal(o.hash, HASH_CHOICE_ALL);
+    free(l.text);
     o = parsed(&l, "mbe delete --repo=/r --backup=x --with-dependents --dry-run");
     assert_string_equal(o.backup, "x");
     assert_true(o.with_dependents && o.dry_run);
