@@ -18,6 +18,11 @@ static struct err *take(char **id, const struct session *s, char *password)
         [CHANGE_MAP_CHOICE_SCAN] = CHANGE_MAP_SCAN,
         [CHANGE_MAP_CHOICE_PAGE_TRACKING] = CHANGE_MAP_PAGE_TRACKING,
     };
+    static const enum backup_hash_choice hashes[] = {
+        [HASH_CHOICE_TABLES] = BACKUP_HASH_TABLES,
+        [HASH_CHOICE_ALL] = BACKUP_HASH_ALL,
+        [HASH_CHOICE_NONE] = BACKUP_HASH_NONE,
+    };
     const struct options *o = s->options;
     const struct backup_options options = {
         .repo = o->repo,
@@ -34,6 +39,7 @@ static struct err *take(char **id, const struct session *s, char *password)
         .base = o->base,
         .require_base = o->require_base,
         .change_map = modes[o->change_map],
+        .hash = hashes[o->hash],
         .keyring_file = o->keyring_file,
         .keyring_pass_file = o->keyring_pass_file,
         .log = s->log,

@@ -50,7 +50,7 @@ static struct err *set_password(struct option_password *out, char *text)
     return NULL;
 }
 
-/* `text` is NULL for flags and for a password without a value. */
+/* `text` is NULL for flags, and where an optional value is not given. */
 static struct err *set_value(struct options *o, const struct option_row *row, char *text)
 {
     void *const field = (char *)o + row->offset;
@@ -70,6 +70,9 @@ static struct err *set_value(struct options *o, const struct option_row *row, ch
         return value_size(field, text, row->min, row->max);
     case OPTION_CHOICE:
         return value_choice(field, text, row->argument);
+    case OPTION_SWITCH:
+        *(uint64_t *)field = 0;
+        return text ? value_choice(field, text, row->argument) : NULL;
     case OPTION_COMPRESS:
         return value_compress(field, text, row->min, row->max);
     case OPTION_PASSWORD:
@@ -103,9 +106,9 @@ struct getopt_tables {
 
 static int argument_kind(const struct option_row *row)
 {
-    return row->type == OPTION_FLAG       ? no_argument
-           : row->type == OPTION_PASSWORD ? optional_argument
-                                          : required_argument;
+    return row->type == OPTION_FLAG         ? no_argument
+           : option_value_is_optional(row) ? optional_argument
+                                           : required_argument;
 }
 
 static void make_tables(struct getopt_tables *t, enum verb verb)

@@ -117,7 +117,7 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe backup --full --repo=/r --password secret",
          "unexpected argument behind --password (not shown)"},
         {"mbe delete --repo=/r", "delete needs --backup=ID: the backup: its id"},
-        {"mbe verify --repo=/r --level=deep", "--level: \"deep\" is none of archive, tables, boot"},
+        {"mbe verify --repo=/r --level=deep", "--level: 'deep' is not one of archive|tables|boot"},
         {"mbe verify --repo=/r --level=boot --socket=/s", "--socket is for verify --level=tables"},
         {"mbe verify --repo=/r --password", "--password is for verify --level=tables"},
         {"mbe verify --repo=/r --level=tables --mysqld=/m", "--mysqld is for verify --level=boot"},
@@ -238,6 +238,13 @@ static void every_option_of_a_command_arrives(void **state)
     free(l.text);
     o = parsed(&l, "mbe backup --incremental --repo=/r --change-map=page-tracking");
     assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_PAGE_TRACKING);
+    free(l.text);
+    assert_int_equal(o.hash, HASH_CHOICE_NONE);
+    o = parsed(&l, "mbe backup --hash --full --repo=/r");
+    assert_true(o.hash == HASH_CHOICE_TABLES && o.full);
+    free(l.text);
+    o = parsed(&l, "mbe backup --full --repo=/r --hash=all");
+    assert_int_equal(o.hash, HASH_CHOICE_ALL);
     free(l.text);
     o = parsed(&l, "mbe delete --repo=/r --backup=x --with-dependents --dry-run");
     assert_string_equal(o.backup, "x");

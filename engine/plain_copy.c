@@ -553,6 +553,50 @@ void plain_names_free(char **names)
     free(names);
 }
 
+/* Of the first file whose unit is not before this one. */
+static size_t unit_begins(const struct plain_set *s, const char *unit, size_t len)
+{
+    size_t from = 0, to = s->n;
+    while (from < to) {
+        const size_t mid = from + (to - from) / 2;
+        const struct listed_file *f = &s->files[mid].listed;
+        const size_t shared = f->unit_len < len ? f->unit_len : len;
+        const int c = memcmp(f->name, unit, shared);
+        if (c < 0 || (c == 0 && f->unit_len < len))
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from;
+}
+
+static bool file_rests(const struct plain_set *s, const struct plain_file *f)
+{
+    AUTO_FREE char *path = mem_printf("%s/%s", s->env->datadir->root, f->listed.name);
+    struct stamp now;
+    struct stat st;
+    bool present;
+    struct err *e = stamp_take(&now, path, &st, &present);
+    const bool rests = !e && present && f->copied && f->stamp.proves && same_stamp(&f->stamp, &now);
+    err_free(e);
+    return rests;
+}
+
+bool plain_set_rests(const struct plain_set *s, const char *table)
+{
+    const size_t len = strlen(table);
+    size_t n = 0;
+    /* Names of files have neither '#' nor '.' of the table's own, nor what is before them: its files follow each other. */
+    for (size_t i = unit_begins(s, table, len); i < s->n; i++, n++) {
+        const char *name = s->files[i].listed.name;
+        if (strncmp(name, table, len) || (name[len] != '#' && name[len] != '.'))
+            break;
+        if (!file_rests(s, &s->files[i]))
+            return false;
+    }
+    return n != 0;
+}
+
 size_t plain_set_tables(const struct plain_set *s)
 {
     size_t n = 0;

@@ -484,6 +484,78 @@ static void linked_file_is_a_delta_behind_its_link(void **state)
     base_facts_fini(&facts);
 }
 
+static void write_table(struct fixture *f, const char *table)
+{
+    static const char *const exts[] = {".frm", ".MYD", ".MYI"};
+    for (size_t i = 0; i < sizeof exts / sizeof exts[0]; i++) {
+        AUTO_FREE char *name = mem_printf("%s%s", table, exts[i]);
+        write_text(f->data, name, table);
+    }
+}
+
+/* Tables whose names begin alike, one with partitions. */
+static void write_tables(struct fixture *f)
+{
+    static const char *const tables[] = {"d/s", "d/t", "d/t1", "d/t_x", "d/t@002d", "d/T"};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        write_table(f, tables[i]);
+    write_text(f->data, "d/p.frm", "definition");
+    write_text(f->data, "d/p#P#p0.MYD", "rows");
+    write_text(f->data, "d/p#P#p1.MYD", "rows");
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+}
+
+static void table_rests_until_one_of_its_files_changes(void **state)
+{
+    static const char *const changes[] = {"d/t.frm", "d/s.MYD", "d/t1.MYI", "d/p#P#p1.MYD"};
+    static const char *const tables[] = {"d/t", "d/s", "d/t1", "d/p"};
+    struct fixture *f = *state;
+    write_tables(f);
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = i; k < 4; k++)
+            assert_true(plain_set_rests(&f->set, tables[k]));
+        write_text(f->data, changes[i], "otherwise");
+        assert_false(plain_set_rests(&f->set, tables[i]));
+    }
+    assert_true(plain_set_rests(&f->set, "d/t_x"));
+    assert_true(plain_set_rests(&f->set, "d/T"));
+    archive_reader_free(archive_end(&f->archive));
+}
+
+static void swapped_dropped_and_unknown_tables_do_not_rest(void **state)
+{
+    struct fixture *f = *state;
+    write_tables(f);
+    static const char *const moves[][2] = {
+        {"s.frm", "x"}, {"t.frm", "s.frm"}, {"x", "t.frm"}}; /* there and back moves stamps, too */
+    for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
+        AUTO_FREE char *from = mem_printf("%s/d/%s", f->data, moves[i][0]);
+        AUTO_FREE char *to = mem_printf("%s/d/%s", f->data, moves[i][1]);
+        assert_int_equal(rename(from, to), 0);
+    }
+    assert_false(plain_set_rests(&f->set, "d/s"));
+    assert_false(plain_set_rests(&f->set, "d/t"));
+    AUTO_FREE char *gone = mem_printf("%s/d/t1.MYD", f->data);
+    assert_int_equal(unlink(gone), 0);
+    assert_false(plain_set_rests(&f->set, "d/t1"));
+    assert_false(plain_set_rests(&f->set, "d/nothing"));
+    assert_false(plain_set_rests(&f->set, "d"));
+    assert_false(plain_set_rests(&f->set, "z/z"));
+    archive_reader_free(archive_end(&f->archive));
+}
+
+static void young_stamp_does_not_rest(void **state)
+{
+    struct fixture *f = *state;
+    write_table(f, "d/t");
+    sync_now(f, PLAIN_MOVING);
+    assert_false(plain_set_rests(&f->set, "d/t"));
+    sync_now(f, PLAIN_FLUSHED);
+    assert_true(plain_set_rests(&f->set, "d/t"));
+    archive_reader_free(archive_end(&f->archive));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -509,6 +581,9 @@ int main(void)
         TEST(one_changed_file_has_its_whole_table_read),
         TEST(new_and_moved_files_are_stored_whole),
         TEST(linked_file_is_a_delta_behind_its_link),
+        TEST(table_rests_until_one_of_its_files_changes),
+        TEST(swapped_dropped_and_unknown_tables_do_not_rest),
+        TEST(young_stamp_does_not_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
