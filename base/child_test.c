@@ -83,9 +83,9 @@ static bool is_gone(pid_t pid)
 static void how_it_ended_is_told(void **state)
 {
     (void)state;
-    AUTO(child)
-    fine = shell("exit 0", -1),
-    status = shell("exit 7", -1), killed = shell("kill -6 $$", -1);
+    AUTO(child) fine = shell("exit 0", -1);
+    AUTO(child) status = shell("exit 7", -1);
+    AUTO(child) killed = shell("kill -6 $$", -1);
     assert_ending(fine, "ended with status 0");
     assert_true(child_succeeded(fine));
     assert_ending(status, "ended with status 7");

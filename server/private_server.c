@@ -1,6 +1,7 @@
 /* server/private_server.c: see private_server.h. */
 #include "server/private_server.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>

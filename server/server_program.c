@@ -1,6 +1,7 @@
 /* server/server_program.c: see server_program.h. */
 #include "server/server_program.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
