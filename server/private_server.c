@@ -24,6 +24,7 @@ enum {
     ROLLBACK_POLL_MS = 250, /* the list of transactions is made anew every 0.1 s at most */
     WATCH_MS = 100,
     GRACE_SECONDS = 10, /* to stop cleanly when nobody waits for it any more */
+    ENDING_SECONDS = 2,
     LOG_TAIL_BYTES = 8192,
     LOG_TAIL_LINES = 12,
 };
@@ -199,6 +200,8 @@ static struct err *ended(struct private_server *s, const char *when)
 
 struct err *private_server_explain(struct private_server *s, struct err *e)
 {
+    if (e && e->kind == ERR_SERVER) /* it may still be about to end */
+        child_wait(s->child, ENDING_SECONDS);
     struct err *stopped = signals_check();
     if (!stopped && child_ended(s->child)) {
         stopped = ended(s, "while it was being checked");
