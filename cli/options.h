@@ -70,7 +70,7 @@ struct options {
     enum verb verb;
     enum verb help_of; /* `mbe help COMMAND` */
     bool full, incremental, require_base, no_defaults, redo_consumer, allow_corrupt, syslog, quiet,
-        json, man, completion, debug, help, version, with_dependents, dry_run;
+        json, man, completion, debug, help, version, with_dependents, dry_run, hashes;
     const char *repo, *backup, *base, *datadir, *defaults_file, *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
