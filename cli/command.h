@@ -19,6 +19,7 @@ struct session {
 struct err *command_backup(const struct session *s) MUST_CHECK;
 struct err *command_restore(const struct session *s) MUST_CHECK;
 struct err *command_verify(const struct session *s) MUST_CHECK;
+struct err *command_hash(const struct session *s) MUST_CHECK;
 struct err *command_consolidate(const struct session *s) MUST_CHECK;
 struct err *command_delete(const struct session *s) MUST_CHECK;
 struct err *command_prune(const struct session *s) MUST_CHECK;

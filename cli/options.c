@@ -191,6 +191,8 @@ static struct err *parse_rest(struct options *o, int argc, char **argv)
             return err_make(USAGE, "there is no command '%s'", argv[optind]);
         optind++;
     }
+    for (int i = 0; i < 2 && optind < argc && o->compare; i++)
+        o->sides[i] = argv[optind++];
     if (optind >= argc)
         return NULL;
     if (o->password.prompt) { /* "--password secret": what follows was meant to be the value */
@@ -240,6 +242,13 @@ static struct err *check_together(const struct options *o)
         return err_make(USAGE, "--defaults-file and --defaults-extra-file exclude each other");
     if (o->password_file && (o->password.text || o->password.prompt))
         return err_make(USAGE, "--password and --password-file exclude each other");
+    if (o->compare && !o->sides[1])
+        return err_make(
+            USAGE, "hash --compare needs two to compare: each a file, server or defaults:FILE");
+    if (o->locate && !o->compare)
+        return err_make(USAGE, "--locate is for --compare");
+    if (o->output && o->compare)
+        return err_make(USAGE, "--output and --compare exclude each other");
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
     if (o->verb == VERB_PRUNE && !o->keep_full && !o->keep_days)

@@ -70,14 +70,17 @@ struct options {
     enum verb verb;
     enum verb help_of; /* `mbe help COMMAND` */
     bool full, incremental, require_base, no_defaults, redo_consumer, allow_corrupt, syslog, quiet,
-        json, man, completion, debug, help, version, with_dependents, dry_run, hashes;
+        json, man, completion, debug, help, version, with_dependents, dry_run, compare, locate,
+        no_lock, hashes;
     const char *repo, *backup, *base, *datadir, *defaults_file, *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
+    const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
+    const char *sides[2]; /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, hash;
+        keep_days, change_map, throttle, hash;
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.

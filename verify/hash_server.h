@@ -68,11 +68,18 @@ enum hash_moment {
     HASH_MOMENT_NONE, /* no lock: each connection has a moment of its own. With one connection that is a moment for tables
                          * with transactions; otherwise everything is UNSYNCHRONISED */
 };
-/* All of the above for a server of which nothing else is wanted. The lock is asked for in short tries, for lock_wait_seconds in all:
- * BACKUP STAGE BLOCK_COMMIT on MariaDB, FLUSH TABLES WITH READ LOCK on MySQL. SERVER when it was not granted, REFUSED when the
- * account may not ask for it. */
+/* Open, list, take and plain of a server of which nothing else is wanted, with the lock that it takes: asked for in short tries, for
+ * lock_wait_seconds in all (hash_lock.h). run and close are to follow. SERVER when it was not granted, REFUSED when the account may
+ * not ask for it. */
+struct err *hash_snapshot_begin(struct hash_snapshot **out, const struct conn_options *conn,
+                                unsigned n, enum hash_moment moment, unsigned lock_wait_seconds,
+                                const struct hash_options *options) MUST_CHECK;
+/* begin, run and close. */
 struct err *hash_server(struct hash_set *out, const struct conn_options *conn, unsigned n,
                         enum hash_moment moment, unsigned lock_wait_seconds,
                         const struct hash_options *options) MUST_CHECK;
+
+/* After run: a connection that sees the tables as they were hashed, for a look at single rows; borrowed. */
+struct conn *hash_snapshot_conn(struct hash_snapshot *s);
 
 #endif

@@ -15,7 +15,7 @@
 enum {
     KEY_RANGES_MAX = 1024,
     KEY_LEVEL_MIN = 10, /* 1,024 rows in a range, on average, or more */
-    KEY_LEVEL_MAX = 64,
+    KEY_LEVEL_MAX = 65, /* above what any hash has: one range */
     KEY_BUCKET_LEVEL_MAX = 8,
     KEY_BYTES_MAX = 16 << 10, /* of the canonical key: more than any server has */
 };

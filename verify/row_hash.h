@@ -123,10 +123,8 @@ static inline const uint8_t *row_value(const struct row_bytes *r, size_t i, size
     return r->p + begin;
 }
 
+/* XXH3, 128 and 64 bits, no seed. */
 struct hash128 hash_of_bytes(const void *p, size_t n);
-
-/* Canonical bytes of one or more values, from a file, taken apart again. False at anything that row_put_* would not have written.
- * *text (owned by caller) is the value for people: 'abc', 12, NULL, 0x00ff; *used: bytes of the value. */
-bool value_print(char **text, size_t *used, const uint8_t *p, size_t n);
+uint64_t hash64_of_bytes(const void *p, size_t n);
 
 #endif
