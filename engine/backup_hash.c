@@ -14,10 +14,7 @@
 #include "verify/backup_hashes.h"
 #include "verify/hash_server.h"
 
-enum {
-    PLAIN_BYTES = 4 << 20, /* of other engines' tables, to be read while commits are stopped */
-    TOLD_MAX = 10,         /* tables without a hash that are warned of by name */
-};
+enum { PLAIN_BYTES = 4 << 20 }; /* of other engines' tables, to be read while commits are stopped */
 
 struct backup_hash {
     struct backup *b;
@@ -32,7 +29,7 @@ static struct err *file_of(struct backup_hash *h, char **file, const char *schem
                            const char *table)
 {
     pthread_mutex_lock(&h->lock);
-    struct err *e = table_file_name(file, h->b->queries, schema, table);
+    struct err *e = table_file_name(file, h->b->queries, h->b->server.flavour, schema, table);
     pthread_mutex_unlock(&h->lock);
     return e;
 }
@@ -44,7 +41,7 @@ static struct err *identify(void *ctx, const char *schema, const char *table,
     struct backup_hash *h = ctx;
     AUTO_FREE char *file = NULL;
     TRY(file_of(h, &file, schema, table));
-    *out = table_names_identify(&h->names, file);
+    *out = file ? table_names_identify(&h->names, file) : HASH_TABLE_UNKNOWN;
     return NULL;
 }
 
@@ -92,11 +89,11 @@ struct err *backup_hash_take(struct backup *b)
     return NULL;
 }
 
-/* T5 */
+/* T5; MySQL's list needs nothing. */
 static struct err *add_unlisted(struct backup_hash *h, struct hash_set *set)
 {
     const struct hash_select select = {.system = h->b->options->hash == BACKUP_HASH_ALL};
-    for (size_t i = 0; i < set->n; i++) {
+    for (size_t i = 0; i < set->n && h->names.n; i++) {
         AUTO_FREE char *file = NULL;
         TRY(file_of(h, &file, set->items[i].schema, set->items[i].name));
         table_names_tick(&h->names, file);
@@ -133,24 +130,18 @@ static void sum_up(struct backup_hash_summary *s, const struct hash_set *set)
         s->rows += set->items[i].rows;
 }
 
-static void tell(const struct backup_hash *h, const struct hash_set *set)
+static void tell(const struct backup_hash *h)
 {
     struct log *log = h->b->options->log;
     const struct backup_hash_summary *s = &h->summary;
-    size_t told = 0;
-    for (size_t i = 0; i < set->n && told < TOLD_MAX; i++) {
-        const struct hashed_table *t = &set->items[i];
-        if (t->state == HASH_EXACT)
-            continue;
-        log_warning(log, "hash", "%s.%s %s: %s", t->schema, t->name,
-                    t->state == HASH_NOT ? "was not hashed" : "is not proven by its hash", t->reason);
-        told++;
-    }
-    if (s->unsynchronised + s->not_hashed > told)
-        log_warning(log, "hash", "and %zu more: see mbe show --hashes",
-                    s->unsynchronised + s->not_hashed - told);
-    log_info(log, "hash", "%zu tables hashed, %" PRIu64 " rows in %.1f s; commits were stopped for "
-             "%.3f s of it", s->tables + s->unsynchronised, s->rows, s->seconds, h->b->times.hash);
+    if (s->unsynchronised + s->not_hashed)
+        log_warning(log, "hash",
+                    "%zu tables are without a hash, %zu with one that is not of the very moment: "
+                    "mbe show --hashes tells why",
+                    s->not_hashed, s->unsynchronised);
+    log_info(log, "hash",
+             "%zu tables, %" PRIu64 " rows hashed in %.1f s; commits were stopped for %.3f s more",
+             s->tables + s->unsynchronised, s->rows, s->seconds, h->b->times.hash);
 }
 
 static struct err *store(struct backup_hash *h, struct hash_set *set)
@@ -173,12 +164,12 @@ struct err *backup_hash_run(struct backup *b)
     if (!h)
         return NULL;
     const double begun = clock_seconds();
-    table_names_make(&h->names, b->server.flavour, &b->datadir, &b->spaces, &b->plain, &b->listing);
+    table_names_make(&h->names, b->server.flavour, &b->spaces, &b->plain, &b->listing);
     TRY(hash_snapshot_run(&set, h->snapshot));
     h->summary.seconds = clock_seconds() - begun;
     struct err *e = store(h, &set);
     if (!e)
-        tell(h, &set);
+        tell(h);
     hash_set_fini(&set);
     return e;
 }

@@ -6,15 +6,19 @@
  *  T2 A snapshot then sees just what a restore brings back: a transaction whose commit is in the redo up to the end LSN was visible
  *     before commits were stopped, for a commit holds the lock that stops them until it is. What is open or XA PREPAREd at that
  *     LSN is in neither.
- *  T3 A name may come to another table before it is hashed, without an error: RENAME moves files, and no snapshot sees it. So each table
- *     is identified while its metadata lock is held, by what files say that were looked at under the lock: MariaDB's .frm by its
- *     stamps (a rename moves ctime), MySQL's tablespace by its inode. A table of MySQL without a file of its own is not: UNSYNCHRONISED.
+ *  T3 A name may come to another table before it is hashed, without an error: RENAME and EXCHANGE PARTITION move files, and no snapshot
+ *     sees it. So each table is identified while its metadata lock is held, by what is known of its files as they were under the
+ *     lock: table_names.h.
  *  T4 Rows of MyISAM, CSV, ARCHIVE and such of Aria as are not transactional are EXACT as well when all files that hold them have the
  *     stamps under which they were copied, looked at after the last row was read.
- *  T5 A table that was there at the end LSN is in the result, if only as not hashed: one created between list and lock is found
- *     by its files. */
+ *  T5 A table that was there at the end LSN is in the result, if only as not hashed. MySQL's list of tables is read in a snapshot; in
+ *     MariaDB a table that was made between list and lock is found by its .frm.
+ */
 #ifndef MBE_ENGINE_BACKUP_HASH_H
 #define MBE_ENGINE_BACKUP_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 

@@ -9,31 +9,21 @@
 
 struct table_file {
     const char *name; /* "db/t.ibd", "db/t#p#p0.ibd": the end of its path; borrowed */
-    const struct copied_space *copy;
+    const char *path; /* where it is; borrowed */
+    const struct copied_space *copy; /* of it; NULL: there is none */
 };
 
 /* --- which tables there are --- */
 
-/* "db/t" of a file of the table; not of a table that the server hides. */
-static void add(struct table_names *t, const char *file, size_t len)
+static void add_names(struct table_names *t, const struct plain_set *plain)
 {
-    const char *slash = memchr(file, '/', len);
-    const char *mark = slash ? memchr(slash, '#', len - (size_t)(slash - file)) : NULL;
-    if (!slash || mark == slash + 1) /* work files of DDL */
-        return;
-    mem_grow(&t->names, &t->cap, t->n, sizeof *t->names);
-    t->names[t->n++] = mem_printf("%.*s", (int)(mark ? mark - file : (long)len), file);
+    t->names = plain_set_table_names(plain);
+    while (t->names && t->names[t->n])
+        t->n++;
 }
 
-/* Auxiliary tables of a full-text index. */
-static bool is_fulltext(const char *name)
-{
-    static const char prefix[] = "/fts_";
-    const char *at = strstr(name, prefix);
-    return at && strspn(at + strlen(prefix), "0123456789abcdef") == 16;
-}
-
-static const char *path_of(const struct copied_space *c)
+/* As the listing names it. */
+static const char *name_of(const struct copied_space *c)
 {
     return c->attr.link_target ? c->attr.link_target : c->attr.path;
 }
@@ -49,7 +39,7 @@ static const char *tail_of(const char *path)
     return end;
 }
 
-static int by_name(const void *a, const void *b)
+static int by_string(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -59,75 +49,61 @@ static int by_file(const void *a, const void *b)
     return strcmp(((const struct table_file *)a)->name, ((const struct table_file *)b)->name);
 }
 
-static bool is_of_database(const struct listing *l, const char *name)
+static int by_name(const void *a, const void *b)
 {
-    AUTO_FREE char *dir = mem_printf("%.*s", (int)strcspn(name, "/"), name);
-    return l->n_dirs && bsearch(&dir, l->dirs, l->n_dirs, sizeof *l->dirs, by_name);
+    return strcmp(name_of(*(const struct copied_space *const *)a),
+                  name_of(*(const struct copied_space *const *)b));
 }
 
-static void add_spaces(struct table_names *t, const struct space_set *spaces,
-                       const struct listing *listing)
+static int name_to_copy(const void *name, const void *copy)
 {
-    static const char ext[] = ".ibd";
-    t->files = mem_alloc((spaces->n + 1) * sizeof *t->files);
-    for (size_t i = 0; i < spaces->n; i++) {
-        const struct copied_space *c = &spaces->items[i];
-        const char *name = c->dropped || c->system ? NULL : tail_of(path_of(c));
-        const size_t len = name ? strlen(name) : 0;
-        if (len <= strlen(ext) || strcmp(name + len - strlen(ext), ext) || is_fulltext(name) ||
-            !is_of_database(listing, name))
+    return strcmp(name, name_of(*(const struct copied_space *const *)copy));
+}
+
+/* Those that count, sorted; owned by caller. */
+static const struct copied_space **sorted_copies(size_t *n, const struct space_set *spaces)
+{
+    const struct copied_space **copies = mem_alloc((spaces->n + 1) * sizeof(void *));
+    *n = 0;
+    for (size_t i = 0; i < spaces->n; i++)
+        if (!spaces->items[i].dropped && !spaces->items[i].system)
+            copies[(*n)++] = &spaces->items[i];
+    if (*n)
+        qsort(copies, *n, sizeof *copies, by_name);
+    return copies;
+}
+
+static void add_files(struct table_names *t, const struct space_set *spaces,
+                      const struct listing *listing)
+{
+    size_t n;
+    const struct copied_space **copies = sorted_copies(&n, spaces);
+    t->files = mem_alloc((listing->n_spaces + 1) * sizeof *t->files);
+    for (size_t i = 0; i < listing->n_spaces; i++) {
+        const struct listed_space *l = &listing->spaces[i];
+        const char *tail = l->system ? NULL : tail_of(l->name);
+        if (!tail)
             continue;
-        t->files[t->n_files++] = (struct table_file){name, c};
-        add(t, name, len - strlen(ext));
+        const struct copied_space *const *copy =
+            n ? bsearch(l->name, copies, n, sizeof *copies, name_to_copy) : NULL;
+        t->files[t->n_files++] = (struct table_file){tail, l->path, copy ? *copy : NULL};
     }
     if (t->n_files)
         qsort(t->files, t->n_files, sizeof *t->files, by_file);
-}
-
-static void add_data_files(struct table_names *t, const struct listing *listing)
-{
-    for (size_t i = 0; i < listing->n_files; i++) {
-        const struct listed_file *f = &listing->files[i];
-        if (f->name[f->unit_len])
-            add(t, f->name, f->unit_len);
-    }
-}
-
-static void add_frms(struct table_names *t, const struct plain_set *plain)
-{
-    char **tables = plain_set_table_names(plain);
-    for (size_t i = 0; tables && tables[i]; i++)
-        add(t, tables[i], strlen(tables[i]));
-    plain_names_free(tables);
-}
-
-static void sort(struct table_names *t)
-{
-    size_t kept = 0;
-    if (t->n)
-        qsort(t->names, t->n, sizeof *t->names, by_name);
-    for (size_t i = 0; i < t->n; i++)
-        if (kept && !strcmp(t->names[kept - 1], t->names[i]))
-            free(t->names[i]);
-        else
-            t->names[kept++] = t->names[i];
-    t->n = kept;
-    t->ticked = mem_zalloc(kept + 1);
+    free(copies);
 }
 
 void table_names_make(struct table_names *out, enum server_flavour flavour,
-                      const struct datadir *datadir, const struct space_set *spaces,
-                      const struct plain_set *plain, const struct listing *listing)
+                      const struct space_set *spaces, const struct plain_set *plain,
+                      const struct listing *listing)
 {
-    *out = (struct table_names){
-        .datadir = datadir, .plain = plain, .by_frm = flavour == FLAVOUR_MARIADB};
-    if (out->by_frm) {
-        add_frms(out, plain);
-    } else {
-        add_spaces(out, spaces, listing);
-        add_data_files(out, listing);
-    }
-    sort(out);
+    *out = (struct table_names){.plain = plain, .by_frm = flavour == FLAVOUR_MARIADB};
+    if (out->by_frm)
+        add_names(out, plain);
+    if (out->n)
+        qsort(out->names, out->n, sizeof *out->names, by_string);
+    out->ticked = mem_zalloc(out->n + 1);
+    add_files(out, spaces, listing);
 }
 
 void table_names_fini(struct table_names *t)
@@ -142,13 +118,10 @@ void table_names_fini(struct table_names *t)
 
 /* --- whether one still is what it was --- */
 
-static bool is_that_file(const struct table_names *t, const struct copied_space *c)
+static bool is_that_file(const struct table_file *f)
 {
-    const char *path = path_of(c);
-    AUTO_FREE char *here =
-        path[0] == '/' ? mem_strdup(path) : mem_printf("%s/%s", t->datadir->root, path);
     struct stat st;
-    return !stat(here, &st) && st.st_dev == c->dev && st.st_ino == c->mark.inode;
+    return !stat(f->path, &st) && st.st_dev == f->copy->dev && st.st_ino == f->copy->mark.inode;
 }
 
 /* Place of the first file that is not before the table's. */
@@ -167,17 +140,20 @@ static size_t files_begin(const struct table_names *t, const char *table)
 
 static enum hash_identity identify_spaces(const struct table_names *t, const char *table)
 {
-    static const char own[] = "mysql/"; /* the server's: all in one tablespace */
+    static const char own[] = "mysql/"; /* MySQL's: all in one tablespace */
     const size_t len = strlen(table);
-    size_t n = 0;
+    size_t n = 0, unknown = 0;
     for (size_t i = files_begin(t, table); i < t->n_files; i++, n++) {
-        const char *name = t->files[i].name;
-        if (strncmp(name, table, len) || (name[len] != '#' && name[len] != '.'))
+        const struct table_file *f = &t->files[i];
+        if (strncmp(f->name, table, len) || (f->name[len] != '#' && f->name[len] != '.'))
             break; /* as in plain_set_data_rests: a table's files follow each other */
-        if (!is_that_file(t, t->files[i].copy))
+        if (!f->copy)
+            unknown++;
+        else if (!is_that_file(f))
             return HASH_TABLE_OTHER;
     }
-    return n || !strncmp(table, own, strlen(own)) ? HASH_TABLE_SAME : HASH_TABLE_UNKNOWN;
+    const bool is_own = !t->by_frm && !strncmp(table, own, strlen(own));
+    return unknown || !(n || is_own) ? HASH_TABLE_UNKNOWN : HASH_TABLE_SAME;
 }
 
 enum hash_identity table_names_identify(const struct table_names *t, const char *table)
@@ -187,9 +163,7 @@ enum hash_identity table_names_identify(const struct table_names *t, const char 
         if (!plain_set_file_rests(t->plain, frm))
             return HASH_TABLE_OTHER;
     }
-    if (plain_set_data_rests(t->plain, table))
-        return HASH_TABLE_RESTED;
-    return t->by_frm ? HASH_TABLE_SAME : identify_spaces(t, table);
+    return plain_set_data_rests(t->plain, table) ? HASH_TABLE_RESTED : identify_spaces(t, table);
 }
 
 /* --- what is left over --- */
@@ -197,7 +171,7 @@ enum hash_identity table_names_identify(const struct table_names *t, const char 
 void table_names_tick(struct table_names *t, const char *table)
 {
     char *const *found =
-        t->n ? bsearch(&table, t->names, t->n, sizeof *t->names, by_name) : NULL;
+        t->n ? bsearch(&table, t->names, t->n, sizeof *t->names, by_string) : NULL;
     if (found)
         t->ticked[found - t->names] = true;
 }

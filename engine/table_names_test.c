@@ -97,8 +97,11 @@ static struct copied_space *space(struct fixture *f, const char *name)
 static void end(struct fixture *f)
 {
     ok(listing_make(&f->listing, &f->datadir));
+    for (size_t i = 0; i < f->spaces.n; i++)
+        if (f->copies[i].attr.link_target)
+            listing_add_space(&f->listing, &f->datadir, f->copies[i].attr.link_target);
     ok(plain_set_sync(&f->plain, &f->listing, PLAIN_FLUSHED));
-    table_names_make(&f->names, f->flavour, &f->datadir, &f->spaces, &f->plain, &f->listing);
+    table_names_make(&f->names, f->flavour, &f->spaces, &f->plain, &f->listing);
 }
 
 static void move(const struct fixture *f, const char *from, const char *to)
@@ -133,31 +136,6 @@ static char *unticked(const struct fixture *f)
         all = longer;
     }
     return all;
-}
-
-static void tables_of_mysql_are_their_tablespaces_and_data_files(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const spaces[] = {
-        "d/t.ibd",        "d/p#p#p0.ibd", "d/p#p#p1#sp#s0.ibd",
-        "general.ibd",    "d/t1.ibd",     "d/fts_00000000000004a3_being_deleted.ibd",
-        "/ts/db/far.ibd", "/far/d/x.ibd", "d/#sql-ib1040-9.ibd"};
-    static const char *const files[] = {"d/m.MYD",     "d/m.MYI",        "d/m_371.sdi",
-                                        "d/c.CSV",     "d/c.CSM",        "d/mp#P#p0.MYD",
-                                        "d/notes.txt", "e/a@0024b.ARZ"};
-    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
-        space(f, spaces[i]);
-    space(f, "d/gone.ibd")->dropped = true;
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-        write_text(f->data, files[i], "rows");
-    end(f);
-    AUTO_FREE char *all = unticked(f);
-    assert_string_equal(all, "d/c d/m d/mp d/p d/t d/t1 d/x e/a@0024b");
-    static const char *const listed[] = {"d/t", "d/m", "d/p", "d/unknown", "d/x"};
-    for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++)
-        table_names_tick(&f->names, listed[i]);
-    AUTO_FREE char *rest = unticked(f);
-    assert_string_equal(rest, "d/c d/mp d/t1 e/a@0024b");
 }
 
 static void a_table_of_mysql_is_known_by_the_inodes_of_its_tablespaces(void **state)
@@ -202,44 +180,72 @@ static void other_engines_of_mysql_rest_while_their_files_do(void **state)
     assert_identity(f, "d/m", HASH_TABLE_UNKNOWN);
 }
 
-static void a_table_of_mariadb_is_known_by_the_stamps_of_its_frm(void **state)
+static void write_frms(const struct fixture *f, const char *const *tables, size_t n)
 {
-    struct fixture *f = *state;
-    static const char *const tables[] = {"d/t", "d/s", "d/p", "d/m", "d/gone"};
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+    for (size_t i = 0; i < n; i++) {
         AUTO_FREE char *frm = mem_printf("%s.frm", tables[i]);
         write_text(f->data, frm, "\xfe\x01 table");
     }
+}
+
+static void a_table_of_mariadb_is_known_by_its_frm(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const tables[] = {"d/t", "d/s", "d/m", "d/gone", "d/t@002d"};
+    write_frms(f, tables, 5);
     write_text(f->data, "d/v.frm", "TYPE=VIEW\nquery=select 1\n");
     write_text(f->data, "d/m.MYD", "rows");
     space(f, "d/t.ibd");
+    space(f, "d/s.ibd");
     space(f, "d/without.ibd");
     end(f);
     AUTO_FREE char *all = unticked(f);
-    assert_string_equal(all, "d/gone d/m d/p d/s d/t");
+    assert_string_equal(all, "d/gone d/m d/s d/t d/t@002d");
+    table_names_tick(&f->names, "d/m");
+    table_names_tick(&f->names, "d/v");
+    table_names_tick(&f->names, "d/t@002d");
+    AUTO_FREE char *rest = unticked(f);
+    assert_string_equal(rest, "d/gone d/s d/t");
     assert_identity(f, "d/t", HASH_TABLE_SAME);
     assert_identity(f, "d/m", HASH_TABLE_RESTED);
     assert_identity(f, "d/without", HASH_TABLE_OTHER);
     write_text(f->data, "d/m.MYD", "more rows");
-    assert_identity(f, "d/m", HASH_TABLE_SAME);
+    assert_identity(f, "d/m", HASH_TABLE_UNKNOWN);
     swap(f, "d/t.frm", "d/s.frm");
-    swap(f, "d/t.frm", "d/s.frm"); /* was another table meanwhile, and may have been when it was read */
+    swap(f, "d/t.frm", "d/s.frm"); /* was another table meanwhile, and is again */
     assert_identity(f, "d/t", HASH_TABLE_OTHER);
     assert_identity(f, "d/s", HASH_TABLE_OTHER);
     move(f, "d/gone.frm", "d/here.frm");
     assert_identity(f, "d/gone", HASH_TABLE_OTHER);
     assert_identity(f, "d/here", HASH_TABLE_OTHER);
+}
+
+static void an_exchanged_partition_of_mariadb_is_known_by_its_inode(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const tables[] = {"d/p", "d/t", "d/young"};
+    write_frms(f, tables, 3);
+    space(f, "d/p#P#p0.ibd");
+    space(f, "d/p#P#p1.ibd");
+    space(f, "d/t.ibd");
+    write_text(f->data, "d/young.ibd", "made after the copy");
+    end(f);
     assert_identity(f, "d/p", HASH_TABLE_SAME);
+    assert_identity(f, "d/t", HASH_TABLE_SAME);
+    assert_identity(f, "d/young", HASH_TABLE_UNKNOWN);
+    swap(f, "d/p#P#p1.ibd", "d/t.ibd");
+    assert_identity(f, "d/p", HASH_TABLE_OTHER);
+    assert_identity(f, "d/t", HASH_TABLE_OTHER);
 }
 
 int main(void)
 {
 #define TEST(family, name) cmocka_unit_test_setup_teardown(name, set_up_##family, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(mysql, tables_of_mysql_are_their_tablespaces_and_data_files),
         TEST(mysql, a_table_of_mysql_is_known_by_the_inodes_of_its_tablespaces),
         TEST(mysql, other_engines_of_mysql_rest_while_their_files_do),
-        TEST(mariadb, a_table_of_mariadb_is_known_by_the_stamps_of_its_frm),
+        TEST(mariadb, a_table_of_mariadb_is_known_by_its_frm),
+        TEST(mariadb, an_exchanged_partition_of_mariadb_is_known_by_its_inode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
