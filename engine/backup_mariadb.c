@@ -90,7 +90,7 @@ static struct err *under_block_commit(void *ctx)
     TRY(coordinates_load(&b->coordinates, b->queries));
     TRY(lsn_now(b->queries, &b->span.to));
     tailer_end_at(b->tail, b->span.to);
-    return NULL;
+    return backup_hash_take(b);
 }
 
 static struct err *between_locks(void *ctx)

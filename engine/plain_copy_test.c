@@ -239,6 +239,10 @@ static void views_are_not_tables(void **state)
     write_text(f->data, "d/v.frm", "TYPE=VIEW\nquery=select 1\n");
     sync_now(f, PLAIN_MOVING);
     assert_int_equal(plain_set_tables(&f->set), 1);
+    char **names = plain_set_table_names(&f->set);
+    assert_string_equal(names[0], "d/t");
+    assert_null(names[1]);
+    plain_names_free(names);
     archive_reader_free(archive_end(&f->archive));
 }
 
@@ -506,42 +510,52 @@ static void write_tables(struct fixture *f)
     sync_now(f, PLAIN_MOVING);
 }
 
-static void table_rests_until_one_of_its_files_changes(void **state)
+static void rows_rest_until_one_of_their_files_changes(void **state)
 {
-    static const char *const changes[] = {"d/t.frm", "d/s.MYD", "d/t1.MYI", "d/p#P#p1.MYD"};
+    static const char *const changes[] = {"d/t.MYD", "d/s.MYD", "d/t1.MYI", "d/p#P#p1.MYD"};
     static const char *const tables[] = {"d/t", "d/s", "d/t1", "d/p"};
     struct fixture *f = *state;
     write_tables(f);
     for (size_t i = 0; i < 4; i++) {
         for (size_t k = i; k < 4; k++)
-            assert_true(plain_set_rests(&f->set, tables[k]));
+            assert_true(plain_set_data_rests(&f->set, tables[k]));
         write_text(f->data, changes[i], "otherwise");
-        assert_false(plain_set_rests(&f->set, tables[i]));
+        assert_false(plain_set_data_rests(&f->set, tables[i]));
     }
-    assert_true(plain_set_rests(&f->set, "d/t_x"));
-    assert_true(plain_set_rests(&f->set, "d/T"));
+    write_text(f->data, "d/t_x.frm", "otherwise");
+    assert_true(plain_set_data_rests(&f->set, "d/t_x"));
+    assert_false(plain_set_file_rests(&f->set, "d/t_x.frm"));
+    assert_true(plain_set_data_rests(&f->set, "d/T"));
     archive_reader_free(archive_end(&f->archive));
 }
 
-static void swapped_dropped_and_unknown_tables_do_not_rest(void **state)
+static void move(const struct fixture *f, const char *from, const char *to)
+{
+    AUTO_FREE char *a = mem_printf("%s/%s", f->data, from);
+    AUTO_FREE char *b = mem_printf("%s/%s", f->data, to);
+    assert_int_equal(rename(a, b), 0);
+}
+
+static void swapped_dropped_and_unknown_files_do_not_rest(void **state)
 {
     struct fixture *f = *state;
     write_tables(f);
-    static const char *const moves[][2] = {
-        {"s.frm", "x"}, {"t.frm", "s.frm"}, {"x", "t.frm"}}; /* there and back moves stamps, too */
-    for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
-        AUTO_FREE char *from = mem_printf("%s/d/%s", f->data, moves[i][0]);
-        AUTO_FREE char *to = mem_printf("%s/d/%s", f->data, moves[i][1]);
-        assert_int_equal(rename(from, to), 0);
+    assert_true(plain_set_file_rests(&f->set, "d/t.frm"));
+    assert_true(plain_set_file_rests(&f->set, "d/s.frm"));
+    for (int i = 0; i < 2; i++) { /* there and back */
+        move(f, "d/s.frm", "d/x");
+        move(f, "d/t.frm", "d/s.frm");
+        move(f, "d/x", "d/t.frm");
     }
-    assert_false(plain_set_rests(&f->set, "d/s"));
-    assert_false(plain_set_rests(&f->set, "d/t"));
-    AUTO_FREE char *gone = mem_printf("%s/d/t1.MYD", f->data);
-    assert_int_equal(unlink(gone), 0);
-    assert_false(plain_set_rests(&f->set, "d/t1"));
-    assert_false(plain_set_rests(&f->set, "d/nothing"));
-    assert_false(plain_set_rests(&f->set, "d"));
-    assert_false(plain_set_rests(&f->set, "z/z"));
+    assert_false(plain_set_file_rests(&f->set, "d/s.frm"));
+    assert_false(plain_set_file_rests(&f->set, "d/t.frm"));
+    move(f, "d/t1.MYD", "d/gone");
+    assert_false(plain_set_data_rests(&f->set, "d/t1"));
+    static const char *const unknown[] = {"d/nothing", "d", "", "d/", "z/z", "d/t.", "a"};
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        assert_false(plain_set_data_rests(&f->set, unknown[i]));
+        assert_false(plain_set_file_rests(&f->set, unknown[i]));
+    }
     archive_reader_free(archive_end(&f->archive));
 }
 
@@ -550,9 +564,11 @@ static void young_stamp_does_not_rest(void **state)
     struct fixture *f = *state;
     write_table(f, "d/t");
     sync_now(f, PLAIN_MOVING);
-    assert_false(plain_set_rests(&f->set, "d/t"));
+    assert_false(plain_set_data_rests(&f->set, "d/t"));
+    assert_false(plain_set_file_rests(&f->set, "d/t.frm"));
     sync_now(f, PLAIN_FLUSHED);
-    assert_true(plain_set_rests(&f->set, "d/t"));
+    assert_true(plain_set_data_rests(&f->set, "d/t"));
+    assert_true(plain_set_file_rests(&f->set, "d/t.frm"));
     archive_reader_free(archive_end(&f->archive));
 }
 
@@ -581,8 +597,8 @@ int main(void)
         TEST(one_changed_file_has_its_whole_table_read),
         TEST(new_and_moved_files_are_stored_whole),
         TEST(linked_file_is_a_delta_behind_its_link),
-        TEST(table_rests_until_one_of_its_files_changes),
-        TEST(swapped_dropped_and_unknown_tables_do_not_rest),
+        TEST(rows_rest_until_one_of_their_files_changes),
+        TEST(swapped_dropped_and_unknown_files_do_not_rest),
         TEST(young_stamp_does_not_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ enum {
     PIECE_BYTES = 16 << 20, /* of a table that is read by several connections */
     PIECES_MAX = 128,
     LOCK_WAIT_SECONDS = 30,     /* for a table that DDL or LOCK TABLES holds */
+    PLAIN_BYTES_MIN = 64 << 10, /* what opening and asking is worth */
     PLAIN_BYTES_MAX = 64 << 20, /* read under the lock of hash_server, in all */
 };
 
@@ -35,6 +36,7 @@ struct hash_snapshot {
         *questions; /* asks for definitions, outside of any transaction; used under `lock` */
     struct reader *readers;
     unsigned n;
+    bool lists_moment;        /* H7 */
     struct table_list before; /* the list of hash_snapshot_list */
     bool listed;
     bool alone;           /* no moment in common */
@@ -68,6 +70,7 @@ struct queue {
     size_t first;     /* all before it are over */
     unsigned opening; /* jobs that will be cut in pieces, or not, in a moment */
     bool stop;
+    bool trying; /* what cannot be read now is left out: see hash_snapshot_plain */
     struct hash_set *out;
 };
 
@@ -88,6 +91,14 @@ static struct err *open_conn(struct conn **out, const struct conn_options *optio
     return conn_exec(*out, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
 }
 
+static struct err *learn_family(struct hash_snapshot *s)
+{
+    AUTO_FREE char *version = NULL;
+    TRY(conn_query_text(s->questions, &version, "SELECT @@version"));
+    s->lists_moment = version && !strstr(version, "MariaDB");
+    return NULL;
+}
+
 struct err *hash_snapshot_open(struct hash_snapshot **out, const struct conn_options *conn,
                                unsigned n, const struct hash_options *options)
 {
@@ -102,6 +113,7 @@ struct err *hash_snapshot_open(struct hash_snapshot **out, const struct conn_opt
     pthread_cond_init(&s->changed, NULL);
     s->readers = mem_zalloc(n * sizeof *s->readers);
     TRY(open_conn(&s->questions, conn));
+    TRY(learn_family(s));
     for (s->n = 0; s->n < n; s->n++) {
         TRY(open_conn(&s->readers[s->n].conn, conn));
         s->readers[s->n].next = s->idle;
@@ -128,6 +140,15 @@ void hash_snapshot_close(struct hash_snapshot *s)
     free(s);
 }
 
+/* How long any connection waits for a table. MySQL makes a second of 0. */
+static struct err *set_lock_wait(struct hash_snapshot *s, int seconds)
+{
+    TRY(conn_exec(s->questions, "SET SESSION lock_wait_timeout=%d", seconds));
+    for (unsigned i = 0; i < s->n; i++)
+        TRY(conn_exec(s->readers[i].conn, "SET SESSION lock_wait_timeout=%d", seconds));
+    return NULL;
+}
+
 struct err *hash_snapshot_list(struct hash_snapshot *s)
 {
     TRY(table_list_load(&s->before, s->questions, &s->options.select, false));
@@ -137,7 +158,7 @@ struct err *hash_snapshot_list(struct hash_snapshot *s)
         if (t->access == ACCESS_PLAIN)
             TRY(table_size_load(&t->bytes, s->questions, t->schema, t->name));
     }
-    return NULL;
+    return set_lock_wait(s, 0); /* for plain */
 }
 
 struct err *hash_snapshot_take(struct hash_snapshot *s)
@@ -150,13 +171,19 @@ struct err *hash_snapshot_take(struct hash_snapshot *s)
 
 /* --- one table -------------------------------------------------------------------------------------- */
 
+static struct err *set_savepoint(struct reader *r)
+{
+    if (!r->has_savepoint)
+        TRY(conn_exec(r->conn, "SAVEPOINT mbe"));
+    r->has_savepoint = true;
+    return NULL;
+}
+
 /* H2. From here on no DDL changes the table, until release. */
 static struct err *hold(struct reader *r, const struct listed_table *t)
 {
     AUTO_FREE char *name = table_sql_name(t->schema, t->name);
-    if (!r->has_savepoint)
-        TRY(conn_exec(r->conn, "SAVEPOINT mbe"));
-    r->has_savepoint = true;
+    TRY(set_savepoint(r));
     return conn_exec(r->conn, "SELECT 1 FROM %s LIMIT 0", name);
 }
 
@@ -286,6 +313,11 @@ static void tell_failure(const struct hash_snapshot *s, const struct hashed_tabl
 /* Under the lock. The job is over: its result goes to the set. */
 static void close_job(struct hash_snapshot *s, struct job *job)
 {
+    job->over = true;
+    if (job->failed && s->queue->trying) {
+        job_fini(job);
+        return;
+    }
     struct hashed_table *out = hash_set_add(s->queue->out, job->table->schema, job->table->name);
     out->engine = mem_strdup(job->table->engine);
     if (job->failed) {
@@ -295,7 +327,6 @@ static void close_job(struct hash_snapshot *s, struct job *job)
         take_sums(out, job);
     }
     job_fini(job);
-    job->over = true;
 }
 
 /* --- jobs ------------------------------------------------------------------------------------------------ */
@@ -305,6 +336,7 @@ struct work {
     struct job *job; /* NULL: nothing is left */
     bool opens;      /* begins the job; else reads one of its pieces */
     size_t piece;
+    enum hash_identity identity; /* when it is done */
 };
 
 /* Under the lock. Pieces of tables that others have begun come first: fewer tables are open at a time. */
@@ -337,17 +369,46 @@ static struct work next_work(struct hash_snapshot *s)
     return w;
 }
 
+/* H8 */
+static struct err *identify(const struct hash_snapshot *s, struct work *w)
+{
+    const struct hash_options *o = &s->options;
+    const struct listed_table *t = w->job->table;
+    if (!o->identify || s->queue->trying)
+        return NULL;
+    struct err *e = o->identify(o->identify_ctx, t->schema, t->name, &w->identity);
+    if (e)
+        e->kind = ERR_FAILED; /* not about this table */
+    else if (w->identity == HASH_TABLE_OTHER)
+        e = err_make(SERVER, "another table has its name now, or a part of it was exchanged");
+    return e;
+}
+
 /* H3, H5: *failed, owned by caller, is why the table has no hash; any other error ends everything. */
-static struct err *do_work(struct hash_snapshot *s, struct reader *r, const struct work *w,
+static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct work *w,
                            char **failed)
 {
     struct err *e = w->opens ? open_job(s, r, w->job) : hold_and_read_piece(s, r, w->job, w->piece);
+    if (!e)
+        e = identify(s, w);
     if (e && (e->kind != ERR_SERVER || conn_errno_is_lost(conn_errno(r->conn))))
         return err_wrap(e, "%s.%s", w->job->table->schema, w->job->table->name);
     if (e)
         *failed = mem_strdup(e->message);
     err_free(e);
     return release(r);
+}
+
+/* What is known of the table says what its hash is worth. */
+static void judge(struct job *job, enum hash_identity identity)
+{
+    if (job->state == HASH_EXACT && identity == HASH_TABLE_UNKNOWN) {
+        job->state = HASH_UNSYNCHRONISED;
+        job->why = "it has no file of its own that is known, and so cannot be told from another "
+                   "one that got its name";
+    } else if (job->state == HASH_UNSYNCHRONISED && identity == HASH_TABLE_RESTED) {
+        job->state = HASH_EXACT;
+    }
 }
 
 /* Under the lock. */
@@ -361,6 +422,7 @@ static void end_work(struct hash_snapshot *s, const struct work *w, char *failed
     } else {
         job->finished++;
     }
+    judge(job, w->identity);
     if (failed && !job->failed)
         job->failed = failed;
     else
@@ -376,7 +438,7 @@ static void end_work(struct hash_snapshot *s, const struct work *w, char *failed
 static struct err *one_work(void *ctx, bool *more)
 {
     struct hash_snapshot *s = ctx;
-    const struct work w = next_work(s);
+    struct work w = next_work(s);
     if (!w.job) {
         *more = false;
         return NULL;
@@ -405,10 +467,10 @@ static int compare_sizes(const void *a, const void *b)
     return (x->table->bytes < y->table->bytes) - (x->table->bytes > y->table->bytes);
 }
 
-static struct err *run_jobs(struct hash_snapshot *s, struct job *jobs, size_t n,
+static struct err *run_jobs(struct hash_snapshot *s, struct job *jobs, size_t n, bool trying,
                             struct hash_set *out)
 {
-    struct queue q = {.jobs = jobs, .n = n, .out = out};
+    struct queue q = {.jobs = jobs, .n = n, .trying = trying, .out = out};
     if (n)
         qsort(jobs, n, sizeof *jobs, compare_sizes);
     s->queue = &q;
@@ -427,6 +489,11 @@ static int compare_small_first(const void *a, const void *b)
     return ((*x)->bytes > (*y)->bytes) - ((*x)->bytes < (*y)->bytes);
 }
 
+static uint64_t worth(const struct listed_table *t)
+{
+    return t->bytes < PLAIN_BYTES_MIN ? PLAIN_BYTES_MIN : t->bytes;
+}
+
 struct err *hash_snapshot_plain(struct hash_snapshot *s, uint64_t most_bytes)
 {
     AUTO_FREE const struct listed_table **small = mem_alloc(s->before.n * sizeof *small);
@@ -438,11 +505,11 @@ struct err *hash_snapshot_plain(struct hash_snapshot *s, uint64_t most_bytes)
             small[n_small++] = &s->before.items[i];
     if (n_small)
         qsort(small, n_small, sizeof *small, compare_small_first);
-    for (; n < n_small && small[n]->bytes <= most_bytes - bytes; n++) {
-        bytes += small[n]->bytes;
+    for (; n < n_small && worth(small[n]) <= most_bytes - bytes; n++) {
+        bytes += worth(small[n]);
         jobs[n] = (struct job){.table = small[n], .state = HASH_EXACT};
     }
-    TRY(run_jobs(s, jobs, n, &s->done));
+    TRY(run_jobs(s, jobs, n, true, &s->done));
     hash_set_sort(&s->done);
     return NULL;
 }
@@ -461,6 +528,8 @@ static const char *why_not(const struct hash_snapshot *s, const struct listed_ta
     if (t->access == ACCESS_NONE)
         return t->engine[0] ? "tables of its engine hold nothing that could be compared later"
                             : "the server cannot open it";
+    if (s->lists_moment)
+        return NULL;
     if (s->listed && !before)
         return "created or renamed meanwhile";
     if (s->listed && before->definition != t->definition)
@@ -488,7 +557,7 @@ static size_t make_jobs(struct job *jobs, struct hash_set *out, const struct has
                 .state = HASH_UNSYNCHRONISED,
                 .why = "its engine has no transactions, and it was read without a lock"};
     }
-    for (size_t i = 0; i < s->before.n; i++) {
+    for (size_t i = 0; i < s->before.n && !s->lists_moment; i++) {
         const struct listed_table *t = &s->before.items[i];
         if (!table_list_find(now, t->schema, t->name) &&
             !hash_set_find(&s->done, t->schema, t->name))
@@ -542,7 +611,7 @@ static struct err *hash_all(struct hash_set *out, struct hash_snapshot *s,
     for (size_t i = 0; i < n; i++)
         bytes += jobs[i].table->bytes;
     progress_phase(s->options.progress, "hash", bytes);
-    TRY(run_jobs(s, jobs, n, out));
+    TRY(run_jobs(s, jobs, n, false, out));
     move_done(out, &s->done);
     hash_set_sort(out);
     return describe(out, s);
@@ -559,11 +628,26 @@ static void mark_all(struct hash_set *set)
                               "read without a lock, at a moment of its own");
 }
 
+/* H7 */
+static struct err *list_now(struct table_list *out, struct hash_snapshot *s)
+{
+    struct reader *r = s->idle;
+    if (!s->lists_moment)
+        return table_list_load(out, s->questions, &s->options.select, true);
+    TRY(set_savepoint(r));
+    TRY(table_list_load(out, r->conn, &s->options.select, true));
+    struct err *e = release(r);
+    if (e)
+        table_list_fini(out);
+    return e;
+}
+
 struct err *hash_snapshot_run(struct hash_set *out, struct hash_snapshot *s)
 {
     struct table_list now;
     *out = (struct hash_set){0};
-    TRY(table_list_load(&now, s->questions, &s->options.select, true));
+    TRY(set_lock_wait(s, LOCK_WAIT_SECONDS));
+    TRY(list_now(&now, s));
     struct err *e = hash_all(out, s, &now);
     table_list_fini(&now);
     if (e)

@@ -16,9 +16,15 @@
  *     table. DDL on a table waits while that table is read, not longer.
  *  H3 What was created, altered, truncated or dropped around or after the moment has no hash (HASH_NOT), with the reason. Nobody
  *     is told of an error: that is DDL, not damage. So is a table that cannot be read (privilege, crashed, engine not known).
- *  H4 A table without transactions (and a SEQUENCE of MariaDB) is EXACT when plain read it, else UNSYNCHRONISED.
+ *  H4 A table without transactions (and a SEQUENCE of MariaDB) is EXACT when plain read it, or when the caller knows that nothing was
+ *     written to it since the moment (HASH_TABLE_RESTED), else UNSYNCHRONISED.
  *  H5 A lost connection, a signal or a full disk is an error: nothing is returned.
  *  H6 Memory does not grow with rows: a row, and KEY_RANGES_MAX ranges for each piece of the tables at hand.
+ *
+ *  H7 MySQL's list of tables is read in the snapshot, which shows the dictionary of the moment: nothing is missing in it, nothing is
+ *     there that was not. MariaDB's is that of before and after.
+ *  H8 Two tables that swap their names (RENAME), a partition and the table it is exchanged for: no error tells, and the wrong rows are
+ *     read under a name. Only the caller can tell, by `identify`.
  *
  * Facts: MySQL 9.7.4, MariaDB 10.11 and 11.8, by experiment; see docs/table-hash.md. */
 #ifndef MBE_VERIFY_HASH_SERVER_H
@@ -31,6 +37,14 @@
 #include "verify/hash_select.h"
 #include "verify/hash_set.h"
 
+/* What a caller that sees the server's files knows of a table whose rows were just read. */
+enum hash_identity {
+    HASH_TABLE_SAME,    /* it is the one that had this name at the moment */
+    HASH_TABLE_RESTED,  /* and nothing was written to it since */
+    HASH_TABLE_UNKNOWN, /* it cannot be told: UNSYNCHRONISED */
+    HASH_TABLE_OTHER,   /* another table had the name: no hash */
+};
+
 struct hash_options {
     struct hash_select select;
     uint64_t
@@ -41,6 +55,10 @@ struct hash_options {
      * are looked for in any case. */
     struct err *(*poll)(void *ctx);
     void *poll_ctx;
+    /* H8. NULL: all are SAME. Called in run, from any thread, while the table's metadata lock is held; its error ends everything. */
+    struct err *(*identify)(void *ctx, const char *schema, const char *table,
+                            enum hash_identity *out);
+    void *identify_ctx;
 };
 
 struct hash_snapshot;
@@ -56,8 +74,9 @@ CLEANUP(hash_snapshot, hash_snapshot_close)
 struct err *hash_snapshot_list(struct hash_snapshot *s) MUST_CHECK;
 /* H1. */
 struct err *hash_snapshot_take(struct hash_snapshot *s) MUST_CHECK;
-/* While nobody can write: the plain tables of the list, smallest first, as long as their data is most_bytes or less in all. Those
- * that are left out are read by run, UNSYNCHRONISED. Not calling it leaves out all. */
+/* While nobody can write: the plain tables of the list, smallest first, as long as their data is most_bytes or less in all, where a
+ * table counts for 64 KiB at least. One that somebody holds is not waited for (MySQL: for a second). Those that are left out are read
+ * by run, see H4. Not calling it leaves out all. */
 struct err *hash_snapshot_plain(struct hash_snapshot *s, uint64_t most_bytes) MUST_CHECK;
 /* Hashes what is left, with all connections, and gives the whole set, sorted; *out is owned by caller, empty after an error. Server
  * facts, selection and time are filled in, lsn and coordinates are the caller's. Once. */

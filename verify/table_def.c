@@ -463,7 +463,7 @@ char *table_select(const struct listed_table *t, const struct table_def *d, cons
                  d->columns[i].name, d->columns[i].is_hex ? ")" : "");
     for (size_t i = 0; i < d->n_columns; i++)
         if (d->columns[i].has_empty_member)
-            put_name(&sql, ", ", d->columns[i].name, "+0");
+            put_name(&sql, ", ", d->columns[i].name, "=0");
     put(&sql, " FROM ");
     put(&sql, name);
     if (t->is_versioned)
@@ -486,7 +486,7 @@ enum row_kind *table_select_kinds(const struct table_def *d, size_t *n)
     for (size_t i = 0; i < d->n_columns; i++) {
         kinds[i] = d->columns[i].kind;
         if (d->columns[i].has_empty_member)
-            kinds[(*n)++] = ROW_DOUBLE; /* what `col`+0 is */
+            kinds[(*n)++] = ROW_INTEGER;
     }
     return kinds;
 }
@@ -518,9 +518,9 @@ static void put_time(struct row_bytes *out, enum value_class c, const struct row
                                       .negative = t->negative});
 }
 
-/* False for a value that its class cannot have. `number`: of an ENUM or SET whose text does not tell. */
+/* False for a value that its class cannot have. `no_member`: of an ENUM or SET whose text does not tell. */
 static bool put_value(struct row_bytes *out, const struct table_column *c, const struct row_cell *v,
-                      const double *number)
+                      bool no_member)
 {
     switch (c->value) {
     case VALUE_INTEGER:
@@ -552,7 +552,7 @@ static bool put_value(struct row_bytes *out, const struct table_column *c, const
         return v->bytes.n <= 8;
     case VALUE_ENUM:
     case VALUE_SET:
-        if (v->bytes.n == 0 && (!number || *number == 0))
+        if (no_member)
             row_put_no_member(out, c->value);
         else
             row_put_bytes(out, c->value, v->bytes.p, v->bytes.n);
@@ -580,10 +580,10 @@ struct err *table_row_bytes(struct row_bytes *out, const struct table_def *d,
     row_bytes_reset(out);
     for (size_t i = 0; i < d->n_columns; i++) {
         const struct table_column *c = &d->columns[i];
-        const double *number = c->has_empty_member ? &cells[extra++].d : NULL;
+        const bool no_member = c->has_empty_member ? cells[extra++].u != 0 : cells[i].bytes.n == 0;
         if (cells[i].is_null)
             row_put_null(out);
-        else if (!put_value(out, c, &cells[i], number))
+        else if (!put_value(out, c, &cells[i], no_member))
             return err_make(FAILED, "column %s: a value that no %s has", c->name,
                             value_class_name(c->value));
     }

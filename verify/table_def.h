@@ -69,7 +69,7 @@ char *sql_quoted_name(const char *name);
 /* "`schema`.`name`" for SQL, owned by caller: whatever is in the names. */
 char *table_sql_name(const char *schema, const char *name);
 
-/* The SELECT for rows of a table: all of its columns, then `col`+0 of each that has_empty_member. `where` is NULL or a condition
+/* The SELECT for rows of a table: all of its columns, then `col`=0 of each that has_empty_member. `where` is NULL or a condition
  * ("..." without WHERE). In the order of the key, if there is one. Owned by caller. */
 char *table_select(const struct listed_table *t, const struct table_def *d, const char *where);
 /* Kinds of its columns; *n of them, owned by caller. */
