@@ -18,7 +18,7 @@ enum {
     CHAIN_WIDTH = 7,
     TIME_WIDTH = 22,
     BYTES_WIDTH = 12,
-    VERIFIED_WIDTH = 27, /* "tables damaged 2026-11-27" */
+    VERIFIED_WIDTH = 33, /* "archive broken-chain 2026-11-27" */
     DAY_LENGTH = 10,
 };
 
@@ -49,17 +49,26 @@ static json_t *standing_of(const struct lineage_row *row, bool *readable)
     return standing ? json_deep_copy(standing) : NULL;
 }
 
-/* "boot 2026-11-27", "archive damaged 2026-11-27", "-"; owned by caller. */
+/* What stands between level and day: why it did not pass, or that a boot had no hashes to compare its tables with. */
+static const char *reservation(const json_t *standing)
+{
+    const char *result = manifest_text(standing, "result", "");
+    if (strcmp(result, "ok"))
+        return result;
+    const bool is_boot = !strcmp(manifest_text(standing, "level", ""), "boot");
+    return is_boot && !manifest_u64(standing, "compared") ? "only" : "";
+}
+
+/* "boot 2026-11-27", "boot only 2026-11-27", "archive damaged 2026-11-27", "-"; owned by caller. */
 static char *verified_text(const struct lineage_row *row)
 {
     bool readable;
     json_auto_t *standing = standing_of(row, &readable);
     if (!standing)
         return mem_strdup(readable ? "-" : "?");
-    const char *result = manifest_text(standing, "result", "");
-    const bool passed = !strcmp(result, "ok");
-    return mem_printf("%s %s%s%.*s", manifest_text(standing, "level", ""), passed ? "" : result,
-                      passed ? "" : " ", DAY_LENGTH, manifest_text(standing, "time", ""));
+    const char *but = reservation(standing);
+    return mem_printf("%s %s%s%.*s", manifest_text(standing, "level", ""), but, *but ? " " : "",
+                      DAY_LENGTH, manifest_text(standing, "time", ""));
 }
 
 static void print_row(const struct lineage_row *row, int width)

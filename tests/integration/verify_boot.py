@@ -280,6 +280,7 @@ def body(s, flavour):
     listed(s, mbe, increment, "boot ")
     done = boots.run(backup=bare.id)
     s.check("holds no table hashes" in done.err and " compared=0 " in done.out, "a backup without hashes: %s", done)
+    listed(s, mbe, bare, "boot only ")
     servers_that_are_none(s, boots, flavour)
     as_another_user(s, boots)
     server_that_dies(s, boots)
