@@ -34,7 +34,9 @@ struct check {
 /* What begins a text that a table gets for what it is, not for what is in it. */
 static const char *const unable[] = {
     "Unknown storage engine",
-    "Tablespace has been discarded",
+    "Tablespace has been discarded for table",
+    "Tablespace is discarded for table", /* MySQL */
+    "InnoDB: Tablespace is discarded for table",
 };
 
 static const char *const sound[] = {

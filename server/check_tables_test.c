@@ -27,7 +27,8 @@ static void lines_are_judged_by_type_and_text(void **state)
         {"", "OK", CHECK_BAD},
         {"Error", "Unknown storage engine 'ARCHIVE'", CHECK_UNABLE},
         {"Error", "Tablespace has been discarded for table `t`", CHECK_UNABLE},
-        {"Error", "Tablespace has been discarded for table 't'", CHECK_UNABLE},
+        {"Warning", "InnoDB: Tablespace is discarded for table, 't'", CHECK_UNABLE},
+        {"Error", "Tablespace is discarded for table, 't'", CHECK_UNABLE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (check_table_judge(cases[i].type, cases[i].text) != cases[i].verdict)
