@@ -77,6 +77,12 @@ struct err *backup_hash_list(struct backup *b)
     return b->hash ? hash_snapshot_list(b->hash->snapshot) : NULL;
 }
 
+void backup_hash_note(struct backup *b)
+{
+    if (b->hash)
+        table_names_note(&b->hash->names, &b->listing);
+}
+
 struct err *backup_hash_take(struct backup *b)
 {
     struct backup_hash *h = b->hash;

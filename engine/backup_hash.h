@@ -38,6 +38,8 @@ struct err *backup_hash_open(struct backup *b) MUST_CHECK;
 void backup_hash_free(struct backup_hash *h);
 /* Lists the tables. No lock is held. */
 struct err *backup_hash_list(struct backup *b) MUST_CHECK;
+/* MariaDB, while DDL is stopped, each time. */
+void backup_hash_note(struct backup *b);
 /* While commits are stopped. */
 struct err *backup_hash_take(struct backup *b) MUST_CHECK;
 /* Hashes, and puts the result into the archive. Names of tablespaces are settled, no lock is held. */

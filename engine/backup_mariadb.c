@@ -76,6 +76,7 @@ static struct err *under_block_ddl(void *ctx, bool may_let_go, bool *let_go)
         return NULL;
     TRY(lsn_now(b->queries, &lsn));
     TRY(drain(b, lsn));
+    backup_hash_note(b);
     return space_settle(&b->spaces, &b->listing, b->queries, &b->ghosts);
 }
 

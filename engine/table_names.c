@@ -8,9 +8,10 @@
 #include "base/mem.h"
 
 struct table_file {
-    const char *name; /* "db/t.ibd", "db/t#p#p0.ibd": the end of its path; borrowed */
-    const char *path; /* where it is; borrowed */
-    const struct copied_space *copy; /* of it; NULL: there is none */
+    char *path;       /* where it is; owned */
+    const char *name; /* "db/t.ibd", "db/t#p#p0.ibd": the end of it */
+    dev_t dev;
+    ino_t inode;
 };
 
 /* --- which tables there are --- */
@@ -73,46 +74,82 @@ static const struct copied_space **sorted_copies(size_t *n, const struct space_s
     return copies;
 }
 
-static void add_files(struct table_names *t, const struct space_set *spaces,
-                      const struct listing *listing)
+static void clear_files(struct table_names *t)
+{
+    for (size_t i = 0; i < t->n_files; i++)
+        free(t->files[i].path);
+    free(t->files);
+    t->files = NULL;
+    t->n_files = 0;
+}
+
+static void begin_files(struct table_names *t, const struct listing *listing)
+{
+    clear_files(t);
+    t->files = mem_alloc((listing->n_spaces + 1) * sizeof *t->files);
+}
+
+static void add_file(struct table_names *t, const struct listed_space *l, dev_t dev, ino_t inode)
+{
+    char *path = mem_strdup(l->path);
+    t->files[t->n_files++] = (struct table_file){path, tail_of(path), dev, inode};
+}
+
+static void end_files(struct table_names *t)
+{
+    if (t->n_files)
+        qsort(t->files, t->n_files, sizeof *t->files, by_file);
+}
+
+void table_names_note(struct table_names *t, const struct listing *listing)
+{
+    struct stat st;
+    begin_files(t, listing);
+    for (size_t i = 0; i < listing->n_spaces; i++) {
+        const struct listed_space *l = &listing->spaces[i];
+        if (!l->system && tail_of(l->path) && !stat(l->path, &st))
+            add_file(t, l, st.st_dev, st.st_ino);
+    }
+    end_files(t);
+}
+
+static void take_copies(struct table_names *t, const struct space_set *spaces,
+                        const struct listing *listing)
 {
     size_t n;
     const struct copied_space **copies = sorted_copies(&n, spaces);
-    t->files = mem_alloc((listing->n_spaces + 1) * sizeof *t->files);
-    for (size_t i = 0; i < listing->n_spaces; i++) {
+    begin_files(t, listing);
+    for (size_t i = 0; i < listing->n_spaces && n; i++) {
         const struct listed_space *l = &listing->spaces[i];
-        const char *tail = l->system ? NULL : tail_of(l->name);
-        if (!tail)
-            continue;
         const struct copied_space *const *copy =
-            n ? bsearch(l->name, copies, n, sizeof *copies, name_to_copy) : NULL;
-        t->files[t->n_files++] = (struct table_file){tail, l->path, copy ? *copy : NULL};
+            bsearch(l->name, copies, n, sizeof *copies, name_to_copy);
+        if (!l->system && copy && tail_of(l->path))
+            add_file(t, l, (*copy)->dev, (*copy)->mark.inode);
     }
-    if (t->n_files)
-        qsort(t->files, t->n_files, sizeof *t->files, by_file);
+    end_files(t);
     free(copies);
 }
 
-void table_names_make(struct table_names *out, enum server_flavour flavour,
+void table_names_make(struct table_names *t, enum server_flavour flavour,
                       const struct space_set *spaces, const struct plain_set *plain,
                       const struct listing *listing)
 {
-    *out = (struct table_names){.plain = plain, .by_frm = flavour == FLAVOUR_MARIADB};
-    if (out->by_frm)
-        add_names(out, plain);
-    if (out->n)
-        qsort(out->names, out->n, sizeof *out->names, by_string);
-    out->ticked = mem_zalloc(out->n + 1);
-    add_files(out, spaces, listing);
+    t->plain = plain;
+    t->by_frm = flavour == FLAVOUR_MARIADB;
+    if (t->by_frm)
+        add_names(t, plain);
+    else
+        take_copies(t, spaces, listing);
+    if (t->n)
+        qsort(t->names, t->n, sizeof *t->names, by_string);
+    t->ticked = mem_zalloc(t->n + 1);
 }
 
 void table_names_fini(struct table_names *t)
 {
-    for (size_t i = 0; i < t->n; i++)
-        free(t->names[i]);
-    free(t->names);
+    plain_names_free(t->names);
     free(t->ticked);
-    free(t->files);
+    clear_files(t);
     *t = (struct table_names){0};
 }
 
@@ -121,7 +158,7 @@ void table_names_fini(struct table_names *t)
 static bool is_that_file(const struct table_file *f)
 {
     struct stat st;
-    return !stat(f->path, &st) && st.st_dev == f->copy->dev && st.st_ino == f->copy->mark.inode;
+    return !stat(f->path, &st) && st.st_dev == f->dev && st.st_ino == f->inode;
 }
 
 /* Place of the first file that is not before the table's. */
@@ -142,18 +179,16 @@ static enum hash_identity identify_spaces(const struct table_names *t, const cha
 {
     static const char own[] = "mysql/"; /* MySQL's: all in one tablespace */
     const size_t len = strlen(table);
-    size_t n = 0, unknown = 0;
+    size_t n = 0;
     for (size_t i = files_begin(t, table); i < t->n_files; i++, n++) {
         const struct table_file *f = &t->files[i];
         if (strncmp(f->name, table, len) || (f->name[len] != '#' && f->name[len] != '.'))
             break; /* as in plain_set_data_rests: a table's files follow each other */
-        if (!f->copy)
-            unknown++;
-        else if (!is_that_file(f))
+        if (!is_that_file(f))
             return HASH_TABLE_OTHER;
     }
     const bool is_own = !t->by_frm && !strncmp(table, own, strlen(own));
-    return unknown || !(n || is_own) ? HASH_TABLE_UNKNOWN : HASH_TABLE_SAME;
+    return n || is_own ? HASH_TABLE_SAME : HASH_TABLE_UNKNOWN;
 }
 
 enum hash_identity table_names_identify(const struct table_names *t, const char *table)

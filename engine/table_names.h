@@ -6,8 +6,8 @@
  *                                             (EXCHANGE PARTITION leaves the .frm alone)
  *   MySQL     its tablespaces                 these have their inodes
  *
- * Not known are tables of InnoDB without a tablespace of their own (but those of MySQL's schema `mysql`, where that is the rule and
- * nobody renames tables), and those whose tablespace was made after all others were copied, and is built of redo. */
+ * Not known are tables of InnoDB without a tablespace of their own, but those of MySQL's schema `mysql`, where that is the rule and
+ * nobody renames tables. */
 #ifndef MBE_ENGINE_TABLE_NAMES_H
 #define MBE_ENGINE_TABLE_NAMES_H
 
@@ -22,14 +22,16 @@ struct table_names {
     bool by_frm; /* MariaDB */
     char **names; /* sorted, no name twice */
     bool *ticked;
-    size_t n, cap;
+    size_t n;
     struct table_file *files; /* sorted by name */
     size_t n_files;
 };
 
-/* When all names are settled. What it is made of is borrowed; listing: that of the lock. Only MariaDB's names can be ticked off: MySQL's
- * own list is that of the moment. */
-void table_names_make(struct table_names *out, enum server_flavour flavour,
+/* MariaDB, while DDL is stopped: looks at the file of every tablespace. When it is called again, only the last time counts. */
+void table_names_note(struct table_names *t, const struct listing *listing);
+/* When all names are settled; what it is made of is borrowed. MySQL's tablespaces are known by their copies; listing: that of the
+ * lock. Only MariaDB's names can be ticked off, as MySQL's own list of tables is that of the moment. */
+void table_names_make(struct table_names *t, enum server_flavour flavour,
                       const struct space_set *spaces, const struct plain_set *plain,
                       const struct listing *listing);
 void table_names_fini(struct table_names *t);

@@ -38,11 +38,14 @@ struct row_stream {
     bool reading; /* rows are, or may be, on their way */
 };
 
+/* MariaDB's library keeps what ends a result in the middle (1412, a lost connection) with the connection alone. */
 static struct err *stream_error(struct row_stream *s)
 {
+    MYSQL *mysql = s->conn->mysql;
+    const unsigned n = mysql_stmt_errno(s->stmt);
     s->reading = false;
-    return conn_statement_error(s->conn, s->sql, mysql_stmt_errno(s->stmt),
-                                mysql_stmt_error(s->stmt));
+    return conn_statement_error(s->conn, s->sql, n ? n : mysql_errno(mysql),
+                                n ? mysql_stmt_error(s->stmt) : mysql_error(mysql));
 }
 
 static bool type_is_known(enum enum_field_types type, enum row_kind kind)
