@@ -218,8 +218,12 @@ static struct err *compare(struct boot_check_result *out, const struct boot *b)
 static struct err *look_at_tables(struct boot_check_result *out, const struct boot *b)
 {
     struct check_tables_result r;
-    struct err *e = check_tables_run(&r, private_server_conn(b->server), b->restore.parallel,
-                                     b->restore.log, b->restore.progress);
+    const struct check_tables_options o = {.conn = private_server_conn(b->server),
+                                           .parallel = b->restore.parallel,
+                                           .purge_seconds = b->options->server_wait,
+                                           .log = b->restore.log,
+                                           .progress = b->restore.progress};
+    struct err *e = check_tables_run(&r, &o);
     out->tables = r.checked;
     out->unchecked = r.unchecked;
     out->bad = r.bad;

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/workers.h"
 
 /* Columns of the result. */
 enum { MSG_TYPE = 2, MSG_TEXT = 3, N_COLUMNS = 4 };
+enum { PURGE_POLL_MS = 100 };
 
 static const char list_tables[] =
     "SELECT table_schema, table_name FROM information_schema.tables"
@@ -20,10 +22,9 @@ static const char list_tables[] =
     " ORDER BY table_schema, table_name";
 
 struct check {
-    const struct conn_options *conn;
-    struct log *log;
-    struct progress *progress;
+    const struct check_tables_options *options;
     struct rows tables;
+    const char *how;      /* " EXTENDED" or "" */
     pthread_mutex_t lock; /* guards what follows */
     size_t next;
     struct check_tables_result result;
@@ -104,9 +105,9 @@ static enum check_verdict judge_all(const struct rows *r, const char *table, str
 static struct err *check_one(struct check *k, struct conn *c, const char *table)
 {
     struct rows r;
-    TRY_AT(conn_query(c, &r, "CHECK TABLE %s EXTENDED", table), "table %s", table);
+    TRY_AT(conn_query(c, &r, "CHECK TABLE %s%s", table, k->how), "table %s", table);
     const bool understood = r.n_rows && r.n_cols == N_COLUMNS;
-    const enum check_verdict v = judge_all(&r, table, k->log);
+    const enum check_verdict v = judge_all(&r, table, k->options->log);
     rows_fini(&r);
     if (!understood)
         return err_make(SERVER, "table %s: CHECK TABLE has another result than is known", table);
@@ -144,12 +145,12 @@ static struct err *work(void *ctx, bool *more)
     AUTO(conn) c = NULL;
     size_t i;
     *more = false;
-    struct err *e = conn_open(&c, k->conn);
+    struct err *e = conn_open(&c, k->options->conn);
     while (!e && take(k, &i)) {
         AUTO_FREE char *schema = identifier(cell(&k->tables, i, 0));
         AUTO_FREE char *name = identifier(cell(&k->tables, i, 1));
         AUTO_FREE char *table = mem_printf("%s.%s", schema, name);
-        progress_note(k->progress, "%zu of %zu: %s", i + 1, k->tables.n_rows, table);
+        progress_note(k->options->progress, "%zu of %zu: %s", i + 1, k->tables.n_rows, table);
         e = err_first(signals_check(), check_one(k, c, table));
     }
     if (e)
@@ -157,22 +158,49 @@ static struct err *work(void *ctx, bool *more)
     return e;
 }
 
-static struct err *list(struct check *k)
+/* *how: with EXTENDED, when there is nothing left to purge. MySQL has no such status, and none of those warnings. */
+static struct err *await_purge(const char **how, struct conn *c,
+                               const struct check_tables_options *o)
+{
+    const double end = clock_seconds() + o->purge_seconds;
+    *how = " EXTENDED";
+    for (;;) {
+        struct rows r;
+        TRY(signals_check());
+        TRY(conn_query(c, &r, "SHOW GLOBAL STATUS LIKE 'Innodb_history_list_length'"));
+        const uint64_t left = r.n_rows ? strtoull(cell(&r, 0, 1), NULL, 10) : 0;
+        rows_fini(&r);
+        if (!left)
+            return NULL;
+        if (clock_seconds() > end)
+            break;
+        clock_sleep_ms(PURGE_POLL_MS);
+    }
+    log_warning(
+        o->log, "check",
+        "after %u s the server still purges deleted rows: tables are checked without EXTENDED",
+        o->purge_seconds);
+    *how = "";
+    return NULL;
+}
+
+static struct err *prepare(struct check *k)
 {
     AUTO(conn) c = NULL;
-    TRY(conn_open(&c, k->conn));
+    TRY(conn_open(&c, k->options->conn));
+    TRY(await_purge(&k->how, c, k->options));
     return conn_query(c, &k->tables, "%s", list_tables);
 }
 
-struct err *check_tables_run(struct check_tables_result *out, const struct conn_options *conn,
-                             int parallel, struct log *log, struct progress *progress)
+struct err *check_tables_run(struct check_tables_result *out,
+                             const struct check_tables_options *options)
 {
-    struct check k = {.conn = conn, .log = log, .progress = progress};
+    struct check k = {.options = options};
     pthread_mutex_init(&k.lock, NULL);
-    progress_phase(progress, "check tables", 0);
-    struct err *e = list(&k);
+    progress_phase(options->progress, "check tables", 0);
+    struct err *e = prepare(&k);
     if (!e)
-        e = workers_run(parallel, work, &k);
+        e = workers_run(options->parallel, work, &k);
     rows_fini(&k.tables);
     pthread_mutex_destroy(&k.lock);
     *out = k.result;

@@ -140,14 +140,23 @@ def server_that_dies(s, boots):
     boots.check_gone("after its server was killed")
 
 
-def signals(s, boots):
-    """SIGINT, SIGTERM and SIGKILL while the server starts or works."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+def signalled(s, boots, number):
+    """How mbe ended that got the signal while its server started or worked."""
+    delay = s.random.uniform(0, 1.0)
+    while True:
         running = boots.mbe.start(*boots.args())
         s.wait_until(boots.servers, 60, "the server runs", every=0.01)
-        time.sleep(s.random.uniform(0, 1.0))
+        time.sleep(delay)
         running.signal(number)
         done = running.wait(60)
+        if done.status != 0:
+            return done
+        delay /= 2      # it came too late
+
+
+def signals(s, boots):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        done = signalled(s, boots, number)
         name = signal.Signals(number).name
         s.check_equal(done.status, -number if number == signal.SIGKILL else OPERATION_FAILED, "%s: %s" % (name, done))
         s.wait_until(lambda: not boots.servers(), 10, "no server is left by %s" % name)
