@@ -52,7 +52,7 @@ class Boots:
         return self.s.boot_options(self.installation, program=program or self.program)
 
     def args(self, *extra, program=None, backup="latest"):
-        return self.mbe.verify_args("--level=boot", *self.options(program), *extra, backup=backup)
+        return self.mbe.verify_args("--level=boot", "--server-wait=60", *self.options(program), *extra, backup=backup)
 
     def run(self, *extra, expect=0, program=None, backup="latest"):
         done = self.mbe.run(*self.args(*extra, program=program, backup=backup), expect=expect)
