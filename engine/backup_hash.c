@@ -14,7 +14,7 @@
 #include "verify/backup_hashes.h"
 #include "verify/hash_server.h"
 
-enum { PLAIN_BYTES = 4 << 20 }; /* of other engines' tables, to be read while commits are stopped */
+enum { PLAIN_BYTES = 2 << 20 }; /* of other engines' tables, to be read while commits are stopped */
 
 struct backup_hash {
     struct backup *b;

@@ -129,9 +129,9 @@ def differences(s, server, hashes):
     """Tables whose hash of the backup is exact and which a restored server has otherwise, or not at all; and those of which the
     backup says nothing. By `mbe hash` of that server."""
     mbe = s.mbe(server)
-    live = json.loads(mbe.run("hash", "--json", "--databases=mysql,*", "--defaults-file=" + mbe.option_file(), "--progress=none").out)
+    live = json.loads(mbe.run("hash", "--json", "--databases=mysql,sys,*", "--defaults-file=" + mbe.option_file(), "--progress=none").out)
     found = {(t["schema"], t["table"]): t for t in live["tables"]}
-    lines = ["%s.%s: not in the backup's hashes" % name for name in sorted(set(found) - set(hashes.tables)) if name[0] != "mysql"]
+    lines = ["%s.%s: not in the backup's hashes" % name for name in sorted(set(found) - set(hashes.tables)) if name[0] not in ("mysql", "sys")]
     for name in hashes.names("exact"):
         expected, t = hashes.tables[name], found.get(name, {})
         if t.get("state") != "exact" or (t["rows"], t["hash"]) != (expected["rows"], expected["hash"]):
