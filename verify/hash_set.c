@@ -56,9 +56,10 @@ struct hashed_table *hash_set_add(struct hash_set *s, const char *schema, const 
 
 void hashed_table_mark(struct hashed_table *t, enum hash_state state, const char *reason)
 {
-    AUTO_FREE char *old = t->reason; /* may be what `reason` points to */
+    char *line = text_one_line(reason); /* before the old one goes: it may be that */
+    free(t->reason);
     t->state = state;
-    t->reason = text_one_line(reason);
+    t->reason = line;
     if (state == HASH_NOT)
         drop_hashes(t);
 }
