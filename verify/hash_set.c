@@ -123,3 +123,15 @@ size_t hash_set_count(const struct hash_set *s, enum hash_state state)
         n += s->items[i].state == state;
     return n;
 }
+
+void hash_set_keep(struct hash_set *s, const struct hash_select *select)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (hash_select_takes(select, s->items[i].schema, s->items[i].name))
+            s->items[kept++] = s->items[i];
+        else
+            hashed_table_fini(&s->items[i]);
+    }
+    s->n = kept;
+}
