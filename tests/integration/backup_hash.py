@@ -16,7 +16,7 @@ import pymysql
 import _path                                    # noqa: F401  pylint: disable=unused-import
 from harness import check, proof
 from harness.load import GONE, Load, archive_options
-from harness.mbe import REFUSED
+from harness.mbe import DAMAGE, OK, REFUSED
 from harness.scenario import run
 
 SMALL, BIG = 200, 40000
@@ -140,6 +140,12 @@ def differences(s, server, hashes):
     return lines
 
 
+def compared(s, server, hashes, expect=OK):
+    """The same by mbe hash --compare."""
+    mbe = s.mbe(server)
+    return mbe.run("hash", "--compare", hashes.path, "server", "--defaults-file=" + mbe.option_file(), "--progress=none", expect=expect)
+
+
 def check_summary(s, backup, hashes):
     said = backup.manifest["hashes"]
     s.check_equal((said["tables"], said["unsynchronised"], said["not_hashed"]),
@@ -159,6 +165,7 @@ def check_all(s, source, backup, name, expect_all=False):
     restored = s.restored(source, backup, name=name, options=archive_options(source.installation))
     check.wait_for_rollback(restored, s)
     s.check_none(differences(s, restored, hashes), "restored, and not as it was hashed")
+    compared(s, restored, hashes)
     if expect_all:
         s.check_none(["%s.%s: %s" % (*n, t["reason"]) for n, t in hashes.tables.items() if t["state"] != "exact"], "not exact")
     return hashes, restored
@@ -297,7 +304,23 @@ def prepared_transactions(s, source, mbe):
     restored.sql("xa commit 'one'")
     found = differences(s, restored, hashes)
     s.check(len(found) == 1 and found[0].startswith("xa.t: 2 rows"), "differences after the commit: %r", found)
+    done = compared(s, restored, hashes, DAMAGE)
+    s.check("`xa`.`t`" in done.out + done.err, "compared after the commit: %s", done)
     restored.kill()
+
+
+def without_binlog(s, flavour):
+    """Nothing but InnoDB, and no binary log: then nothing else would have commits stopped on MySQL."""
+    source = s.server("bare", flavour=flavour, options=["--skip-log-bin"]).init().start()
+    mbe = s.mbe(source, repo="bare-repo")
+    with Hammer(source) as hammer:
+        for n in range(s.rounds(3)):
+            s.wait_until(lambda: int(source.value("select max(id) from hm.t") or 0) > 300 * (n + 1), 60, "rows")
+            backup = mbe.backup("--hash", "--parallel=4")
+            _, restored = check_all(s, source, backup, "bare%d" % n, expect_all=True)
+            restored.kill()
+    s.check(not hammer.errors, "errors of writers: %r", hammer.errors)
+    source.kill()
 
 
 def privileges(s, source, mbe):
@@ -378,6 +401,8 @@ def body(s, flavour):
         part(s, source, mbe)
         s.say("%s", part.__name__)
     mbe.verify("all")
+    without_binlog(s, flavour)
+    s.say("without_binlog")
 
 
 if __name__ == "__main__":
