@@ -10,11 +10,12 @@
 #include "base/mem.h"
 #include "engine/backup_run.h"
 #include "engine/table_names.h"
+#include "server/privileges.h"
 #include "server/table_file.h"
 #include "verify/backup_hashes.h"
 #include "verify/hash_server.h"
 
-enum { PLAIN_BYTES = 4 << 20 }; /* of other engines' tables, to be read while commits are stopped */
+enum { PLAIN_BYTES = 2 << 20 }; /* of other engines' tables, to be read while commits are stopped */
 
 struct backup_hash {
     struct backup *b;
@@ -50,6 +51,7 @@ struct err *backup_hash_open(struct backup *b)
     const struct backup_options *o = b->options;
     if (o->hash == BACKUP_HASH_NONE)
         return NULL;
+    TRY_AT(server_check_select(b->queries, &b->server), "--hash");
     struct backup_hash *h = b->hash = mem_zalloc(sizeof *h);
     h->b = b;
     pthread_mutex_init(&h->lock, NULL);

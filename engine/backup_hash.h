@@ -33,7 +33,7 @@ struct backup_hash_summary {
 
 };
 
-/* Connects. NULL, when b->options->hash says so. */
+/* Connects. NULL, when b->options->hash says so. REFUSED when the account may not read all tables. */
 struct err *backup_hash_open(struct backup *b) MUST_CHECK;
 void backup_hash_free(struct backup_hash *h);
 /* Lists the tables. No lock is held. */

@@ -125,22 +125,27 @@ static void sum_up(struct cut *out, const struct cuts *c, size_t from, size_t to
     }
 }
 
-static void add_difference(struct table_comparison *t, const struct range_difference *d)
+struct differences {
+    struct range_difference *items;
+    size_t n, cap;
+};
+
+static void add_difference(struct differences *l, const struct range_difference *d)
 {
-    struct range_difference *last = t->n_ranges ? &t->ranges[t->n_ranges - 1] : NULL;
-    if (last && last->to && d->from && last->to == d->from) { /* neighbours are one */
+    struct range_difference *last = l->n ? &l->items[l->n - 1] : NULL;
+    if (last && last->to && last->to == d->from) { /* neighbours are one */
         last->to = d->to;
         last->to_len = d->to_len;
         last->rows_a += d->rows_a;
         last->rows_b += d->rows_b;
         return;
     }
-    t->ranges = mem_realloc(t->ranges, (t->n_ranges + 1) * sizeof *t->ranges);
-    t->ranges[t->n_ranges++] = *d;
+    mem_grow(&l->items, &l->cap, l->n, sizeof *l->items);
+    l->items[l->n++] = *d;
 }
 
 /* The stretch [i, next_i) of a and [j, next_j) of b, between two keys at which both are cut. */
-static void compare_stretch(struct table_comparison *t, const struct cuts *a, const struct cuts *b,
+static void compare_stretch(struct differences *l, const struct cuts *a, const struct cuts *b,
                             const size_t from[2], const size_t to[2])
 {
     struct cut x, y;
@@ -154,11 +159,11 @@ static void compare_stretch(struct table_comparison *t, const struct cuts *a, co
         d.to = a->items[to[0]].key;
         d.to_len = a->items[to[0]].key_len;
     }
-    add_difference(t, &d);
+    add_difference(l, &d);
 }
 
-/* False, with what was found so far taken back, when the two servers have their keys in different orders. */
-static bool compare_cuts(struct table_comparison *t, const struct cuts *a, const struct cuts *b)
+/* False when the two have their keys in different orders. */
+static bool compare_cuts(struct differences *l, const struct cuts *a, const struct cuts *b)
 {
     AUTO_FREE const struct cut **sorted = mem_alloc(b->n * sizeof *sorted);
     size_t from[2] = {0, 0};
@@ -172,7 +177,7 @@ static bool compare_cuts(struct table_comparison *t, const struct cuts *a, const
         const size_t to[2] = {i, same ? (size_t)(same - b->items) : b->n};
         if (to[1] <= from[1])
             return false;
-        compare_stretch(t, a, b, from, to);
+        compare_stretch(l, a, b, from, to);
         memcpy(from, to, sizeof from);
     }
     return true;
@@ -188,35 +193,49 @@ static bool same_key(const struct hashed_table *a, const struct hashed_table *b)
     return true;
 }
 
-static void compare_buckets(struct table_comparison *t, const struct cuts *a, const struct cuts *b,
+static void compare_buckets(struct differences *l, const struct cuts *a, const struct cuts *b,
                             unsigned level)
 {
     for (size_t i = 0; i < a->n; i++)
         if (a->items[i].rows != b->items[i].rows ||
             !hash128_equal(a->items[i].sum, b->items[i].sum))
-            add_difference(t, &(struct range_difference){.bucket = (unsigned)i,
+            add_difference(l, &(struct range_difference){.bucket = (unsigned)i,
                                                          .bucket_level = level,
                                                          .rows_a = a->items[i].rows,
                                                          .rows_b = b->items[i].rows});
 }
 
-static void compare_ranges(struct table_comparison *t)
+bool key_ranges_compare(struct range_difference **out, size_t *n, const struct key_ranges *a,
+                        const struct key_ranges *b)
 {
-    const struct key_ranges *a = &t->a->ranges, *b = &t->b->ranges;
-    if (!same_key(t->a, t->b))
-        return;
+    struct differences l = {0};
+    bool comparable = a->buckets == b->buckets;
+    *out = NULL;
+    *n = 0;
+    if (!comparable)
+        return false;
     const bool a_decides = a->buckets ? a->level < b->level : a->level > b->level;
     const unsigned level = a_decides ? a->level : b->level;
     struct cuts x = cuts_of(a, level), y = cuts_of(b, level);
-    t->ranges_known = true;
     if (a->buckets)
-        compare_buckets(t, &x, &y, level);
+        compare_buckets(&l, &x, &y, level);
     else
-        t->ranges_known = compare_cuts(t, &x, &y);
-    if (!t->ranges_known)
-        t->n_ranges = 0;
+        comparable = compare_cuts(&l, &x, &y);
     cuts_fini(&x);
     cuts_fini(&y);
+    if (!comparable) {
+        free(l.items);
+        return false;
+    }
+    *out = l.items;
+    *n = l.n;
+    return true;
+}
+
+static void compare_ranges(struct table_comparison *t)
+{
+    t->ranges_known = same_key(t->a, t->b) &&
+                      key_ranges_compare(&t->ranges, &t->n_ranges, &t->a->ranges, &t->b->ranges);
 }
 
 /* --- a table ---------------------------------------------------------------------------------- */

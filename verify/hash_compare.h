@@ -50,6 +50,11 @@ struct hash_comparison {
     size_t counts[TABLE_VERDICTS];
 };
 
+/* Where two lists of ranges differ, as above, owned by caller (free). False, and nothing is given, when they cannot be compared: one
+ * has buckets, or their keys come in different orders (collations that sort differently). */
+bool key_ranges_compare(struct range_difference **out, size_t *n, const struct key_ranges *a,
+                        const struct key_ranges *b);
+
 /* Both sets are sorted and are borrowed as long as the result lives. Owned by caller. */
 void hash_compare(struct hash_comparison *out, const struct hash_set *a, const struct hash_set *b);
 void hash_comparison_fini(struct hash_comparison *c);

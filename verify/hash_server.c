@@ -13,7 +13,7 @@
 #include "server/version.h"
 #include "verify/hash_lock.h"
 #include "verify/hash_pace.h"
-#include "verify/table_read.h"
+#include "verify/snapshot_table.h"
 
 enum {
     PIECE_BYTES = 16 << 20, /* of a table that is read by several connections */
@@ -703,7 +703,35 @@ struct err *hash_server(struct hash_set *out, const struct conn_options *conn, u
     return hash_snapshot_run(out, s);
 }
 
-struct conn *hash_snapshot_conn(struct hash_snapshot *s)
+/* --- single rows -------------------------------------------------------------------------------------------- */
+
+struct err *snapshot_table_open(struct snapshot_table *out, struct hash_snapshot *s,
+                                const char *schema, const char *name)
 {
-    return s->readers[0].conn;
+    *out =
+        (struct snapshot_table){.snapshot = s, .listed = table_list_find(&s->before, schema, name)};
+    if (!out->listed)
+        return err_make(FAILED, "the server does not have it");
+    TRY(hold(&s->readers[0], out->listed));
+    return define(s, &out->def, out->listed);
+}
+
+struct err *snapshot_table_read(const struct snapshot_table *t, const char *where,
+                                table_row_fn *on_row, void *ctx)
+{
+    struct hash_snapshot *s = t->snapshot;
+    return table_read(s->readers[0].conn, t->listed, &t->def, where, &s->pace, on_row, ctx);
+}
+
+struct err *snapshot_table_sums(struct table_sums *out, const struct snapshot_table *t,
+                                const char *where)
+{
+    struct hash_snapshot *s = t->snapshot;
+    return table_sums_read(out, s->readers[0].conn, t->listed, &t->def, where, &s->pace);
+}
+
+struct err *snapshot_table_close(struct snapshot_table *t)
+{
+    table_def_fini(&t->def);
+    return t->listed ? release(&t->snapshot->readers[0]) : NULL;
 }

@@ -98,7 +98,4 @@ struct err *hash_server(struct hash_set *out, const struct conn_options *conn, u
                         enum hash_moment moment, unsigned lock_wait_seconds,
                         const struct hash_options *options) MUST_CHECK;
 
-/* After run: a connection that sees the tables as they were hashed, for a look at single rows; borrowed. */
-struct conn *hash_snapshot_conn(struct hash_snapshot *s);
-
 #endif

@@ -56,9 +56,10 @@ struct hashed_table *hash_set_add(struct hash_set *s, const char *schema, const 
 
 void hashed_table_mark(struct hashed_table *t, enum hash_state state, const char *reason)
 {
-    AUTO_FREE char *old = t->reason; /* may be what `reason` points to */
+    char *line = text_one_line(reason); /* before the old one goes: it may be that */
+    free(t->reason);
     t->state = state;
-    t->reason = text_one_line(reason);
+    t->reason = line;
     if (state == HASH_NOT)
         drop_hashes(t);
 }
@@ -121,4 +122,16 @@ size_t hash_set_count(const struct hash_set *s, enum hash_state state)
     for (size_t i = 0; i < s->n; i++)
         n += s->items[i].state == state;
     return n;
+}
+
+void hash_set_keep(struct hash_set *s, const struct hash_select *select)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (hash_select_takes(select, s->items[i].schema, s->items[i].name))
+            s->items[kept++] = s->items[i];
+        else
+            hashed_table_fini(&s->items[i]);
+    }
+    s->n = kept;
 }

@@ -4,6 +4,7 @@
 #define MBE_VERIFY_HASH_SET_H
 
 #include "base/err.h"
+#include "verify/hash_select.h"
 #include "verify/key_ranges.h"
 #include "verify/row_hash.h"
 
@@ -58,6 +59,8 @@ void hash_set_sort(struct hash_set *s);
 /* Of a sorted set; NULL: has none. */
 const struct hashed_table *hash_set_find(const struct hash_set *s, const char *schema,
                                          const char *name);
+/* Drops what is not selected. */
+void hash_set_keep(struct hash_set *s, const struct hash_select *select);
 /* Gives a table a state other than EXACT; the reason is copied, on one line. HASH_NOT drops what was hashed. */
 void hashed_table_mark(struct hashed_table *t, enum hash_state state, const char *reason);
 

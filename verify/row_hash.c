@@ -358,3 +358,8 @@ bool row_put_address_text(struct row_bytes *r, enum value_class c, const char *t
         row_put_address(r, c, bytes);
     return good;
 }
+
+void row_put_copy(struct row_bytes *r, const uint8_t *value, size_t n)
+{
+    memcpy(put(r, n), value, n);
+}

@@ -115,6 +115,9 @@ void row_put_address(struct row_bytes *r, enum value_class c, const uint8_t *byt
 /* The same from text ("550e8400-e29b-...", "2001:db8::1", "10.0.0.1"); false when it is none. */
 bool row_put_address_text(struct row_bytes *r, enum value_class c, const char *text, size_t n);
 
+/* Canonical bytes of a value, tag included, as they are. */
+void row_put_copy(struct row_bytes *r, const uint8_t *value, size_t n);
+
 /* Bytes of value i, tag included; borrowed. */
 static inline const uint8_t *row_value(const struct row_bytes *r, size_t i, size_t *n)
 {

@@ -267,19 +267,19 @@ static enum row_kind kind_of(enum value_class c)
     }
 }
 
-/* Whether enum('a','') or the like has '' as a member. In COLUMN_TYPE a quote inside a member is doubled. */
-static bool has_empty_member(const char *full_type)
+/* Place of '' among the members of enum('a','') or the like; -1: it is none. In COLUMN_TYPE a quote inside a member is doubled. */
+static int empty_member(const char *full_type)
 {
     const char *p = strchr(full_type, '(');
-    while (p && *p && *++p == '\'') {
+    for (int place = 0; p && *p && *++p == '\''; place++) {
         const char *begin = ++p;
         while (*p && (*p != '\'' || p[1] == '\''))
             p += *p == '\'' ? 2 : 1;
         if (p == begin)
-            return true;
+            return place;
         p += *p == '\'';
     }
-    return false;
+    return -1;
 }
 
 static struct err *add_column(struct table_def *d, const char *name, const char *type,
@@ -294,8 +294,7 @@ static struct err *add_column(struct table_def *d, const char *name, const char 
         .charset = *charset ? mem_strdup(charset) : NULL,
         .value = value,
         .kind = kind_of(value),
-        .has_empty_member =
-            (value == VALUE_ENUM || value == VALUE_SET) && has_empty_member(full_type),
+        .empty_member = value == VALUE_ENUM || value == VALUE_SET ? empty_member(full_type) : -1,
         .is_hex = !strcmp(type, "vector"),
     };
     return NULL;
@@ -462,8 +461,8 @@ char *table_select(const struct listed_table *t, const struct table_def *d, cons
                                       : "",
                  d->columns[i].name, d->columns[i].is_hex ? ")" : "");
     for (size_t i = 0; i < d->n_columns; i++)
-        if (d->columns[i].has_empty_member)
-            put_name(&sql, ", ", d->columns[i].name, "=0");
+        if (d->columns[i].empty_member >= 0)
+            put_name(&sql, ", CAST(", d->columns[i].name, " AS UNSIGNED)");
     put(&sql, " FROM ");
     put(&sql, name);
     if (t->is_versioned)
@@ -485,7 +484,7 @@ enum row_kind *table_select_kinds(const struct table_def *d, size_t *n)
     *n = d->n_columns;
     for (size_t i = 0; i < d->n_columns; i++) {
         kinds[i] = d->columns[i].kind;
-        if (d->columns[i].has_empty_member)
+        if (d->columns[i].empty_member >= 0)
             kinds[(*n)++] = ROW_INTEGER;
     }
     return kinds;
@@ -518,9 +517,27 @@ static void put_time(struct row_bytes *out, enum value_class c, const struct row
                                       .negative = t->negative});
 }
 
-/* False for a value that its class cannot have. `no_member`: of an ENUM or SET whose text does not tell. */
+/* The server leaves out the comma behind '' when that is the first of several members: such a text could be that of another set. */
+static void put_members(struct row_bytes *out, const struct table_column *c,
+                        const struct row_cell *v, uint64_t number)
+{
+    if (!number) {
+        row_put_no_member(out, c->value);
+        return;
+    }
+    const uint64_t empty =
+        c->value == VALUE_SET && c->empty_member >= 0 ? UINT64_C(1) << c->empty_member : 0;
+    if (number & empty && !(number & (empty - 1)) && number != empty) {
+        AUTO_FREE char *text = mem_printf(",%.*s", (int)v->bytes.n, v->bytes.p);
+        row_put_bytes(out, c->value, text, v->bytes.n + 1);
+        return;
+    }
+    row_put_bytes(out, c->value, v->bytes.p, v->bytes.n);
+}
+
+/* False for a value that its class cannot have. `number`: of an ENUM or SET, where its text does not tell. */
 static bool put_value(struct row_bytes *out, const struct table_column *c, const struct row_cell *v,
-                      bool no_member)
+                      uint64_t number)
 {
     switch (c->value) {
     case VALUE_INTEGER:
@@ -552,10 +569,7 @@ static bool put_value(struct row_bytes *out, const struct table_column *c, const
         return v->bytes.n <= 8;
     case VALUE_ENUM:
     case VALUE_SET:
-        if (no_member)
-            row_put_no_member(out, c->value);
-        else
-            row_put_bytes(out, c->value, v->bytes.p, v->bytes.n);
+        put_members(out, c, v, number);
         return true;
     case VALUE_UUID:
     case VALUE_INET6:
@@ -580,10 +594,10 @@ struct err *table_row_bytes(struct row_bytes *out, const struct table_def *d,
     row_bytes_reset(out);
     for (size_t i = 0; i < d->n_columns; i++) {
         const struct table_column *c = &d->columns[i];
-        const bool no_member = c->has_empty_member ? cells[extra++].u != 0 : cells[i].bytes.n == 0;
+        const uint64_t number = c->empty_member >= 0 ? cells[extra++].u : cells[i].bytes.n;
         if (cells[i].is_null)
             row_put_null(out);
-        else if (!put_value(out, c, &cells[i], no_member))
+        else if (!put_value(out, c, &cells[i], number))
             return err_make(FAILED, "column %s: a value that no %s has", c->name,
                             value_class_name(c->value));
     }

@@ -44,9 +44,8 @@ struct table_column {
     char *charset; /* NULL: none */
     enum value_class value;
     enum row_kind kind;
-    bool
-        has_empty_member; /* ENUM, SET: '' is one of its members, so that its text does not say whether there is one */
-    bool is_hex; /* comes as hex digits */
+    int empty_member; /* ENUM, SET: the place of '' among its members, so that its text does not say all; -1: it is none */
+    bool is_hex;      /* comes as hex digits */
 };
 
 struct table_def {
@@ -69,7 +68,7 @@ char *sql_quoted_name(const char *name);
 /* "`schema`.`name`" for SQL, owned by caller: whatever is in the names. */
 char *table_sql_name(const char *schema, const char *name);
 
-/* The SELECT for rows of a table: all of its columns, then `col`=0 of each that has_empty_member. `where` is NULL or a condition
+/* The SELECT for rows of a table: all of its columns, then the number of each that has an empty_member. `where` is NULL or a condition
  * ("..." without WHERE). In the order of the key, if there is one. Owned by caller. */
 char *table_select(const struct listed_table *t, const struct table_def *d, const char *where);
 /* Kinds of its columns; *n of them, owned by caller. */
