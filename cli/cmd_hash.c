@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "cli/connection.h"
 #include "cli/password.h"
 #include "verify/hash_compare.h"
 #include "verify/hash_locate.h"
@@ -23,18 +24,6 @@ static struct hash_options hash_options_of(const struct session *s)
                                  .throttle = o->throttle,
                                  .log = s->log,
                                  .progress = s->progress};
-}
-
-static struct conn_options conn_options_of(const struct options *o, char *password)
-{
-    return (struct conn_options){.defaults_file = o->defaults_file,
-                                 .defaults_extra_file = o->defaults_extra_file,
-                                 .no_defaults = o->no_defaults,
-                                 .host = o->host,
-                                 .port = (unsigned)o->port,
-                                 .socket = o->socket,
-                                 .user = o->user,
-                                 .password = password};
 }
 
 static struct err *check_lists(const struct options *o)
@@ -78,7 +67,7 @@ static struct err *put_out(const struct session *s, const struct hash_set *set)
 static struct err *hash(const struct session *s, char *password)
 {
     const struct options *o = s->options;
-    const struct conn_options conn = conn_options_of(o, password);
+    const struct conn_options conn = connection_of(o, password);
     const struct hash_options options = hash_options_of(s);
     struct hash_set set;
     TRY(hash_server(&set, &conn, (unsigned)o->parallel,
@@ -132,7 +121,7 @@ static struct err *hash_side(struct side *side, const struct session *s,
     struct conn_options conn;
     if (!strcmp(side->name, "server")) {
         TRY(password_load(&side->password, o, s->log));
-        conn = conn_options_of(o, side->password);
+        conn = connection_of(o, side->password);
     } else {
         conn = (struct conn_options){.defaults_file = side->name + strlen(prefix_of_option_file)};
     }

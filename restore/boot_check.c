@@ -41,8 +41,10 @@ struct boot {
     struct restore_options restore;
     enum server_flavour flavour;
     char *version, *program, *datadir;
-    char *user;     /* owner of what is in the scratch directory; NULL: we are */
-    uint64_t bytes; /* of what is restored */
+    char *keyring_file,
+        *keyring_pass_file; /* absolute, or NULL: the server goes to its datadir before it reads them */
+    char *user;             /* owner of what is in the scratch directory; NULL: we are */
+    uint64_t bytes;         /* of what is restored */
     struct scratch *scratch;
     bool was_there[EXTRAS];
     struct private_server *server;
@@ -101,13 +103,18 @@ static struct err *choose_user(struct boot *b)
     return NULL;
 }
 
-static struct err *use_scratch(struct boot *b)
+static struct err *resolve(char **absolute, const char *path)
+{
+    *absolute = path ? realpath(path, NULL) : NULL;
+    return path && !*absolute ? err_os("%s: cannot be used", path) : NULL;
+}
+
+static void use_scratch(struct boot *b)
 {
     b->restore.datadir = scratch_data(b->scratch);
     b->restore.external_dir = scratch_outside(b->scratch);
     b->restore.user = b->user;
     b->restore.group = NULL;
-    return NULL;
 }
 
 static struct err *prepare(struct boot *b)
@@ -116,12 +123,16 @@ static struct err *prepare(struct boot *b)
     const bool stays = o->restore->datadir;
     TRY(learn(b));
     TRY(server_program_find(&b->program, o->mysqld, b->flavour, b->version));
-    log_info(b->restore.log, "verify", "%s is to run on what is restored", b->program);
+    log_info(b->restore.log, "verify", "%s will run on what is restored", b->program);
+    TRY(resolve(&b->keyring_file, b->restore.keyring_file));
+    TRY(resolve(&b->keyring_pass_file, b->restore.keyring_pass_file));
     if (!stays)
         TRY(choose_user(b));
     TRY(scratch_open(&b->scratch, o->scratch, SERVER_BYTES + (stays ? 0 : b->bytes),
                      b->restore.log));
-    return stays ? NULL : use_scratch(b);
+    if (!stays)
+        use_scratch(b);
+    return NULL;
 }
 
 /* --- what a server needs, and what it leaves --- */
@@ -161,16 +172,12 @@ static struct err *write_extra(const struct boot *b, enum extra i, json_t *value
 
 static struct err *give_keys(const struct boot *b)
 {
-    const char *keys = b->restore.keyring_file;
-    if (b->flavour != FLAVOUR_MYSQL || !keys)
+    if (b->flavour != FLAVOUR_MYSQL || !b->keyring_file)
         return NULL;
-    AUTO_FREE char *absolute = realpath(keys, NULL);
-    if (!absolute)
-        return err_os("%s: cannot resolve", keys);
     TRY(write_extra(b, EXTRA_KEYRING_MANIFEST,
                     json_pack("{s:s}", "components", "file://component_keyring_file")));
     return write_extra(b, EXTRA_KEYRING_CONFIG,
-                       json_pack("{s:s, s:b}", "path", absolute, "read_only", 1));
+                       json_pack("{s:s, s:b}", "path", b->keyring_file, "read_only", 1));
 }
 
 /* --- the server --- */
@@ -189,8 +196,8 @@ static struct err *start_server(struct boot *b)
         .datadir = b->datadir,
         .defaults_file = config,
         .run_dir = scratch_run(b->scratch),
-        .keyring_file = b->restore.keyring_file,
-        .keyring_pass_file = b->restore.keyring_pass_file,
+        .keyring_file = b->keyring_file,
+        .keyring_pass_file = b->keyring_pass_file,
         .uid = is_root ? owner.st_uid : (uid_t)-1,
         .gid = is_root ? owner.st_gid : (gid_t)-1,
         .may_upgrade = !o->restore->datadir,
@@ -249,9 +256,7 @@ static struct err *run(struct boot_check_result *out, struct boot *b)
 {
     TRY(prepare(b));
     TRY(restore_run(&b->restore));
-    b->datadir = realpath(b->restore.datadir, NULL);
-    if (!b->datadir)
-        return err_os("%s: cannot resolve", b->restore.datadir);
+    TRY(resolve(&b->datadir, b->restore.datadir));
     note_extras(b);
     struct err *e = look(out, b);
     private_server_free(b->server);
@@ -278,6 +283,8 @@ struct err *boot_check_run(struct boot_check_result *out, const struct boot_chec
     free(b.version);
     free(b.program);
     free(b.datadir);
+    free(b.keyring_file);
+    free(b.keyring_pass_file);
     free(b.user);
     return e;
 }

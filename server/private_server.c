@@ -1,6 +1,7 @@
 /* server/private_server.c: see private_server.h. */
 #include "server/private_server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -83,8 +84,8 @@ struct args {
 
 static void add(struct args *a, char *arg)
 {
-    if (a->n < ARGS_MAX)
-        a->argv[a->n++] = arg;
+    assert(a->n < ARGS_MAX);
+    a->argv[a->n++] = arg;
 }
 
 static void add_all(struct args *a, const char *const *list, size_t n)

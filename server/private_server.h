@@ -24,7 +24,8 @@ struct private_server_options {
     const char *defaults_file; /* the only option file it reads; NULL: none */
     const char *
         run_dir; /* absolute, empty, its user's: for socket, error log and temporary files. No longer than PRIVATE_SERVER_DIR_MAX */
-    const char *keyring_file, *keyring_pass_file; /* MariaDB: of file_key_management; or NULL */
+    const char *keyring_file,
+        *keyring_pass_file; /* MariaDB: of file_key_management, absolute; or NULL */
     uid_t uid; /* whom it runs as: the owner of the datadir; (uid_t)-1, (gid_t)-1: as we do */
     gid_t gid;
     bool

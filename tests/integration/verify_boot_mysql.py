@@ -2,7 +2,7 @@
 """verify_boot on MySQL 9.7."""
 # timeout: 600
 
-from harness.scenario import run
 from verify_boot import body
+from harness.scenario import run
 
 run(lambda s: body(s, "mysql-9.7"))
