@@ -29,11 +29,16 @@
 #define MARKER "mbe-repository"
 #define MARKER_TEXT "mbe repository 1\n"
 #define ARCHIVE_NAME "backup.mbe"
+#define RECORD_NAME "verified.jsonl"
 #define LOCK_NAME "lock"
 #define DRAFT_SUFFIX ".incomplete"
 #define DELETED_SUFFIX ".deleted"
 
-enum { STAMP_LEN = 16, SAME_SECOND_MAX = 1000 }; /* 20261124T170632Z */
+enum {
+    STAMP_LEN = 16, /* 20261124T170632Z */
+    SAME_SECOND_MAX = 1000,
+    RECORD_MAX = 64 << 20,
+};
 
 struct catalog_draft {
     char *repo, *id, *dir, *archive;
@@ -288,6 +293,63 @@ struct err *catalog_use(int *fd, const char *archive_path)
         return err_new_os(ENOENT, __FILE__, __LINE__, "%s: was deleted", archive_path);
     *fd = mine;
     mine = -1;
+    return NULL;
+}
+
+/* ---- the record of verifications ---- */
+
+/* The directory that the archive is in. */
+static char *backup_dir(const char *archive_path)
+{
+    return mem_printf("%.*s", (int)(strrchr(archive_path, '/') - archive_path), archive_path);
+}
+
+/* Whether the file ends within a line. */
+static struct err *is_cut_off(bool *cut, int fd, const char *path)
+{
+    struct stat st;
+    char last = '\n';
+    size_t n = 0;
+    if (fstat(fd, &st))
+        return err_os("%s: cannot stat", path);
+    if (st.st_size > 0)
+        TRY(file_pread(fd, &last, 1, (uint64_t)st.st_size - 1, &n, path));
+    *cut = last != '\n';
+    return NULL;
+}
+
+/* One at a time: whether the last line is whole must not change before ours is behind it. */
+static struct err *append_line(int fd, const char *line, const char *path)
+{
+    bool cut;
+    while (flock(fd, LOCK_EX))
+        if (errno != EINTR)
+            return err_os("%s: cannot lock", path);
+    TRY(is_cut_off(&cut, fd, path));
+    AUTO_FREE char *text = mem_printf("%s%s\n", cut ? "\n" : "", line);
+    TRY(file_write(fd, text, strlen(text), path));
+    return file_fsync(fd, path);
+}
+
+struct err *catalog_record_append(const char *archive_path, const char *line)
+{
+    AUTO_FREE char *dir = backup_dir(archive_path);
+    AUTO_FREE char *path = join(dir, RECORD_NAME);
+    AUTO_FD int fd = -1;
+    TRY(file_open(&fd, path, O_RDWR | O_APPEND | O_CREAT, 0600));
+    TRY(append_line(fd, line, path));
+    return file_fsync_dir(dir);
+}
+
+struct err *catalog_record_read(char **text, const char *archive_path)
+{
+    AUTO_FREE char *dir = backup_dir(archive_path);
+    AUTO_FREE char *path = join(dir, RECORD_NAME);
+    size_t len;
+    bool absent;
+    TRY(file_absent(file_read_all(text, &len, path, RECORD_MAX), &absent));
+    if (absent)
+        *text = mem_strdup("");
     return NULL;
 }
 

@@ -4,6 +4,8 @@
  *   REPO/<id>/backup.mbe          one complete archive; id = 20261124T170632Z-full or
  *                                 20261124T170632Z-incremental, with "-2" ... behind it when that
  *                                 is taken
+ *   REPO/<id>/verified.jsonl      when and how the backup was verified: one JSON object a line, as in
+ *                                 verify/verified.h; absent until then
  *   REPO/.<id>.incomplete/        a backup in the making: backup.mbe, redo spool; a lock file
  *                                 held by its process
  *   REPO/.<id>.deleted/           a backup that is no more: what is left of it may go
@@ -49,6 +51,13 @@ struct err *catalog_find(char **archive_path, char **found_id, const char *repo,
  * (those that need a backup are deleted before it). May wait while one is being deleted. An error
  * whose os_errno is ENOENT: the backup is gone. */
 struct err *catalog_use(int *fd, const char *archive_path) MUST_CHECK;
+
+/* The record of a backup's verifications. The archive itself is never changed. archive_path is one of a catalog_list; to append, the
+ * backup must be in use (catalog_use). */
+/* Appends one line (given without its end), durably. A line that was cut off when its writer was killed stays a line of its own. */
+struct err *catalog_record_append(const char *archive_path, const char *line) MUST_CHECK;
+/* All of it, NUL-terminated, owned by caller; empty when there is none. */
+struct err *catalog_record_read(char **text, const char *archive_path) MUST_CHECK;
 
 struct catalog_draft;
 /* Creates the repository if the directory is absent or empty, cleans up after killed runs, makes

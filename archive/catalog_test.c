@@ -585,6 +585,36 @@ static void a_backup_of_an_older_state_has_the_time_of_that_in_its_id(void **sta
                  "\"../20250101\" is no backup id");
 }
 
+static void a_record_grows_line_by_line_and_goes_with_its_backup(void **state)
+{
+    const char *repo = *state;
+    AUTO_FREE char *text = NULL, *path = NULL, *id = NULL, *none = NULL, *again = NULL;
+    publish(begin(repo));
+    assert_null(catalog_find(&path, &id, repo, "latest"));
+    assert_null(catalog_record_read(&none, path));
+    assert_string_equal(none, "");
+    assert_null(catalog_record_append(path, "{\"one\":1}"));
+    assert_null(catalog_record_append(path, "two"));
+    assert_null(catalog_record_read(&text, path));
+    assert_string_equal(text, "{\"one\":1}\ntwo\n");
+
+    /* the writer was killed within a line */
+    AUTO_FREE char *record = mem_printf("%s/%s/verified.jsonl", repo, id);
+    assert_null(file_replace(record, "whole\nha", strlen("whole\nha"), 0600));
+    assert_null(catalog_record_append(path, "next"));
+    assert_null(catalog_record_read(&again, path));
+    assert_string_equal(again, "whole\nha\nnext\n");
+
+    AUTO(catalog_deletion) d = NULL;
+    const char *gone;
+    bool in_use;
+    assert_null(catalog_deletion_begin(&d, repo, NULL));
+    assert_null(catalog_deletion_claim(d, id, &in_use));
+    assert_null(catalog_deletion_next(d, &gone));
+    assert_null(catalog_deletion_finish(d));
+    assert_false(exists(repo, id));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +637,7 @@ int main(void)
         IN_DIR(who_waits_for_a_claim_is_stopped_by_a_signal),
         IN_DIR(a_backup_that_was_deleted_is_told_to_be_gone),
         IN_DIR(a_deletion_that_was_killed_is_finished_by_the_next_run),
+        IN_DIR(a_record_grows_line_by_line_and_goes_with_its_backup),
         IN_DIR(nothing_is_published_while_backups_are_chosen_for_deletion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@ enum archive_kind {
     /* content of a plain file outside the datadir that a SYMLINK entry points to; path is
      * "external/" + the absolute path without its leading slash, link_target the absolute path */
     ARCHIVE_EXTERNAL = 6,
-    /* names of live spaces and other engine facts, see innodb/space_map.h */
+    /* names of live spaces and other facts of the engine: see innodb/space_map.h,
+     * engine/base_facts.h, verify/backup_hashes.h; never restored as a file */
     ARCHIVE_SPACE_MAP = 7,
     /* of an incremental backup: what changed since its base of a SPACE, a PLAIN or an EXTERNAL file
      * that the base has too, under whatever name. `size` is that of the whole file; what is stored

@@ -6,6 +6,7 @@
 
 #include "archive/catalog.h"
 #include "base/cleanup.h"
+#include "cli/connection.h"
 #include "cli/manifest.h"
 #include "cli/password.h"
 #include "engine/backup.h"
@@ -17,18 +18,16 @@ static struct err *take(char **id, const struct session *s, char *password)
         [CHANGE_MAP_CHOICE_SCAN] = CHANGE_MAP_SCAN,
         [CHANGE_MAP_CHOICE_PAGE_TRACKING] = CHANGE_MAP_PAGE_TRACKING,
     };
+    static const enum backup_hash_choice hashes[] = {
+        [HASH_CHOICE_TABLES] = BACKUP_HASH_TABLES,
+        [HASH_CHOICE_ALL] = BACKUP_HASH_ALL,
+        [HASH_CHOICE_NONE] = BACKUP_HASH_NONE,
+    };
     const struct options *o = s->options;
     const struct backup_options options = {
         .repo = o->repo,
         .datadir = o->datadir,
-        .conn = {.defaults_file = o->defaults_file,
-                 .defaults_extra_file = o->defaults_extra_file,
-                 .no_defaults = o->no_defaults,
-                 .host = o->host,
-                 .port = (unsigned)o->port,
-                 .socket = o->socket,
-                 .user = o->user,
-                 .password = password},
+        .conn = connection_of(o, password),
         .parallel = (int)o->parallel,
         .codec = o->compress.codec,
         .level = o->compress.level,
@@ -40,6 +39,7 @@ static struct err *take(char **id, const struct session *s, char *password)
         .base = o->base,
         .require_base = o->require_base,
         .change_map = modes[o->change_map],
+        .hash = hashes[o->hash],
         .keyring_file = o->keyring_file,
         .keyring_pass_file = o->keyring_pass_file,
         .log = s->log,

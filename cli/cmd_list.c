@@ -10,8 +10,17 @@
 #include "base/text.h"
 #include "verify/lineage.h"
 #include "verify/manifest_read.h"
+#include "verify/verified.h"
 
-enum { INDENT = 2, ID_WIDTH = 26, CHAIN_WIDTH = 7, TIME_WIDTH = 22, BYTES_WIDTH = 12 };
+enum {
+    INDENT = 2,
+    ID_WIDTH = 26,
+    CHAIN_WIDTH = 7,
+    TIME_WIDTH = 22,
+    BYTES_WIDTH = 12,
+    VERIFIED_WIDTH = 33, /* "archive broken-chain 2026-11-27" */
+    DAY_LENGTH = 10,
+};
 
 static int indent_of(const struct lineage_row *row)
 {
@@ -27,6 +36,39 @@ static int id_width(const struct lineage *l)
         width = needed > width ? needed : width;
     }
     return width;
+}
+
+/* The verification that counts, NULL if there is none; owned by caller. *readable: whether the record could be read. */
+static json_t *standing_of(const struct lineage_row *row, bool *readable)
+{
+    json_auto_t *records = NULL;
+    struct err *e = verified_load(&records, row->archive_path, row->archive_id);
+    *readable = !e;
+    err_free(e);
+    const json_t *standing = verified_standing(records);
+    return standing ? json_deep_copy(standing) : NULL;
+}
+
+/* What stands between level and day: why it did not pass, or that a boot had no hashes to compare its tables with. */
+static const char *reservation(const json_t *standing)
+{
+    const char *result = manifest_text(standing, "result", "");
+    if (strcmp(result, "ok"))
+        return result;
+    const bool is_boot = !strcmp(manifest_text(standing, "level", ""), "boot");
+    return is_boot && !manifest_u64(standing, "compared") ? "only" : "";
+}
+
+/* "boot 2026-11-27", "boot only 2026-11-27", "archive damaged 2026-11-27", "-"; owned by caller. */
+static char *verified_text(const struct lineage_row *row)
+{
+    bool readable;
+    json_auto_t *standing = standing_of(row, &readable);
+    if (!standing)
+        return mem_strdup(readable ? "-" : "?");
+    const char *but = reservation(standing);
+    return mem_printf("%s %s%s%.*s", manifest_text(standing, "level", ""), but, *but ? " " : "",
+                      DAY_LENGTH, manifest_text(standing, "time", ""));
 }
 
 static void print_row(const struct lineage_row *row, int width)
@@ -45,10 +87,12 @@ static void print_row(const struct lineage_row *row, int width)
     AUTO_FREE char *chain = row->broken ? mem_strdup("-") : mem_printf("%zu", row->n_chain);
     AUTO_FREE char *server = mem_printf("%s %s", manifest_text(facts, "server.flavour", "?"),
                                         manifest_text(facts, "server.version", "?"));
+    AUTO_FREE char *verified = verified_text(row);
     print_clean(chain, CHAIN_WIDTH);
     print_clean(manifest_text(facts, "finished", "?"), TIME_WIDTH);
     print_clean(text_bytes(read, manifest_u64(facts, "bytes.read")), BYTES_WIDTH);
     print_clean(text_bytes(stored, manifest_u64(facts, "bytes.stored")), BYTES_WIDTH);
+    print_clean(verified, VERIFIED_WIDTH);
     print_clean(server, 0);
     if (row->damaged)
         print_clean("  (damaged)", 0);
@@ -63,8 +107,9 @@ static void print_row(const struct lineage_row *row, int width)
 static void print_tree(const struct lineage *l)
 {
     const int width = id_width(l);
-    printf("%-*s%-*s%-*s%-*s%-*s%s\n", width, "ID", CHAIN_WIDTH, "CHAIN", TIME_WIDTH, "FINISHED",
-           BYTES_WIDTH, "READ", BYTES_WIDTH, "STORED", "SERVER");
+    printf("%-*s%-*s%-*s%-*s%-*s%-*s%s\n", width, "ID", CHAIN_WIDTH, "CHAIN", TIME_WIDTH,
+           "FINISHED", BYTES_WIDTH, "READ", BYTES_WIDTH, "STORED", VERIFIED_WIDTH, "VERIFIED",
+           "SERVER");
     for (size_t i = 0; i < l->n; i++)
         print_row(&l->rows[l->order[i]], width);
 }
@@ -79,12 +124,21 @@ static void add_chain(json_t *facts, const struct lineage_row *row)
     json_object_set_new(facts, "broken", row->broken ? json_string(row->broken) : json_null());
 }
 
+static void add_verified(json_t *facts, const struct lineage_row *row)
+{
+    bool readable;
+    json_t *standing = standing_of(row, &readable);
+    json_object_set_new(facts, "verified", standing ? standing : json_null());
+}
+
 static void print_rows(const struct lineage *l)
 {
     json_auto_t *list = json_array();
     for (size_t i = 0; i < l->n; i++) {
-        if (!l->rows[i].error)
+        if (!l->rows[i].error) {
             add_chain(l->rows[i].facts, &l->rows[i]);
+            add_verified(l->rows[i].facts, &l->rows[i]);
+        }
         json_array_append(list, l->rows[i].facts);
     }
     print_json(list);

@@ -1,14 +1,21 @@
 /* cli/cmd_restore.c: mbe restore. */
 #include "cli/command.h"
 
-#include "restore/restore.h"
+#include <stdio.h>
 
-struct err *command_restore(const struct session *s)
+#include "archive/catalog.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "cli/proof.h"
+#include "verify/chain.h"
+#include "verify/verified.h"
+
+struct restore_options restore_of(const struct session *s, const char *backup_id)
 {
     const struct options *o = s->options;
-    const struct restore_options options = {
+    return (struct restore_options){
         .repo = o->repo,
-        .backup_id = o->backup,
+        .backup_id = backup_id,
         .datadir = o->datadir,
         .user = o->user,
         .group = o->group,
@@ -20,5 +27,40 @@ struct err *command_restore(const struct session *s)
         .log = s->log,
         .progress = s->progress,
     };
-    return restore_run(&options);
+}
+
+static struct err *chain_of(json_t **out, const char *repo, const char *id)
+{
+    struct chain chain;
+    TRY(chain_open(&chain, repo, id));
+    *out = verified_chain(&chain);
+    chain_close(&chain);
+    return NULL;
+}
+
+static struct err *restore_and_prove(const struct session *s)
+{
+    AUTO_FREE char *path = NULL, *id = NULL;
+    AUTO_FD int in_use = -1;
+    json_auto_t *chain = NULL;
+    struct proof proof;
+    const double started = clock_seconds();
+    TRY(catalog_find(&path, &id, s->options->repo, s->options->backup));
+    TRY(catalog_use(&in_use, path));
+    TRY(chain_of(&chain, s->options->repo, id));
+    const struct restore_options restore = restore_of(s, id);
+    struct err *e = proof_by_boot(&proof, s, &restore);
+    if (e && e->kind != ERR_CORRUPT)
+        return e;
+    proof_record(&proof, path, chain, clock_seconds() - started, s->log);
+    printf("%s  %s ", id, proof.result);
+    proof_print(&proof);
+    putchar('\n');
+    return e;
+}
+
+struct err *command_restore(const struct session *s)
+{
+    const struct restore_options restore = restore_of(s, s->options->backup);
+    return s->options->verify ? restore_and_prove(s) : restore_run(&restore);
 }

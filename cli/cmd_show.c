@@ -1,4 +1,4 @@
-/* cli/cmd_show.c: mbe show. --json is the manifest as it was written; the other form is for
+/* cli/cmd_show.c: mbe show. --json is the manifest as it was written, with the verifications behind it; the other form is for
  * reading. */
 #include "cli/command.h"
 
@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/manifest.h"
+#include "verify/backup_hashes.h"
+#include "verify/verified.h"
 
 enum { KEY_COLUMN = 32, DEEPEST = 8 };
 
@@ -73,22 +75,39 @@ static void print_pretty(json_t *manifest)
     }
 }
 
+/* Read and written anew: what goes out is sound. */
+static struct err *print_hashes(struct archive_reader *r, const char *id)
+{
+    struct hash_set set;
+    bool present;
+    char *text;
+    size_t n;
+    TRY_AT(backup_hashes_load(&set, &present, r), "%s", id);
+    if (!present)
+        return err_hint(err_make(REFUSED, "backup %s holds no hashes of its tables", id),
+                        "Take backups with --hash.");
+    hash_set_write(&text, &n, &set);
+    fwrite(text, 1, n, stdout);
+    free(text);
+    hash_set_fini(&set);
+    return NULL;
+}
+
 struct err *command_show(const struct options *o)
 {
     AUTO_FREE char *path = NULL, *id = NULL;
     AUTO(archive_reader) r = NULL;
-    json_auto_t *manifest = NULL;
+    json_auto_t *manifest = NULL, *verified = NULL;
     TRY(catalog_find(&path, &id, o->repo, o->backup));
     TRY(archive_reader_open(&r, path));
-    const char *text = archive_reader_manifest(r);
-    TRY(manifest_parse(&manifest, text, path));
-    if (!o->json) {
+    if (o->hashes)
+        return print_hashes(r, id);
+    TRY(manifest_parse(&manifest, archive_reader_manifest(r), path));
+    TRY(verified_load(&verified, path, archive_reader_id(r)));
+    json_object_set(manifest, "verified", verified);
+    if (o->json)
+        print_json(manifest);
+    else
         print_pretty(manifest);
-        return NULL;
-    }
-    const size_t n = strlen(text);
-    fwrite(text, 1, n, stdout);
-    if (text[n - 1] != '\n')
-        putchar('\n');
     return NULL;
 }

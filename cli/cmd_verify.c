@@ -1,5 +1,5 @@
-/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion. Each level
- * begins when the one before it has found nothing. */
+/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion. Every level
+ * begins with the archive; what it found wrong ends there. */
 #include "cli/command.h"
 
 #include <errno.h>
@@ -10,33 +10,40 @@
 
 #include "archive/catalog.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "cli/proof.h"
 #include "restore/page_verify.h"
 #include "verify/archive_check.h"
 #include "verify/chain_files.h"
+#include "verify/verified.h"
 
 struct tally {
     size_t read, damaged;
     struct err *first; /* of the damaged, owned */
 };
 
-/* What each level found. */
-struct results {
+/* What was done with one backup. */
+struct look {
+    const struct session *session;
+    const char *id, *path;
     struct archive_check_result archive;
-    bool pages_checked;
     struct page_verify_result pages;
+    struct proof proof;
+    json_t *chain; /* see verified_chain; owned; NULL: not known */
 };
 
-static void print_result(const char *id, const char *verdict, const struct results *results)
+static void print_result(const struct look *l)
 {
-    const struct archive_check_result *r = &results->archive;
+    const struct archive_check_result *r = &l->archive;
     printf("%s  %s  bytes=%" PRIu64 " entries=%" PRIu64 " pages=%" PRIu64 " chunks_damaged=%" PRIu64
            " pages_damaged=%" PRIu64 "%s",
-           id, verdict, r->bytes, r->entries, r->pages, r->chunks_damaged, r->pages_damaged,
-           r->redo_unopened ? " redo=unopened" : "");
-    if (results->pages_checked)
+           l->id, l->proof.result, r->bytes, r->entries, r->pages, r->chunks_damaged,
+           r->pages_damaged, r->redo_unopened ? " redo=unopened" : "");
+    if (!strcmp(l->proof.level, "pages"))
         printf(" level=pages tablespaces=%" PRIu64 " pages_restored=%" PRIu64
                " places_damaged=%" PRIu64,
-               results->pages.spaces, results->pages.pages, results->pages.damage);
+               l->pages.spaces, l->pages.pages, l->pages.damage);
+    proof_print(&l->proof);
     putchar('\n');
     fflush(stdout);
 }
@@ -55,61 +62,109 @@ static struct err *check_chain(struct err *opened, const struct chain *chain)
     return NULL;
 }
 
-static struct err *check_pages(struct results *out, const struct session *s, const char *id)
-{
-    const struct options *o = s->options;
-    const char *scratch = getenv("TMPDIR");
-    const struct page_verify_options options = {
-        .recovery = {.repo = o->repo,
-                     .backup_id = id,
-                     .keyring_file = o->keyring_file,
-                     .keyring_pass_file = o->keyring_pass_file,
-                     .memory = o->memory,
-                     .task = "verify",
-                     .log = s->log,
-                     .progress = s->progress},
-        .scratch = scratch && *scratch ? scratch : "/var/tmp",
-        .parallel = (int)o->parallel,
-    };
-    out->pages_checked = true;
-    return page_verify_run(&out->pages, &options);
-}
-
 static void take_damage(struct tally *t, struct err *e, const char *id)
 {
     t->damaged++;
     t->first = err_first(t->first, err_wrap(e, "backup %s", id));
 }
 
+static struct err *check_archive(struct look *l, const struct chain *chain)
+{
+    const struct archive_check_options options = {
+        .chain = chain,
+        .parallel = (int)l->session->options->parallel,
+        .log = l->session->log,
+        .progress = l->session->progress,
+    };
+    l->proof.level = "archive";
+    l->proof.result = "damaged";
+    return archive_check(&l->archive, l->path, &options);
+}
+
+static struct err *check_pages(struct look *l)
+{
+    const struct options *o = l->session->options;
+    const char *tmpdir = getenv("TMPDIR");
+    const struct page_verify_options options = {
+        .recovery = {.repo = o->repo,
+                     .backup_id = l->id,
+                     .keyring_file = o->keyring_file,
+                     .keyring_pass_file = o->keyring_pass_file,
+                     .memory = o->memory,
+                     .task = "verify",
+                     .log = l->session->log,
+                     .progress = l->session->progress},
+        .scratch = o->scratch          ? o->scratch
+                   : tmpdir && *tmpdir ? tmpdir
+                                       : "/var/tmp",
+        .parallel = (int)o->parallel,
+    };
+    l->proof = (struct proof){.level = "pages", .result = "damaged"};
+    TRY(page_verify_run(&l->pages, &options));
+    l->proof.result = "ok";
+    return NULL;
+}
+
+/* What the level asks for behind the archive, of a backup that can be restored. */
+static struct err *look_deeper(struct look *l)
+{
+    const struct session *s = l->session;
+    const struct restore_options restore = restore_of(s, l->id);
+    switch ((enum verify_level)s->options->level) {
+    case VERIFY_LEVEL_ARCHIVE:
+        break;
+    case VERIFY_LEVEL_PAGES:
+        return check_pages(l);
+    case VERIFY_LEVEL_TABLES:
+        return proof_by_tables(&l->proof, s, l->path);
+    case VERIFY_LEVEL_BOOT:
+        return proof_by_boot(&l->proof, s, &restore);
+    }
+    return NULL;
+}
+
+/* The archive, and whether all is there that it rests on. */
+static struct err *look_at_stored(struct look *l)
+{
+    struct chain chain;
+    struct err *chain_error = chain_open(&chain, l->session->options->repo, l->id);
+    struct err *e = check_archive(l, chain_error ? NULL : &chain);
+    if (e) {
+        err_free(chain_error); /* it has the same reason */
+    } else {
+        l->proof.result = "broken-chain";
+        e = check_chain(chain_error, &chain);
+    }
+    if (!e) {
+        l->proof.result = "ok";
+        l->chain = verified_chain(&chain);
+    }
+    chain_close(&chain);
+    return e;
+}
+
+static struct err *look_at(struct look *l)
+{
+    TRY(look_at_stored(l));
+    return look_deeper(l);
+}
+
 /* Damage is counted, anything else ends the command. */
 static struct err *verify_one(struct tally *t, const struct session *s, const char *id,
                               const char *path)
 {
-    struct results r = {0};
-    struct chain chain;
+    struct look l = {.session = s, .id = id, .path = path};
     AUTO_FD int in_use = -1;
+    const double started = clock_seconds();
     TRY(catalog_use(&in_use, path));
-    struct err *chain_error = chain_open(&chain, s->options->repo, id);
-    struct err *e = archive_check(&r.archive, path,
-                                  &(struct archive_check_options){
-                                      .chain = chain_error ? NULL : &chain,
-                                      .parallel = (int)s->options->parallel,
-                                      .log = s->log,
-                                      .progress = s->progress,
-                                  });
-    const bool whole = !e;
-    if (whole)
-        e = check_chain(chain_error, &chain);
-    else
-        err_free(chain_error); /* it has the same reason */
-    chain_close(&chain);
-    const bool fits = !e;
-    if (fits && s->options->level >= VERIFY_LEVEL_PAGES)
-        e = check_pages(&r, s, id);
+    struct err *e = look_at(&l);
+    if (!e || e->kind == ERR_CORRUPT)
+        proof_record(&l.proof, path, l.chain, clock_seconds() - started, s->log);
+    json_decref(l.chain);
     if (e && e->kind != ERR_CORRUPT)
         return err_wrap(e, "backup %s", id);
     t->read++;
-    print_result(id, !e ? "ok" : whole && !fits ? "broken-chain" : "damaged", &r);
+    print_result(&l);
     if (e)
         take_damage(t, e, id);
     return NULL;

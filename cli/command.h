@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/options.h"
+#include "restore/restore.h"
 
 /* What a command that runs for a while reports through. */
 struct session {
@@ -19,12 +20,16 @@ struct session {
 struct err *command_backup(const struct session *s) MUST_CHECK;
 struct err *command_restore(const struct session *s) MUST_CHECK;
 struct err *command_verify(const struct session *s) MUST_CHECK;
+struct err *command_hash(const struct session *s) MUST_CHECK;
 struct err *command_consolidate(const struct session *s) MUST_CHECK;
 struct err *command_delete(const struct session *s) MUST_CHECK;
 struct err *command_prune(const struct session *s) MUST_CHECK;
 struct err *command_list(const struct options *o) MUST_CHECK;
 struct err *command_show(const struct options *o) MUST_CHECK;
 struct err *command_help(const struct options *o) MUST_CHECK;
+
+/* What the command line says of a restore of that backup. */
+struct restore_options restore_of(const struct session *s, const char *backup_id);
 
 /* Opens log and progress as the options say, runs, records the error in the log. */
 struct err *session_run(const struct options *o,

@@ -29,7 +29,7 @@ static void print_option(FILE *out, const struct option_row *row)
 {
     AUTO_FREE char *short_name =
         row->short_name ? mem_printf("-%c, ", row->short_name) : mem_strdup("    ");
-    const bool optional = row->type == OPTION_PASSWORD;
+    const bool optional = option_value_is_optional(row);
     const int used =
         fprintf(out, "  %s--%s%s%s%s%s", short_name, row->name, optional ? "[" : "",
                 row->argument ? "=" : "", row->argument ? row->argument : "", optional ? "]" : "");

@@ -13,7 +13,7 @@ static void put_verb_options(FILE *out, enum verb verb)
         if (!option_is_in(row, verb))
             continue;
         fprintf(out, "%s--%s%s", gap, row->name,
-                row->argument && row->type != OPTION_PASSWORD ? "=" : "");
+                row->argument && !option_value_is_optional(row) ? "=" : "");
         gap = " ";
     }
     fputs("' ;;\n", out);
@@ -39,6 +39,7 @@ static void put_values(FILE *out, const struct option_row *row)
             fputs("kind=-d ;;\n", out);
             break;
         case OPTION_CHOICE:
+        case OPTION_SWITCH:
             fputs("words='", out);
             put_words(out, row->argument);
             fputs("' ;;\n", out);

@@ -25,7 +25,7 @@ static void put_line(FILE *out, const char *text)
 
 static void put_option(FILE *out, const struct option_row *row)
 {
-    const bool optional = row->type == OPTION_PASSWORD;
+    const bool optional = option_value_is_optional(row);
     fputs(".TP\n", out);
     if (row->short_name)
         fprintf(out, "\\fB\\-%c\\fR, ", row->short_name);

@@ -25,6 +25,8 @@ static struct err *run(const struct options *o)
         return session_run(o, command_restore);
     case VERB_VERIFY:
         return session_run(o, command_verify);
+    case VERB_HASH:
+        return session_run(o, command_hash);
     case VERB_CONSOLIDATE:
         return session_run(o, command_consolidate);
     case VERB_LIST:

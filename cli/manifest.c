@@ -66,6 +66,17 @@ static void sum_up_position(FILE *out, const json_t *m)
         fprintf(out, "; GTID %s", gtid);
 }
 
+static void sum_up_hashes(FILE *out, const json_t *m)
+{
+    if (!json_is_object(manifest_value(m, "hashes")))
+        return;
+    const uint64_t not_exact =
+        manifest_u64(m, "hashes.unsynchronised") + manifest_u64(m, "hashes.not_hashed");
+    fprintf(out, "; %llu tables hashed", (unsigned long long)manifest_u64(m, "hashes.tables"));
+    if (not_exact)
+        fprintf(out, ", %llu are not proven", (unsigned long long)not_exact);
+}
+
 char *manifest_summary(const json_t *m)
 {
     char *text = NULL;
@@ -78,6 +89,7 @@ char *manifest_summary(const json_t *m)
     sum_up_position(out, m);
     fprintf(out, "; %llu files, %llu tables", (unsigned long long)manifest_u64(m, "files"),
             (unsigned long long)manifest_u64(m, "tables"));
+    sum_up_hashes(out, m);
     if (fclose(out)) {
         free(text);
         return mem_strdup("");

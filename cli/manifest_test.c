@@ -45,6 +45,20 @@ static void a_summary_of_an_increment_tells_what_it_read_for_each_changed_byte(v
     assert_non_null(strstr(text, "; 2.0 KiB changed since b-full, 1.50 bytes read for each; "));
 }
 
+static void a_summary_tells_how_many_tables_were_hashed(void **state)
+{
+    (void)state;
+    json_auto_t *all = parsed("{\"hashes\":{\"tables\":7,\"unsynchronised\":0,\"not_hashed\":0}}");
+    json_auto_t *some = parsed("{\"hashes\":{\"tables\":7,\"unsynchronised\":1,\"not_hashed\":2}}");
+    json_auto_t *none = parsed("{\"hashes\":null}");
+    AUTO_FREE char *of_all = manifest_summary(all), *of_some = manifest_summary(some);
+    AUTO_FREE char *of_none = manifest_summary(none);
+    assert_non_null(strstr(of_all, "tables; 7 tables hashed"));
+    assert_null(strstr(of_all, "not proven"));
+    assert_non_null(strstr(of_some, "; 7 tables hashed, 3 are not proven"));
+    assert_null(strstr(of_none, "hashed"));
+}
+
 static void odd_manifests_have_a_summary_too(void **state)
 {
     (void)state;
@@ -54,6 +68,7 @@ static void odd_manifests_have_a_summary_too(void **state)
         "{\"lock\":{},\"bytes\":{\"read\":-5},\"binlog\":{\"file\":3}}",
         "{\"gtid\":{\"binlog_pos\":false}}",
         "{\"lock\":{\"seconds\":\"long\",\"x\":{}}}",
+        "{\"hashes\":{\"tables\":\"many\",\"not_hashed\":-1}}",
     };
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         json_auto_t *m = parsed(odd[i]);
@@ -69,6 +84,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_summary_tells_sizes_lock_and_position),
         cmocka_unit_test(a_summary_of_an_increment_tells_what_it_read_for_each_changed_byte),
+        cmocka_unit_test(a_summary_tells_how_many_tables_were_hashed),
         cmocka_unit_test(odd_manifests_have_a_summary_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ static struct err *set_password(struct option_password *out, char *text)
     return NULL;
 }
 
-/* `text` is NULL for flags and for a password without a value. */
+/* `text` is NULL for flags, and where an optional value is not given. */
 static struct err *set_value(struct options *o, const struct option_row *row, char *text)
 {
     void *const field = (char *)o + row->offset;
@@ -70,6 +70,9 @@ static struct err *set_value(struct options *o, const struct option_row *row, ch
         return value_size(field, text, row->min, row->max);
     case OPTION_CHOICE:
         return value_choice(field, text, row->argument);
+    case OPTION_SWITCH:
+        *(uint64_t *)field = 0;
+        return text ? value_choice(field, text, row->argument) : NULL;
     case OPTION_COMPRESS:
         return value_compress(field, text, row->min, row->max);
     case OPTION_PASSWORD:
@@ -103,9 +106,9 @@ struct getopt_tables {
 
 static int argument_kind(const struct option_row *row)
 {
-    return row->type == OPTION_FLAG       ? no_argument
-           : row->type == OPTION_PASSWORD ? optional_argument
-                                          : required_argument;
+    return row->type == OPTION_FLAG         ? no_argument
+           : option_value_is_optional(row) ? optional_argument
+                                           : required_argument;
 }
 
 static void make_tables(struct getopt_tables *t, enum verb verb)
@@ -188,6 +191,8 @@ static struct err *parse_rest(struct options *o, int argc, char **argv)
             return err_make(USAGE, "there is no command '%s'", argv[optind]);
         optind++;
     }
+    for (int i = 0; i < 2 && optind < argc && o->compare; i++)
+        o->sides[i] = argv[optind++];
     if (optind >= argc)
         return NULL;
     if (o->password.prompt) { /* "--password secret": what follows was meant to be the value */
@@ -227,9 +232,51 @@ static struct err *check_type_of_backup(const struct options *o)
     return NULL;
 }
 
+/* The first of the connection options that was given; NULL: none. */
+static const char *connection_option(const struct options *o)
+{
+    return o->defaults_file         ? "defaults-file"
+           : o->defaults_extra_file ? "defaults-extra-file"
+           : o->no_defaults         ? "no-defaults"
+           : o->host                ? "host"
+           : o->port                ? "port"
+           : o->socket              ? "socket"
+           : o->user                ? "user"
+           : o->password_file       ? "password-file"
+           : o->password.text       ? "password"
+           : o->password.prompt     ? "password"
+                                    : NULL;
+}
+
+/* The same of those that are about a server of our own. */
+static const char *server_option(const struct options *o)
+{
+    return o->mysqld ? "mysqld" : o->scratch ? "scratch" : o->server_user ? "server-user" : NULL;
+}
+
+static struct err *check_level(const struct options *o)
+{
+    const char *connection = connection_option(o), *server = server_option(o);
+    if (o->verb == VERB_RESTORE && server && !o->verify)
+        return err_make(USAGE, "--%s is for restore --verify", server);
+    if (o->verb != VERB_VERIFY)
+        return NULL;
+    if (connection && o->level != VERIFY_LEVEL_TABLES)
+        return err_make(USAGE, "--%s is for verify --level=tables", connection);
+    if (server && o->level != VERIFY_LEVEL_BOOT)
+        return err_make(USAGE, "--%s is for verify --level=boot", server);
+    if ((o->keyring_file || o->keyring_pass_file) && o->level != VERIFY_LEVEL_BOOT)
+        return err_make(USAGE, "--keyring-%sfile is for verify --level=boot",
+                        o->keyring_file ? "" : "pass-");
+    if (o->level == VERIFY_LEVEL_TABLES && !strcmp(o->backup, "all"))
+        return err_make(USAGE, "--level=tables compares a server with one backup: name it");
+    return NULL;
+}
+
 static struct err *check_together(const struct options *o)
 {
     TRY(check_type_of_backup(o));
+    TRY(check_level(o));
     if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))
         return err_make(USAGE, "--no-defaults and --defaults-%sfile exclude each other",
                         o->defaults_file ? "" : "extra-");
@@ -237,6 +284,13 @@ static struct err *check_together(const struct options *o)
         return err_make(USAGE, "--defaults-file and --defaults-extra-file exclude each other");
     if (o->password_file && (o->password.text || o->password.prompt))
         return err_make(USAGE, "--password and --password-file exclude each other");
+    if (o->compare && !o->sides[1])
+        return err_make(
+            USAGE, "hash --compare needs two to compare: each a file, server or defaults:FILE");
+    if (o->locate && !o->compare)
+        return err_make(USAGE, "--locate is for --compare");
+    if (o->output && o->compare)
+        return err_make(USAGE, "--output and --compare exclude each other");
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
     if (o->verb == VERB_PRUNE && !o->keep_full && !o->keep_days)

@@ -34,6 +34,7 @@ enum option_type {
     OPTION_NUMBER,   /* uint64_t, 0 when not given */
     OPTION_SIZE,     /* uint64_t: bytes */
     OPTION_CHOICE,   /* uint64_t: place in the list of words, from 0 */
+    OPTION_SWITCH,   /* the same, and the first of the words when no value is given */
     OPTION_COMPRESS, /* struct option_compress */
     OPTION_PASSWORD, /* struct option_password */
 };
@@ -60,7 +61,13 @@ enum change_map_choice {
     CHANGE_MAP_CHOICE_SCAN,
     CHANGE_MAP_CHOICE_PAGE_TRACKING,
 };
-enum verify_level { VERIFY_LEVEL_ARCHIVE, VERIFY_LEVEL_PAGES };
+enum verify_level {
+    VERIFY_LEVEL_ARCHIVE,
+    VERIFY_LEVEL_PAGES,
+    VERIFY_LEVEL_TABLES,
+    VERIFY_LEVEL_BOOT
+};
+enum hash_choice { HASH_CHOICE_TABLES, HASH_CHOICE_ALL, HASH_CHOICE_NONE };
 enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -69,14 +76,17 @@ struct options {
     enum verb verb;
     enum verb help_of; /* `mbe help COMMAND` */
     bool full, incremental, require_base, no_defaults, redo_consumer, allow_corrupt, syslog, quiet,
-        json, man, completion, debug, help, version, with_dependents, dry_run;
+        json, man, completion, debug, help, version, with_dependents, dry_run, compare, locate,
+        no_lock, hashes, verify;
     const char *repo, *backup, *base, *datadir, *defaults_file, *defaults_extra_file;
-    const char *keyring_file, *keyring_pass_file;
+    const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
+    const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
+    const char *sides[2]; /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, level;
+        keep_days, change_map, level, server_wait, hash, throttle;
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.
@@ -108,6 +118,12 @@ struct option_row {
 extern const struct verb_row verb_rows[VERB_COUNT];
 extern const struct option_row option_rows[];
 extern const size_t n_option_rows;
+
+/* Whether the option may be given without a value, though it has one. */
+static inline bool option_value_is_optional(const struct option_row *row)
+{
+    return row->type == OPTION_PASSWORD || row->type == OPTION_SWITCH;
+}
 
 static inline bool option_is_in(const struct option_row *row, enum verb verb)
 {

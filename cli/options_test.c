@@ -117,6 +117,16 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe backup --full --repo=/r --password secret",
          "unexpected argument behind --password (not shown)"},
         {"mbe delete --repo=/r", "delete needs --backup=ID: the backup: its id"},
+        {"mbe verify --repo=/r --level=deep", "--level: 'deep' is not one of archive|tables|boot"},
+        {"mbe verify --repo=/r --level=boot --socket=/s", "--socket is for verify --level=tables"},
+        {"mbe verify --repo=/r --password", "--password is for verify --level=tables"},
+        {"mbe verify --repo=/r --level=tables --mysqld=/m", "--mysqld is for verify --level=boot"},
+        {"mbe verify --repo=/r --keyring-file=/k", "--keyring-file is for verify --level=boot"},
+        {"mbe verify --repo=/r --level=tables --backup=all",
+         "--level=tables compares a server with one backup: name it"},
+        {"mbe restore --repo=/r --datadir=/d --scratch=/s", "--scratch is for restore --verify"},
+        {"mbe restore --repo=/r --datadir=/d --verify --server-user=u",
+         "restore has no option --server-user"},
         {"mbe prune --repo=/r", "prune needs --keep-full=N or --keep-days=D, or both"},
         {"mbe prune --repo=/r --dry-run", "prune needs --keep-full=N or --keep-days=D, or both"},
         {"mbe prune --repo=/r --keep-full=0",
@@ -201,6 +211,24 @@ static void every_option_of_a_command_arrives(void **state)
     assert_int_equal(o.progress, PROGRESS_CHOICE_JSON);
     assert_true(o.debug);
     free(l.text);
+    o = parsed(&l, "mbe verify --repo=/r --level=boot --mysqld=/m --scratch=/s --server-user=u "
+                   "--server-wait=5 --keyring-file=/k");
+    assert_int_equal(o.level, VERIFY_LEVEL_BOOT);
+    assert_string_equal(o.mysqld, "/m");
+    assert_string_equal(o.scratch, "/s");
+    assert_string_equal(o.server_user, "u");
+    assert_string_equal(o.keyring_file, "/k");
+    assert_true(o.server_wait == 5 && o.memory == UINT64_C(1) << 30);
+    free(l.text);
+    o = parsed(&l, "mbe verify --repo=/r --level=tables --socket=/s --user=u --lock-wait=7");
+    assert_int_equal(o.level, VERIFY_LEVEL_TABLES);
+    assert_string_equal(o.socket, "/s");
+    assert_string_equal(o.user, "u");
+    assert_true(o.lock_wait == 7);
+    free(l.text);
+    o = parsed(&l, "mbe restore --repo=/r --datadir=/d --verify --mysqld=/m");
+    assert_true(o.verify && o.server_wait == 600);
+    free(l.text);
     o = parsed(&l, "mbe backup --full --repo=/r --compress=none --no-defaults --allow-corrupt "
                    "--redo-consumer --change-map=scan --redo-archive=off");
     assert_int_equal(o.compress.codec, ARCHIVE_CODEC_NONE);
@@ -210,6 +238,13 @@ static void every_option_of_a_command_arrives(void **state)
     free(l.text);
     o = parsed(&l, "mbe backup --incremental --repo=/r --change-map=page-tracking");
     assert_int_equal(o.change_map, CHANGE_MAP_CHOICE_PAGE_TRACKING);
+    free(l.text);
+    assert_int_equal(o.hash, HASH_CHOICE_NONE);
+    o = parsed(&l, "mbe backup --hash --full --repo=/r");
+    assert_true(o.hash == HASH_CHOICE_TABLES && o.full);
+    free(l.text);
+    o = parsed(&l, "mbe backup --full --repo=/r --hash=all");
+    assert_int_equal(o.hash, HASH_CHOICE_ALL);
     free(l.text);
     o = parsed(&l, "mbe delete --repo=/r --backup=x --with-dependents --dry-run");
     assert_string_equal(o.backup, "x");

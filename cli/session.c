@@ -55,6 +55,6 @@ void print_clean(const char *text, int width)
 
 void print_json(const json_t *value)
 {
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     putchar('\n');
 }

@@ -53,6 +53,7 @@ static void backup_init(struct backup *b, const struct backup_options *options)
 static void backup_fini(struct backup *b)
 {
     conn_close(b->locks); /* B4: first of all */
+    backup_hash_free(b->hash);
     conn_close(b->queries);
     tailer_free(b->tail);
     key_file_free(b->keys);
@@ -178,6 +179,7 @@ static struct err *check(struct backup *b)
     if (b->family->sql_start)
         TRY(conn_exec(b->queries, "%s", b->family->sql_start));
     TRY(conn_open(&b->locks, &o->conn));
+    TRY(backup_hash_open(b));
     TRY(backup_list_again(b));
     b->size = preflight_data_size(&b->listing, &b->datadir);
     TRY(learn_lineage(b));
@@ -257,8 +259,7 @@ void backup_locks_are_gone(struct backup *b)
 
 /* --- phase 4: the redo, and what the restore has to know --- */
 
-/* What the engine notes for a restore, or for a later backup. */
-static struct err *add_note(struct backup *b, const char *path, const void *data, size_t len)
+struct err *backup_add_note(struct backup *b, const char *path, const void *data, size_t len)
 {
     const struct archive_attr attr = {
         .kind = ARCHIVE_SPACE_MAP, .path = path, .size = len, .mode = 0600};
@@ -281,7 +282,7 @@ static struct err *add_base_facts(struct backup *b)
     if (b->tracking.begin && b->tracking.reset <= b->span.to)
         base_facts_put_tracking(&facts, &b->tracking);
     base_facts_put_end(&facts);
-    struct err *e = add_note(b, BASE_FACTS_PATH, facts.p, facts.n);
+    struct err *e = backup_add_note(b, BASE_FACTS_PATH, facts.p, facts.n);
     free(facts.p);
     return e;
 }
@@ -312,12 +313,12 @@ static struct err *store_redo(struct backup *b)
     if (b->span.to != wanted)
         log_debug(b->options->log, "redo",
                   "cut at LSN %" PRIu64 ", the last boundary before %" PRIu64, b->span.to, wanted);
-    TRY(add_note(b, SPACE_MAP_PATH, map, strlen(map)));
+    TRY(backup_add_note(b, SPACE_MAP_PATH, map, strlen(map)));
     TRY(add_base_facts(b));
     return add_directories(b);
 }
 
-/* --- phase 5: durable, then listed --- */
+/* --- phase 5: hashes, when they are wanted (backup_hash.h); then it is made durable, and is listed --- */
 
 static uint64_t count_files(const struct backup *b)
 {
@@ -360,7 +361,8 @@ static struct err *describe(struct backup *b, char **json)
                                .log_resizes = tailer_resizes(b->tail),
                                .corrupt_pages = b->env.corrupt,
                                .n_corrupt = b->env.n_corrupt,
-                               .needs_repair = unclosed};
+                               .needs_repair = unclosed,
+                               .hash = backup_hash_summary(b)};
     struct err *e = manifest_json(json, &m);
     plain_names_free(unclosed);
     return e;
@@ -382,9 +384,11 @@ static struct err *run(struct backup *b)
     TRY(check(b));
     TRY(begin(b));
     TRY(b->family->copy(b));
+    TRY(backup_hash_list(b));
     progress_phase(b->options->progress, "lock", 0);
     TRY(b->family->lock_window(b));
     TRY(store_redo(b));
+    TRY(backup_hash_run(b));
     return publish(b);
 }
 

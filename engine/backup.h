@@ -11,6 +11,9 @@
 #include "engine/page_tracking.h"
 #include "server/conn.h"
 
+/* Whose tables are hashed in the state that the backup is of; see backup_hash.h. */
+enum backup_hash_choice { BACKUP_HASH_NONE, BACKUP_HASH_TABLES, BACKUP_HASH_ALL };
+
 struct backup_options {
     const char *repo;
     const char *datadir; /* NULL: the server's own @@datadir */
@@ -28,6 +31,7 @@ struct backup_options {
     bool require_base;  /* REFUSED, not a full backup, when `base` is NULL and there is no base */
     enum change_map_mode
         change_map; /* how changes are found; whether MySQL tracks them for the next backup */
+    enum backup_hash_choice hash;
     struct log *log;
     struct progress *progress;
 };

@@ -76,6 +76,7 @@ static struct err *under_block_ddl(void *ctx, bool may_let_go, bool *let_go)
         return NULL;
     TRY(lsn_now(b->queries, &lsn));
     TRY(drain(b, lsn));
+    backup_hash_note(b);
     return space_settle(&b->spaces, &b->listing, b->queries, &b->ghosts);
 }
 
@@ -90,7 +91,7 @@ static struct err *under_block_commit(void *ctx)
     TRY(coordinates_load(&b->coordinates, b->queries));
     TRY(lsn_now(b->queries, &b->span.to));
     tailer_end_at(b->tail, b->span.to);
-    return NULL;
+    return backup_hash_take(b);
 }
 
 static struct err *between_locks(void *ctx)

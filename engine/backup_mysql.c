@@ -3,7 +3,8 @@
  *  Y1 Tablespaces are settled by engine/mysql_settle.h. Its lock, LOCK INSTANCE FOR BACKUP, is held when the end is read: no DDL
  *     runs.
  *  Y2 Commits are stopped (FLUSH TABLES WITH READ LOCK) when there are tables of other engines, or a binary log: between what
- *     a transaction writes to that log and its commit in InnoDB, only this lock stands. Never asked for behind a long
+ *     a transaction writes to that log and its commit in InnoDB, only this lock stands. And when tables are to be hashed: only so
+ *     are the end LSN and several snapshots one moment. Never asked for behind a long
  *     statement (mysql_settle_slow_seconds), and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
  *     waits for that one has a part of the global lock, and the server would end it with a deadlock. So the instance lock is let
  *     go for it and taken again under it; what DDL has done in between is settled then. It may not be free there: a purge thread
@@ -232,7 +233,7 @@ static struct err *lock_window(struct backup *b)
     TRY(page_tracking_renew(&b->tracking, &tracking));
     TRY(mysql_settle_final(&b->settle));
     take_listing(b);
-    const bool stop = b->server.log_bin || has_other_engines(&b->listing);
+    const bool stop = b->server.log_bin || has_other_engines(&b->listing) || b->hash;
     TRY(copy_changed_others(b, false));
     if (stop) {
         TRY(stop_commits_too(b, &stopped));
@@ -240,6 +241,7 @@ static struct err *lock_window(struct backup *b)
         TRY(copy_changed_others(b, true));
     }
     TRY(read_end(b));
+    TRY(backup_hash_take(b));
     if (stop)
         TRY(resume_commits(b, stopped));
     TRY(unlock_instance(b));

@@ -6,6 +6,7 @@
 
 #include "archive/catalog.h"
 #include "engine/backup.h"
+#include "engine/backup_hash.h"
 #include "engine/base_select.h"
 #include "engine/lock_window.h"
 #include "engine/mysql_settle.h"
@@ -38,6 +39,7 @@ struct backup {
     struct space_set spaces;
     struct plain_set plain;
     struct listing listing; /* the last one; after the lock: as it was under it */
+    struct backup_hash *hash; /* NULL: none is wanted */
     struct coordinates coordinates;
     struct lock_times times;
     struct redo_span span;
@@ -75,6 +77,9 @@ extern const struct backup_family backup_mariadb, backup_mysql;
 struct err *backup_copy_others(struct backup *b) MUST_CHECK;
 /* b->listing is made anew. */
 struct err *backup_list_again(struct backup *b) MUST_CHECK;
+/* Stores what the engine notes for a restore, a check, or a later backup. */
+struct err *backup_add_note(struct backup *b, const char *path, const void *data,
+                            size_t len) MUST_CHECK;
 /* For polls of long waits: a signal, a dead redo tail. */
 struct err *backup_poll(void *ctx) MUST_CHECK;
 /* The locks are gone: closes their connection. */

@@ -167,6 +167,7 @@ static json_t *lock_json(const struct lock_times *t)
         {"block_ddl", seconds(t->block_ddl)},
         {"block_commit_wait", seconds(t->block_commit_wait)},
         {"block_commit", seconds(t->block_commit)},
+        {"hash", seconds(t->hash)},
         {"attempts", number(t->attempts)},
     };
     return object(fields, sizeof fields / sizeof fields[0]);
@@ -179,6 +180,20 @@ static json_t *bytes_json(const struct manifest *m)
         {"stored", number(m->bytes_stored)},
         {"redo", number(m->to - m->from)},
         {"changed", m->base ? number(m->base->bytes_changed) : json_null()},
+    };
+    return object(fields, sizeof fields / sizeof fields[0]);
+}
+
+static json_t *hash_json(const struct backup_hash_summary *h)
+{
+    if (!h)
+        return json_null();
+    const struct field fields[] = {
+        {"tables", number(h->tables)},
+        {"unsynchronised", number(h->unsynchronised)},
+        {"not_hashed", number(h->not_hashed)},
+        {"rows", number(h->rows)},
+        {"seconds", seconds(h->seconds)},
     };
     return object(fields, sizeof fields / sizeof fields[0]);
 }
@@ -247,6 +262,7 @@ struct err *manifest_json(char **out, const struct manifest *m)
         {"damaged", json_boolean(m->n_corrupt != 0)},
         {"corrupt_pages", texts_json(m->corrupt_pages, m->n_corrupt)},
         {"needs_repair", texts_json(m->needs_repair, count(m->needs_repair))},
+        {"hashes", hash_json(m->hash)},
         {"tool", tool_json()},
     };
     json_t *j = object(fields, sizeof fields / sizeof fields[0]);

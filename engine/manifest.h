@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "engine/backup_hash.h"
 #include "engine/lock_window.h"
 #include "engine/mysql_settle.h"
 #include "engine/space_settle.h"
@@ -38,6 +39,7 @@ struct manifest {
     char *const *corrupt_pages; /* n_corrupt texts */
     size_t n_corrupt;
     char *const *needs_repair; /* NULL-terminated, or NULL */
+    const struct backup_hash_summary *hash; /* NULL: tables were not hashed */
 };
 
 /* *out owned by caller. Texts that are not UTF-8 (file names) are written with their odd bytes as "?". */

@@ -76,7 +76,10 @@ static void every_fact_has_its_key(void **state)
                                     .block_commit = 0.0114999,
                                     .block_ddl = 0.2,
                                     .start_wait = 0.001,
+                                    .hash = 0.0021,
                                     .attempts = 2};
+    const struct backup_hash_summary hash = {
+        .tables = 5, .unsynchronised = 1, .not_hashed = 2, .rows = 1ull << 40, .seconds = 1.5};
     char *const corrupt[] = {TEXT("d/t.ibd: page 7 at offset 114688: checksum")};
     char *const repair[] = {TEXT("d/m"), NULL};
     const struct manifest m = {.id = "20261125T120000Z-full",
@@ -95,7 +98,8 @@ static void every_fact_has_its_key(void **state)
                                .tables = 2,
                                .corrupt_pages = corrupt,
                                .n_corrupt = 1,
-                               .needs_repair = repair};
+                               .needs_repair = repair,
+                               .hash = &hash};
     char *text;
     ok(manifest_json(&text, &m));
     json_t *j = parsed(text);
@@ -128,6 +132,12 @@ static void every_fact_has_its_key(void **state)
     assert_true(json_real_value(at(j, "lock.seconds")) == 0.313);
     assert_true(json_real_value(at(j, "lock.block_commit")) == 0.011);
     assert_number(j, "lock.attempts", 2);
+    assert_true(json_real_value(at(j, "lock.hash")) == 0.002);
+    assert_number(j, "hashes.tables", 5);
+    assert_number(j, "hashes.unsynchronised", 1);
+    assert_number(j, "hashes.not_hashed", 2);
+    assert_number(j, "hashes.rows", 1ull << 40);
+    assert_true(json_real_value(at(j, "hashes.seconds")) == 1.5);
     assert_number(j, "bytes.redo", 512);
     assert_number(j, "files", 3);
     assert_number(j, "tables", 2);

@@ -553,14 +553,88 @@ void plain_names_free(char **names)
     free(names);
 }
 
+/* Of the first file whose unit is not before this one. */
+static size_t unit_begins(const struct plain_set *s, const char *unit, size_t len)
+{
+    size_t from = 0, to = s->n;
+    while (from < to) {
+        const size_t mid = from + (to - from) / 2;
+        const struct listed_file *f = &s->files[mid].listed;
+        const size_t shared = f->unit_len < len ? f->unit_len : len;
+        const int c = memcmp(f->name, unit, shared);
+        if (c < 0 || (c == 0 && f->unit_len < len))
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from;
+}
+
+static bool file_rests(const struct plain_set *s, const struct plain_file *f)
+{
+    AUTO_FREE char *path = mem_printf("%s/%s", s->env->datadir->root, f->listed.name);
+    struct stamp now;
+    struct stat st;
+    bool present;
+    struct err *e = stamp_take(&now, path, &st, &present);
+    const bool rests = !e && present && f->copied && f->stamp.proves && same_stamp(&f->stamp, &now);
+    err_free(e);
+    return rests;
+}
+
+bool plain_set_file_rests(const struct plain_set *s, const char *name)
+{
+    const size_t i = unit_begins(s, name, strlen(name));
+    return i < s->n && !strcmp(s->files[i].listed.name, name) && file_rests(s, &s->files[i]);
+}
+
+bool plain_set_data_rests(const struct plain_set *s, const char *table)
+{
+    const size_t len = strlen(table);
+    size_t n = 0;
+    /* A table's own name has neither '#' nor '.' here, nor what is before them: its files follow each other. */
+    for (size_t i = unit_begins(s, table, len); i < s->n; i++) {
+        const struct plain_file *f = &s->files[i];
+        const char *name = f->listed.name;
+        if (strncmp(name, table, len) || (name[len] != '#' && name[len] != '.'))
+            break;
+        if (!name[f->listed.unit_len])
+            continue; /* a file of its own: a definition, a trigger */
+        if (f->online_aria || !file_rests(s, f))
+            return false;
+        n++;
+    }
+    return n != 0;
+}
+
+/* Length of the table's name when the file is the .frm of one, else 0. */
+static size_t table_len(const struct plain_file *f)
+{
+    const size_t len = strlen(f->listed.name);
+    return len > 4 && !strcmp(f->listed.name + len - 4, ".frm") && !f->is_view ? len - 4 : 0;
+}
+
 size_t plain_set_tables(const struct plain_set *s)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const size_t len = strlen(s->files[i].listed.name);
-        n += len > 4 && !strcmp(s->files[i].listed.name + len - 4, ".frm") && !s->files[i].is_view;
-    }
+    for (size_t i = 0; i < s->n; i++)
+        n += table_len(&s->files[i]) != 0;
     return n;
+}
+
+char **plain_set_table_names(const struct plain_set *s)
+{
+    char **names = NULL;
+    size_t n = 0, cap = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const size_t len = table_len(&s->files[i]);
+        if (!len)
+            continue;
+        mem_grow(&names, &cap, n + 1, sizeof *names);
+        names[n++] = mem_printf("%.*s", (int)len, s->files[i].listed.name);
+        names[n] = NULL;
+    }
+    return names;
 }
 
 struct err *plain_copy_file(struct copy_env *env, const char *path, const char *name)

@@ -40,8 +40,16 @@ struct err *plain_set_refresh(struct plain_set *s) MUST_CHECK;
  * caller, freed with plain_names_free; NULL if there is none. */
 char **plain_set_unclosed(const struct plain_set *s);
 void plain_names_free(char **names); /* NULL is fine */
+/* Whether a file is as it was when it was copied last. False when there is none of that name in the set, when it vanished, and when
+ * the stamp of its copy proves nothing. The next one, too, may be called by several threads when nothing else uses the set. */
+bool plain_set_file_rests(const struct plain_set *s, const char *name);
+/* The same of all files that hold the rows of a table ("db/t"), those of its partitions ("db/t#...") included. False for a transactional
+ * Aria table: what was written to it is in memory and a log first. */
+bool plain_set_data_rests(const struct plain_set *s, const char *table);
 /* Tables, by their .frm files; views are not counted. */
 size_t plain_set_tables(const struct plain_set *s);
+/* Those, as "db/t", ..., NULL; owned by caller, freed with plain_names_free; NULL if there is none. */
+char **plain_set_table_names(const struct plain_set *s);
 
 /* Writes down what a later backup has to know of the set. */
 void plain_set_put_facts(const struct plain_set *s, struct out_bytes *out);

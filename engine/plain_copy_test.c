@@ -239,6 +239,10 @@ static void views_are_not_tables(void **state)
     write_text(f->data, "d/v.frm", "TYPE=VIEW\nquery=select 1\n");
     sync_now(f, PLAIN_MOVING);
     assert_int_equal(plain_set_tables(&f->set), 1);
+    char **names = plain_set_table_names(&f->set);
+    assert_string_equal(names[0], "d/t");
+    assert_null(names[1]);
+    plain_names_free(names);
     archive_reader_free(archive_end(&f->archive));
 }
 
@@ -484,6 +488,90 @@ static void linked_file_is_a_delta_behind_its_link(void **state)
     base_facts_fini(&facts);
 }
 
+static void write_table(struct fixture *f, const char *table)
+{
+    static const char *const exts[] = {".frm", ".MYD", ".MYI"};
+    for (size_t i = 0; i < sizeof exts / sizeof exts[0]; i++) {
+        AUTO_FREE char *name = mem_printf("%s%s", table, exts[i]);
+        write_text(f->data, name, table);
+    }
+}
+
+/* Tables whose names begin alike, one with partitions. */
+static void write_tables(struct fixture *f)
+{
+    static const char *const tables[] = {"d/s", "d/t", "d/t1", "d/t_x", "d/t@002d", "d/T"};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        write_table(f, tables[i]);
+    write_text(f->data, "d/p.frm", "definition");
+    write_text(f->data, "d/p#P#p0.MYD", "rows");
+    write_text(f->data, "d/p#P#p1.MYD", "rows");
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+}
+
+static void rows_rest_until_one_of_their_files_changes(void **state)
+{
+    static const char *const changes[] = {"d/t.MYD", "d/s.MYD", "d/t1.MYI", "d/p#P#p1.MYD"};
+    static const char *const tables[] = {"d/t", "d/s", "d/t1", "d/p"};
+    struct fixture *f = *state;
+    write_tables(f);
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = i; k < 4; k++)
+            assert_true(plain_set_data_rests(&f->set, tables[k]));
+        write_text(f->data, changes[i], "otherwise");
+        assert_false(plain_set_data_rests(&f->set, tables[i]));
+    }
+    write_text(f->data, "d/t_x.frm", "otherwise");
+    assert_true(plain_set_data_rests(&f->set, "d/t_x"));
+    assert_false(plain_set_file_rests(&f->set, "d/t_x.frm"));
+    assert_true(plain_set_data_rests(&f->set, "d/T"));
+    archive_reader_free(archive_end(&f->archive));
+}
+
+static void move(const struct fixture *f, const char *from, const char *to)
+{
+    AUTO_FREE char *a = mem_printf("%s/%s", f->data, from);
+    AUTO_FREE char *b = mem_printf("%s/%s", f->data, to);
+    assert_int_equal(rename(a, b), 0);
+}
+
+static void swapped_dropped_and_unknown_files_do_not_rest(void **state)
+{
+    struct fixture *f = *state;
+    write_tables(f);
+    assert_true(plain_set_file_rests(&f->set, "d/t.frm"));
+    assert_true(plain_set_file_rests(&f->set, "d/s.frm"));
+    for (int i = 0; i < 2; i++) { /* there and back */
+        move(f, "d/s.frm", "d/x");
+        move(f, "d/t.frm", "d/s.frm");
+        move(f, "d/x", "d/t.frm");
+    }
+    assert_false(plain_set_file_rests(&f->set, "d/s.frm"));
+    assert_false(plain_set_file_rests(&f->set, "d/t.frm"));
+    move(f, "d/t1.MYD", "d/gone");
+    assert_false(plain_set_data_rests(&f->set, "d/t1"));
+    static const char *const unknown[] = {"d/nothing", "d", "", "d/", "z/z", "d/t.", "a"};
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        assert_false(plain_set_data_rests(&f->set, unknown[i]));
+        assert_false(plain_set_file_rests(&f->set, unknown[i]));
+    }
+    archive_reader_free(archive_end(&f->archive));
+}
+
+static void young_stamp_does_not_rest(void **state)
+{
+    struct fixture *f = *state;
+    write_table(f, "d/t");
+    sync_now(f, PLAIN_MOVING);
+    assert_false(plain_set_data_rests(&f->set, "d/t"));
+    assert_false(plain_set_file_rests(&f->set, "d/t.frm"));
+    sync_now(f, PLAIN_FLUSHED);
+    assert_true(plain_set_data_rests(&f->set, "d/t"));
+    assert_true(plain_set_file_rests(&f->set, "d/t.frm"));
+    archive_reader_free(archive_end(&f->archive));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -509,6 +597,9 @@ int main(void)
         TEST(one_changed_file_has_its_whole_table_read),
         TEST(new_and_moved_files_are_stored_whole),
         TEST(linked_file_is_a_delta_behind_its_link),
+        TEST(rows_rest_until_one_of_their_files_changes),
+        TEST(swapped_dropped_and_unknown_files_do_not_rest),
+        TEST(young_stamp_does_not_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

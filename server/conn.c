@@ -1,9 +1,8 @@
 /* server/conn.c: see conn.h. The client library may be MariaDB's or Oracle's; where their options
  * differ it is decided here, by the macros of their headers, and nowhere else. */
-#include "server/conn.h"
+#include "server/conn_private.h"
 
 #include <errno.h>
-#include <mysql.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,11 +36,6 @@ static const char session_setup[] =
     "SET SESSION wait_timeout=2592000, sql_mode='', sql_quote_show_create=1"
     " /*M!100101 , max_statement_time=0 */"
     " /*!50708 , max_execution_time=0, autocommit=1 */";
-
-struct conn {
-    MYSQL *mysql;
-    unsigned last_errno;
-};
 
 #define NOT_REACHED                                                                        \
     "Is the server running and listening there? Check --socket, or --host and --port, or " \
@@ -200,6 +194,11 @@ void conn_close(struct conn *c)
     free(c);
 }
 
+void conn_abandon(struct conn *c)
+{
+    shutdown((int)c->mysql->net.fd, SHUT_RDWR);
+}
+
 unsigned conn_errno(const struct conn *c)
 {
     return c->last_errno;
@@ -244,12 +243,17 @@ int64_t conn_peer_pid(const struct conn *c)
     return peer.pid > 0 ? peer.pid : 0;
 }
 
+struct err *conn_statement_error(struct conn *c, const char *sql, unsigned number,
+                                 const char *message)
+{
+    c->last_errno = number;
+    return err_make(SERVER, "%.*s%s: %s (error %u)", SHOWN_STATEMENT_MAX, sql,
+                    strlen(sql) > SHOWN_STATEMENT_MAX ? "..." : "", message, number);
+}
+
 static struct err *statement_error(struct conn *c, const char *sql)
 {
-    c->last_errno = mysql_errno(c->mysql);
-    return err_make(SERVER, "%.*s%s: %s (error %u)", SHOWN_STATEMENT_MAX, sql,
-                    strlen(sql) > SHOWN_STATEMENT_MAX ? "..." : "", mysql_error(c->mysql),
-                    c->last_errno);
+    return conn_statement_error(c, sql, mysql_errno(c->mysql), mysql_error(c->mysql));
 }
 
 /* Runs a statement. *result is NULL if it has none, else owned by caller. */

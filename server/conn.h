@@ -31,6 +31,10 @@ struct err *conn_open(struct conn **out, const struct conn_options *options) MUS
 void conn_close(struct conn *c); /* NULL is fine */
 CLEANUP(conn, conn_close)
 
+/* Cuts the line to the server, so that closing need not wait for the rest of a result that is being read; nothing else can be done
+ * with the connection then. Locks and transactions end with it, as with any lost connection. */
+void conn_abandon(struct conn *c);
+
 /* Server error number behind the last failure of this connection (1205 lock wait timeout, 1213
  * deadlock, 1227 missing privilege, 2006 gone away, ...); 0 if none. */
 unsigned conn_errno(const struct conn *c);

@@ -18,14 +18,16 @@ static const struct {
     {"BACKUP_ADMIN", 0, PRIV_BACKUP_ADMIN},
     {"PROCESS", 0, PRIV_PROCESS},
     {"FLUSH_TABLES", 0, PRIV_FLUSH_TABLES},
+    {"SELECT", PRIV_SELECT, PRIV_SELECT},
     {"RELOAD", PRIV_RELOAD, PRIV_RELOAD | PRIV_FLUSH_TABLES},
     {"BINLOG MONITOR", PRIV_BINLOG_MONITOR, 0},
     {"SLAVE MONITOR", PRIV_SLAVE_MONITOR, 0},
     {"REPLICA MONITOR", PRIV_SLAVE_MONITOR, 0},
     {"REPLICATION CLIENT", PRIV_BINLOG_MONITOR, PRIV_REPLICATION_CLIENT},
     {"SUPER", PRIV_BINLOG_MONITOR | PRIV_SLAVE_MONITOR, PRIV_REPLICATION_CLIENT},
-    {"ALL PRIVILEGES", PRIV_RELOAD | PRIV_BINLOG_MONITOR | PRIV_SLAVE_MONITOR,
-     PRIV_RELOAD | PRIV_FLUSH_TABLES | PRIV_PROCESS | PRIV_REPLICATION_CLIENT | PRIV_BACKUP_ADMIN},
+    {"ALL PRIVILEGES", PRIV_SELECT | PRIV_RELOAD | PRIV_BINLOG_MONITOR | PRIV_SLAVE_MONITOR,
+     PRIV_SELECT | PRIV_RELOAD | PRIV_FLUSH_TABLES | PRIV_PROCESS | PRIV_REPLICATION_CLIENT |
+         PRIV_BACKUP_ADMIN},
 };
 
 enum { N_NAMES = sizeof names / sizeof names[0] };
@@ -201,4 +203,11 @@ struct err *server_check_privileges(struct conn *c, const struct server_info *s)
     unsigned have = 0;
     TRY(server_privileges(&have, c, s));
     return s->flavour == FLAVOUR_MYSQL ? check_mysql(c, have) : check_mariadb(c, s, have);
+}
+
+struct err *server_check_select(struct conn *c, const struct server_info *s)
+{
+    unsigned have = 0;
+    TRY(server_privileges(&have, c, s));
+    return have & PRIV_SELECT ? NULL : lacks(c, PRIV_SELECT, NULL);
 }

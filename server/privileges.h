@@ -13,6 +13,8 @@
  *   SHOW REPLICA STATUS             REPLICATION CLIENT or SUPER
  *   where its threads stand         SELECT on mysql.slave_worker_info
  *   redo archiving                  INNODB_REDO_LOG_ARCHIVE; not checked, as it is not needed
+ * Both               takes
+ *   hashes of all tables   SELECT
  *
  * Facts: MariaDB 10.11.19, MySQL 9.7.4, by experiment. SHOW GRANTS without FOR lists the account's
  * own grants and those of its active roles (MariaDB: of the roles inside them, and of PUBLIC, too);
@@ -31,6 +33,7 @@ enum privilege {
     PRIV_PROCESS = 1 << 4,
     PRIV_FLUSH_TABLES = 1 << 5,
     PRIV_REPLICATION_CLIENT = 1 << 6,
+    PRIV_SELECT = 1 << 7, /* both */
 };
 
 /* Set of enum privilege that one line of SHOW GRANTS gives on a server of that family. Pure. */
@@ -50,5 +53,7 @@ struct err *server_privileges(unsigned *set, struct conn *c,
  * replica, REPLICATION CLIENT and SELECT on slave_worker_info. Not RELOAD: see mysql_flush_logs.
  * REFUSED with the exact GRANT statements for this user in the hint. */
 struct err *server_check_privileges(struct conn *c, const struct server_info *s) MUST_CHECK;
+/* Whether the account may read all tables: SELECT on everything, for tables that it may not see are in no list. REFUSED as above. */
+struct err *server_check_select(struct conn *c, const struct server_info *s) MUST_CHECK;
 
 #endif

@@ -11,7 +11,7 @@
 enum {
     NONE = 0,
     MONITORS = PRIV_BINLOG_MONITOR | PRIV_SLAVE_MONITOR,
-    EVERYTHING = PRIV_RELOAD | MONITORS,
+    EVERYTHING = PRIV_SELECT | PRIV_RELOAD | MONITORS,
 };
 
 static void lines_of_show_grants_give_what_the_server_gives(void **state)
@@ -60,7 +60,7 @@ static void mysql_joins_static_and_dynamic_privileges_in_its_own_ways(void **sta
     } cases[] = {
         {"GRANT USAGE ON *.* TO `u`@`%`", NONE},
         {"GRANT SELECT, RELOAD, PROCESS, REPLICATION CLIENT, DROP ROLE ON *.* TO `u`@`%`",
-         PRIV_RELOAD | PRIV_FLUSH_TABLES | PRIV_PROCESS | PRIV_REPLICATION_CLIENT},
+         PRIV_SELECT | PRIV_RELOAD | PRIV_FLUSH_TABLES | PRIV_PROCESS | PRIV_REPLICATION_CLIENT},
         {"GRANT AUDIT_ADMIN,BACKUP_ADMIN,FLUSH_TABLES,XA_RECOVER_ADMIN ON *.* TO `u`@`%`",
          PRIV_BACKUP_ADMIN | PRIV_FLUSH_TABLES},
         {"GRANT SUPER ON *.* TO `u`@`h`", PRIV_REPLICATION_CLIENT},
@@ -88,7 +88,7 @@ static void missing_privileges_are_named_as_grant_takes_them(void **state)
     } cases[] = {
         {PRIV_RELOAD, "RELOAD"},
         {PRIV_RELOAD | PRIV_BINLOG_MONITOR, "RELOAD, BINLOG MONITOR"},
-        {EVERYTHING, "RELOAD, BINLOG MONITOR, SLAVE MONITOR"},
+        {EVERYTHING, "SELECT, RELOAD, BINLOG MONITOR, SLAVE MONITOR"},
         {PRIV_SLAVE_MONITOR, "SLAVE MONITOR"},
         {NONE, ""},
         {PRIV_BACKUP_ADMIN | PRIV_PROCESS | PRIV_FLUSH_TABLES,

@@ -191,8 +191,11 @@ class Mbe:
         return self.run("restore", "--repo=" + self.repo, "--backup=" + backup, "--datadir=" + target,
                         "--parallel=%d" % parallel, "--progress=none", *extra, expect=expect, **kwargs)
 
-    def verify(self, backup="latest", expect=OK, **kwargs):
-        return self.run("verify", "--repo=" + self.repo, "--backup=" + backup, "--progress=none", expect=expect, **kwargs)
+    def verify_args(self, *extra, backup="latest"):
+        return ["verify", "--repo=" + self.repo, "--backup=" + backup, "--progress=none", *extra]
+
+    def verify(self, backup="latest", *extra, expect=OK, **kwargs):
+        return self.run(*self.verify_args(*extra, backup=backup), expect=expect, **kwargs)
 
     def check_pages(self, backup="latest", *extra, expect=OK, **kwargs):    # pylint: disable=keyword-arg-before-vararg
         """verify --level=pages. With MBE_CHECK_PAGES set every restore that must succeed comes behind one."""

@@ -77,6 +77,15 @@ class Scenario:
                              defaults=os.path.join(target, "mbe-my.cnf"), port="loopback" if source.port else None)
         return server.start() if start else server
 
+    def boot_options(self, installation, scratch="scratch", program=None):
+        """For mbe verify --level=boot, and without the last one for mbe restore --verify: the server program, where its files go, and
+        the user it runs as, who can reach them.
+        """
+        folder = self.path(scratch)
+        os.makedirs(folder, exist_ok=True)
+        program = program or installation.script(self.path("%s-%s.sh" % (scratch, installation.flavour)))
+        return ["--mysqld=" + program, "--scratch=" + folder] + (["--server-user=root"] if os.getuid() == 0 else [])
+
     def tool(self, name):
         """Path of a program of tests/tools."""
         build = os.environ.get("MBE_BUILD") or os.path.dirname(mbe_module.binary())

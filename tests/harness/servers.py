@@ -115,6 +115,16 @@ class Installation:
                 "--datadir=" + datadir, *self.layout]
         return argv + (["--user=root"] if os.getuid() == 0 else [])
 
+    def script(self, path, before=""):
+        """Makes `path` a program that runs the server as it has to be run here, whatever its arguments, and returns it: for
+        mbe --mysqld. `before`: shell commands that come first.
+        """
+        words = " ".join("'%s'" % w for w in self.program("server")), " ".join("'%s'" % w for w in self.layout)
+        with open(path, "w", encoding="ascii") as f:
+            f.write('#!/bin/sh\n%s\nexec %s "$@" %s\n' % (before, *words))
+            os.fchmod(f.fileno(), 0o755)
+        return path
+
     def identity(self):
         """Changes whenever the datadir that make_datadir() makes may change."""
         stat = os.stat(self._path("server"))

@@ -118,6 +118,9 @@ def body(s, flavour):
         s.check(os.path.exists(s.path("wrong", "mbe-restore-incomplete")), "a failed restore looks whole")
         shutil.rmtree(s.path("wrong"))
 
+    booted = s.mbe(source).verify(backup.id, "--level=boot", "--keyring-file=" + os.path.relpath(keys.file), *s.boot_options(source.installation))
+    s.check(" ok " in booted.out and " unchecked=0 " in booted.out, "a server of mbe's own with the key file: %s", booted)
+
     restored = proof.prove_by_replay(s, source, backup, extra=["--keyring-file=" + keys.file], before_start=keys.place,
                                      options=[*archive_options(source.installation), *keys.options])
     found = contains(os.path.join(restored.datadir, "secret"), [MARKER.encode()])

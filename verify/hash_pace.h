@@ -1,0 +1,27 @@
+/* verify/hash_pace.h: how fast rows are read, and whether to go on: one for all threads. */
+#ifndef MBE_VERIFY_HASH_PACE_H
+#define MBE_VERIFY_HASH_PACE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/progress.h"
+
+struct hash_pace {
+    uint64_t rate; /* bytes per second; 0: no limit */
+    struct progress *progress;
+    struct err *(*poll)(void *ctx); /* may be NULL; called by one thread at a time */
+    void *poll_ctx;
+    pthread_mutex_t lock; /* guards what follows */
+    double due;           /* when what was read so far may have been read, by clock_seconds */
+    double polled;
+};
+
+/* rate, progress, poll and poll_ctx are set by the caller. */
+void hash_pace_init(struct hash_pace *p);
+void hash_pace_fini(struct hash_pace *p);
+/* After so many bytes: waits as long as the rate takes, asks poll a few times a second. INTERRUPTED by a signal, or poll's error. */
+struct err *hash_pace_step(struct hash_pace *p, uint64_t bytes) MUST_CHECK;
+
+#endif

@@ -1,0 +1,605 @@
+/* verify/table_def.c: see table_def.h. */
+#include "verify/table_def.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+/* Engines whose tables are read; any other is not. The key of those with `by_key` is the order their rows are stored in. */
+static const struct {
+    const char *engine;
+    enum table_access access;
+    bool by_key;
+} engines[] = {
+    {"InnoDB", ACCESS_SNAPSHOT, true},   {"ROCKSDB", ACCESS_SNAPSHOT, true},
+    {"MyISAM", ACCESS_PLAIN, false},     {"Aria", ACCESS_PLAIN, false},
+    {"CSV", ACCESS_PLAIN, false},        {"ARCHIVE", ACCESS_PLAIN, false},
+    {"MRG_MyISAM", ACCESS_PLAIN, false}, {"MRG_MYISAM", ACCESS_PLAIN, false},
+    {"BLACKHOLE", ACCESS_PLAIN, false},
+};
+
+enum table_access table_access_of(const char *engine, bool is_sequence)
+{
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
+        if (!strcmp(engines[i].engine, engine))
+            return is_sequence ? ACCESS_PLAIN : engines[i].access;
+    return ACCESS_NONE;
+}
+
+static bool is_stored_by_key(const char *engine)
+{
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
+        if (!strcmp(engines[i].engine, engine))
+            return engines[i].by_key;
+    return false;
+}
+
+/* --- SQL ---------------------------------------------------------------------------------------- */
+
+char *sql_quoted_name(const char *name)
+{
+    char *out = mem_alloc(2 * strlen(name) + 3), *p = out;
+    *p++ = '`';
+    for (; *name; name++) {
+        if (*name == '`')
+            *p++ = '`';
+        *p++ = *name;
+    }
+    *p++ = '`';
+    *p = 0;
+    return out;
+}
+
+char *table_sql_name(const char *schema, const char *name)
+{
+    AUTO_FREE char *first = sql_quoted_name(schema), *second = sql_quoted_name(name);
+    return mem_printf("%s.%s", first, second);
+}
+
+/* A text for SQL; the session's sql_mode is empty, so that a backslash is one that escapes. */
+static char *sql_text(const char *text)
+{
+    char *out = mem_alloc(2 * strlen(text) + 3), *p = out;
+    *p++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'' || *text == '\\')
+            *p++ = '\\';
+        *p++ = *text;
+    }
+    *p++ = '\'';
+    *p = 0;
+    return out;
+}
+
+static const char *cell(const struct rows *rows, size_t row, size_t col)
+{
+    const char *s = rows->cells[row * rows->n_cols + col];
+    return s ? s : "";
+}
+
+/* --- the list ------------------------------------------------------------------------------------ */
+
+static void table_fini(struct listed_table *t)
+{
+    free(t->schema);
+    free(t->name);
+    free(t->engine);
+}
+
+void table_list_fini(struct table_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        table_fini(&l->items[i]);
+    free(l->items);
+    *l = (struct table_list){0};
+}
+
+static int compare_names(const struct listed_table *a, const char *schema, const char *name)
+{
+    const int order = strcmp(a->schema, schema);
+    return order ? order : strcmp(a->name, name);
+}
+
+static int compare_tables(const void *a, const void *b)
+{
+    const struct listed_table *y = b;
+    return compare_names(a, y->schema, y->name);
+}
+
+static struct listed_table *find(const struct table_list *l, const char *schema, const char *name)
+{
+    size_t low = 0, high = l->n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = compare_names(&l->items[middle], schema, name);
+        if (!order)
+            return &l->items[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct listed_table *table_list_find(const struct table_list *l, const char *schema,
+                                           const char *name)
+{
+    return find(l, schema, name);
+}
+
+enum { T_NAME, T_TYPE, T_ENGINE, T_BYTES };
+
+static struct err *add_tables(struct table_list *l, struct conn *c,
+                              const struct hash_select *select, const char *schema, bool with_sizes)
+{
+    AUTO_FREE char *literal = sql_text(schema);
+    struct rows rows;
+    TRY(conn_query(c, &rows,
+                   "SELECT TABLE_NAME, TABLE_TYPE, ENGINE, %s FROM information_schema.TABLES"
+                   " WHERE TABLE_SCHEMA = %s",
+                   with_sizes ? "DATA_LENGTH" : "0", literal));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        const char *name = cell(&rows, i, T_NAME), *type = cell(&rows, i, T_TYPE);
+        const bool sequence = !strcmp(type, "SEQUENCE"),
+                   versioned = !strcmp(type, "SYSTEM VERSIONED");
+        if ((!sequence && !versioned && strcmp(type, "BASE TABLE")) ||
+            !hash_select_takes(select, schema, name))
+            continue;
+        mem_grow(&l->items, &l->cap, l->n, sizeof *l->items);
+        l->items[l->n++] = (struct listed_table){
+            .schema = mem_strdup(schema),
+            .name = mem_strdup(name),
+            .engine = mem_strdup(cell(&rows, i, T_ENGINE)),
+            .is_sequence = sequence,
+            .is_versioned = versioned,
+            .access = table_access_of(cell(&rows, i, T_ENGINE), sequence),
+            .bytes = strtoull(cell(&rows, i, T_BYTES), NULL, 10),
+        };
+    }
+    rows_fini(&rows);
+    return NULL;
+}
+
+/* What the hash depends on, of each column. */
+#define COLUMN_CELLS                                                               \
+    "TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, EXTRA, CHARACTER_SET_NAME, " \
+    "GENERATION_EXPRESSION"
+enum { C_TABLE, C_NAME, C_TYPE, C_FULL_TYPE, C_EXTRA, C_CHARSET, C_GENERATED };
+
+static uint64_t definition_after(uint64_t before, const struct rows *rows, size_t row)
+{
+    AUTO_FREE char *line = mem_printf("%016lx %s\n%s\n%s\n%s", (unsigned long)before,
+                                      cell(rows, row, C_NAME), cell(rows, row, C_FULL_TYPE),
+                                      cell(rows, row, C_EXTRA), cell(rows, row, C_CHARSET));
+    return hash64_of_bytes(line, strlen(line));
+}
+
+static struct err *add_definitions(struct table_list *l, struct conn *c, const char *schema)
+{
+    AUTO_FREE char *literal = sql_text(schema);
+    struct rows rows;
+    TRY(conn_query(c, &rows,
+                   "SELECT " COLUMN_CELLS " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s"
+                   " ORDER BY TABLE_NAME, ORDINAL_POSITION",
+                   literal));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        struct listed_table *t = find(l, schema, cell(&rows, i, C_TABLE));
+        if (t)
+            t->definition = definition_after(t->definition, &rows, i);
+    }
+    rows_fini(&rows);
+    return NULL;
+}
+
+static struct err *add_schemas(struct table_list *l, struct conn *c,
+                               const struct hash_select *select, const struct rows *schemas,
+                               bool with_sizes)
+{
+    for (size_t i = 0; i < schemas->n_rows; i++)
+        if (hash_select_takes_schema(select, cell(schemas, i, 0)))
+            TRY(add_tables(l, c, select, cell(schemas, i, 0), with_sizes));
+    if (l->n)
+        qsort(l->items, l->n, sizeof *l->items, compare_tables);
+    for (size_t i = 0; i < schemas->n_rows; i++)
+        if (hash_select_takes_schema(select, cell(schemas, i, 0)))
+            TRY(add_definitions(l, c, cell(schemas, i, 0)));
+    return NULL;
+}
+
+struct err *table_list_load(struct table_list *out, struct conn *c,
+                            const struct hash_select *select, bool with_sizes)
+{
+    struct rows schemas;
+    *out = (struct table_list){0};
+    TRY(conn_query(c, &schemas, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA"));
+    struct err *e = add_schemas(out, c, select, &schemas, with_sizes);
+    rows_fini(&schemas);
+    if (e)
+        table_list_fini(out);
+    return e;
+}
+
+struct err *table_size_load(uint64_t *bytes, struct conn *c, const char *schema, const char *name)
+{
+    AUTO_FREE char *schema_text = sql_text(schema), *name_text = sql_text(name), *found = NULL;
+    TRY(conn_query_text(c, &found,
+                        "SELECT DATA_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+                        " AND TABLE_NAME = %s",
+                        schema_text, name_text));
+    *bytes = found ? strtoull(found, NULL, 10) : 0;
+    return NULL;
+}
+
+/* --- one table ------------------------------------------------------------------------------------ */
+
+void table_def_fini(struct table_def *d)
+{
+    for (size_t i = 0; i < d->n_columns; i++) {
+        free(d->columns[i].name);
+        free(d->columns[i].charset);
+    }
+    free(d->columns);
+    free(d->key);
+    free(d->key_name);
+    *d = (struct table_def){0};
+}
+
+static enum row_kind kind_of(enum value_class c)
+{
+    switch (c) {
+    case VALUE_INTEGER:
+    case VALUE_YEAR:
+        return ROW_INTEGER;
+    case VALUE_FLOAT:
+        return ROW_FLOAT;
+    case VALUE_DOUBLE:
+        return ROW_DOUBLE;
+    case VALUE_DATE:
+    case VALUE_TIME:
+    case VALUE_DATETIME:
+    case VALUE_TIMESTAMP:
+        return ROW_TIME;
+    default:
+        return ROW_BYTES;
+    }
+}
+
+/* Place of '' among the members of enum('a','') or the like; -1: it is none. In COLUMN_TYPE a quote inside a member is doubled. */
+static int empty_member(const char *full_type)
+{
+    const char *p = strchr(full_type, '(');
+    for (int place = 0; p && *p && *++p == '\''; place++) {
+        const char *begin = ++p;
+        while (*p && (*p != '\'' || p[1] == '\''))
+            p += *p == '\'' ? 2 : 1;
+        if (p == begin)
+            return place;
+        p += *p == '\'';
+    }
+    return -1;
+}
+
+static struct err *add_column(struct table_def *d, const char *name, const char *type,
+                              const char *full_type, const char *charset)
+{
+    enum value_class value;
+    if (!value_class_of_type(&value, type))
+        return err_make(SERVER, "column %s is of type %s, which mbe does not know", name, type);
+    d->columns = mem_realloc(d->columns, (d->n_columns + 1) * sizeof *d->columns);
+    d->columns[d->n_columns++] = (struct table_column){
+        .name = mem_strdup(name),
+        .charset = *charset ? mem_strdup(charset) : NULL,
+        .value = value,
+        .kind = kind_of(value),
+        .empty_member = value == VALUE_ENUM || value == VALUE_SET ? empty_member(full_type) : -1,
+        .is_hex = !strcmp(type, "vector"),
+    };
+    return NULL;
+}
+
+/* Of a table WITH SYSTEM VERSIONING that does not name the two columns itself they have these names, and are not listed. */
+static struct err *add_period(struct table_def *d)
+{
+    TRY(add_column(d, "row_start", "timestamp", "", ""));
+    return add_column(d, "row_end", "timestamp", "", "");
+}
+
+static struct err *take_columns(struct table_def *d, const struct rows *rows,
+                                const struct listed_table *t)
+{
+    bool has_period = false;
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        const char *extra = cell(rows, i, C_EXTRA);
+        if (strcmp(cell(rows, i, C_TABLE),
+                   t->name)) /* the server may not tell upper from lower case here */
+            continue;
+        d->definition = definition_after(d->definition, rows, i);
+        if (strstr(extra, "VIRTUAL GENERATED"))
+            continue;
+        has_period = has_period || !strcmp(cell(rows, i, C_GENERATED), "ROW END");
+        TRY(add_column(d, cell(rows, i, C_NAME), cell(rows, i, C_TYPE), cell(rows, i, C_FULL_TYPE),
+                       cell(rows, i, C_CHARSET)));
+    }
+    return t->is_versioned && !has_period ? add_period(d) : NULL;
+}
+
+static struct err *load_columns(struct table_def *d, struct conn *c, const struct listed_table *t)
+{
+    AUTO_FREE char *schema = sql_text(t->schema), *name = sql_text(t->name);
+    struct rows rows;
+    TRY(conn_query(c, &rows,
+                   "SELECT " COLUMN_CELLS " FROM information_schema.COLUMNS"
+                   " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION",
+                   schema, name));
+    struct err *e = take_columns(d, &rows, t);
+    rows_fini(&rows);
+    if (e)
+        return e;
+    return d->n_columns
+               ? NULL
+               : err_make(SERVER, "is not there any more, or none of its columns may be seen");
+}
+
+/* Whether values of a class have one order, on the server and as literals, that a range can be asked for by. ENUM and SET are
+ * ordered by number and compared as text; floats do not come back from a literal. */
+static bool has_ranges(enum value_class c)
+{
+    switch (c) {
+    case VALUE_FLOAT:
+    case VALUE_DOUBLE:
+    case VALUE_ENUM:
+    case VALUE_SET:
+    case VALUE_GEOMETRY:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool find_column(const struct table_def *d, const char *name, uint16_t *at)
+{
+    for (size_t i = 0; name && i < d->n_columns; i++)
+        if (!strcasecmp(d->columns[i].name, name)) {
+            *at = (uint16_t)i;
+            return true;
+        }
+    return false;
+}
+
+static bool equals(const char *a, const char *b)
+{
+    return a && !strcasecmp(a, b);
+}
+
+/* Rows [from, to) of SHOW INDEX are one key. *clusters: rows are stored by it, if by any. */
+static void take_key(struct table_def *d, const struct rows *rows, size_t from, size_t to,
+                     bool *clusters)
+{
+    const bool primary = equals(rows_get(rows, from, "Key_name"), "PRIMARY");
+    bool whole = true, usable = true;
+    AUTO_FREE uint16_t *places = mem_alloc((to - from) * sizeof *places);
+    for (size_t i = from; i < to; i++) {
+        whole = whole && !rows_get(rows, i, "Sub_part") &&
+                !equals(rows_get(rows, i, "Null"), "YES") && rows_get(rows, i, "Column_name");
+        usable = usable && find_column(d, rows_get(rows, i, "Column_name"), &places[i - from]) &&
+                 has_ranges(d->columns[places[i - from]].value) &&
+                 equals(rows_get(rows, i, "Collation"), "A");
+    }
+    *clusters = equals(rows_get(rows, from, "Non_unique"), "0") && (primary || whole);
+    if (!*clusters || !whole || !usable)
+        return;
+    d->n_key = to - from;
+    d->key = places;
+    places = NULL;
+    d->key_name = mem_strdup(rows_get(rows, from, "Key_name"));
+}
+
+static struct err *load_key(struct table_def *d, struct conn *c, const struct listed_table *t)
+{
+    AUTO_FREE char *name = table_sql_name(t->schema, t->name);
+    struct rows rows;
+    bool clusters = false;
+    if (!is_stored_by_key(t->engine) || t->is_sequence || t->is_versioned)
+        return NULL;
+    TRY(conn_query(c, &rows, "SHOW INDEX FROM %s", name));
+    for (size_t from = 0, to; from < rows.n_rows && !clusters; from = to) {
+        for (to = from + 1; to < rows.n_rows; to++)
+            if (strcmp(rows_get(&rows, to, "Key_name"), rows_get(&rows, from, "Key_name")))
+                break;
+        take_key(d, &rows, from, to, &clusters);
+    }
+    rows_fini(&rows);
+    return NULL;
+}
+
+struct err *table_def_load(struct table_def *out, struct conn *c, const struct listed_table *t)
+{
+    *out = (struct table_def){0};
+    struct err *e = load_columns(out, c, t);
+    if (!e)
+        e = load_key(out, c, t);
+    if (e)
+        table_def_fini(out);
+    return e;
+}
+
+/* --- rows ------------------------------------------------------------------------------------------ */
+
+struct text {
+    char *p;
+    size_t n, cap;
+};
+
+static void put(struct text *t, const char *s)
+{
+    const size_t n = strlen(s);
+    mem_grow(&t->p, &t->cap, t->n + n, 1);
+    memcpy(t->p + t->n, s, n + 1);
+    t->n += n;
+}
+
+static void put_name(struct text *t, const char *before, const char *name, const char *after)
+{
+    AUTO_FREE char *quoted = sql_quoted_name(name);
+    put(t, before);
+    put(t, quoted);
+    put(t, after);
+}
+
+char *table_select(const struct listed_table *t, const struct table_def *d, const char *where)
+{
+    struct text sql = {0};
+    AUTO_FREE char *name = table_sql_name(t->schema, t->name);
+    put(&sql, "SELECT /*M! SQL_NO_CACHE */ ");
+    for (size_t i = 0; i < d->n_columns; i++)
+        put_name(&sql,
+                 d->columns[i].is_hex ? (i ? ", HEX(" : "HEX(")
+                 : i                  ? ", "
+                                      : "",
+                 d->columns[i].name, d->columns[i].is_hex ? ")" : "");
+    for (size_t i = 0; i < d->n_columns; i++)
+        if (d->columns[i].empty_member >= 0)
+            put_name(&sql, ", CAST(", d->columns[i].name, " AS UNSIGNED)");
+    put(&sql, " FROM ");
+    put(&sql, name);
+    if (t->is_versioned)
+        put(&sql, " FOR SYSTEM_TIME ALL");
+    if (d->n_key)
+        put_name(&sql, " FORCE INDEX (", d->key_name, ")");
+    if (where) {
+        put(&sql, " WHERE ");
+        put(&sql, where);
+    }
+    for (size_t i = 0; i < d->n_key; i++)
+        put_name(&sql, i ? ", " : " ORDER BY ", d->columns[d->key[i]].name, "");
+    return sql.p;
+}
+
+enum row_kind *table_select_kinds(const struct table_def *d, size_t *n)
+{
+    enum row_kind *kinds = mem_alloc(2 * d->n_columns * sizeof *kinds);
+    *n = d->n_columns;
+    for (size_t i = 0; i < d->n_columns; i++) {
+        kinds[i] = d->columns[i].kind;
+        if (d->columns[i].empty_member >= 0)
+            kinds[(*n)++] = ROW_INTEGER;
+    }
+    return kinds;
+}
+
+static bool put_hex(struct row_bytes *out, const char *p, size_t n)
+{
+    AUTO_FREE uint8_t *bytes = mem_alloc(n / 2);
+    for (size_t i = 0; i < n; i++) {
+        const char c = p[i];
+        const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (digit < 0 || n % 2)
+            return false;
+        bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | digit : digit << 4);
+    }
+    row_put_bytes(out, VALUE_STRING, bytes, n / 2);
+    return true;
+}
+
+static void put_time(struct row_bytes *out, enum value_class c, const struct row_time *t)
+{
+    row_put_time(out, c,
+                 &(struct value_time){.year = t->year,
+                                      .month = t->month,
+                                      .day = t->day,
+                                      .hour = t->hour,
+                                      .minute = t->minute,
+                                      .second = t->second,
+                                      .microsecond = t->microsecond,
+                                      .negative = t->negative});
+}
+
+/* The server leaves out the comma behind '' when that is the first of several members: such a text could be that of another set. */
+static void put_members(struct row_bytes *out, const struct table_column *c,
+                        const struct row_cell *v, uint64_t number)
+{
+    if (!number) {
+        row_put_no_member(out, c->value);
+        return;
+    }
+    const uint64_t empty =
+        c->value == VALUE_SET && c->empty_member >= 0 ? UINT64_C(1) << c->empty_member : 0;
+    if (number & empty && !(number & (empty - 1)) && number != empty) {
+        AUTO_FREE char *text = mem_printf(",%.*s", (int)v->bytes.n, v->bytes.p);
+        row_put_bytes(out, c->value, text, v->bytes.n + 1);
+        return;
+    }
+    row_put_bytes(out, c->value, v->bytes.p, v->bytes.n);
+}
+
+/* False for a value that its class cannot have. `number`: of an ENUM or SET, where its text does not tell. */
+static bool put_value(struct row_bytes *out, const struct table_column *c, const struct row_cell *v,
+                      uint64_t number)
+{
+    switch (c->value) {
+    case VALUE_INTEGER:
+        if (v->is_unsigned)
+            row_put_unsigned(out, v->u);
+        else
+            row_put_signed(out, v->i);
+        return true;
+    case VALUE_YEAR:
+        row_put_year(out, (unsigned)v->u);
+        return true;
+    case VALUE_FLOAT:
+        row_put_float(out, v->f);
+        return true;
+    case VALUE_DOUBLE:
+        row_put_double(out, v->d);
+        return true;
+    case VALUE_DECIMAL:
+        row_put_decimal(out, v->bytes.p, v->bytes.n);
+        return true;
+    case VALUE_DATE:
+    case VALUE_TIME:
+    case VALUE_DATETIME:
+    case VALUE_TIMESTAMP:
+        put_time(out, c->value, &v->time);
+        return true;
+    case VALUE_BIT:
+        row_put_bit(out, v->bytes.p, v->bytes.n);
+        return v->bytes.n <= 8;
+    case VALUE_ENUM:
+    case VALUE_SET:
+        put_members(out, c, v, number);
+        return true;
+    case VALUE_UUID:
+    case VALUE_INET6:
+    case VALUE_INET4:
+        return row_put_address_text(out, c->value, v->bytes.p, v->bytes.n);
+    case VALUE_STRING:
+    case VALUE_GEOMETRY:
+        break;
+    case VALUE_CLASSES:
+        return false;
+    }
+    if (c->is_hex)
+        return put_hex(out, v->bytes.p, v->bytes.n);
+    row_put_bytes(out, c->value, v->bytes.p, v->bytes.n);
+    return true;
+}
+
+struct err *table_row_bytes(struct row_bytes *out, const struct table_def *d,
+                            const struct row_cell *cells)
+{
+    size_t extra = d->n_columns;
+    row_bytes_reset(out);
+    for (size_t i = 0; i < d->n_columns; i++) {
+        const struct table_column *c = &d->columns[i];
+        const uint64_t number = c->empty_member >= 0 ? cells[extra++].u : cells[i].bytes.n;
+        if (cells[i].is_null)
+            row_put_null(out);
+        else if (!put_value(out, c, &cells[i], number))
+            return err_make(FAILED, "column %s: a value that no %s has", c->name,
+                            value_class_name(c->value));
+    }
+    return NULL;
+}

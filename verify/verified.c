@@ -1,0 +1,101 @@
+/* verify/verified.c: see verified.h. */
+#include "verify/verified.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "archive/catalog.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* From the shallowest to the deepest. */
+static const char *const levels[] = {"archive", "pages", "tables", "boot"};
+enum { N_LEVELS = sizeof levels / sizeof levels[0], NOT_A_LEVEL = -1 };
+
+static int level_of(const json_t *record)
+{
+    const char *text = json_string_value(json_object_get(record, "level"));
+    for (int i = 0; text && i < N_LEVELS; i++)
+        if (!strcmp(levels[i], text))
+            return i;
+    return NOT_A_LEVEL;
+}
+
+static json_t *hex_id(uint64_t id)
+{
+    return json_sprintf("%016" PRIx64, id);
+}
+
+json_t *verified_chain(const struct chain *chain)
+{
+    json_t *ids = json_array();
+    for (size_t i = 0; i < chain->n; i++)
+        json_array_append_new(ids, hex_id(chain->links[i].archive_id));
+    return ids;
+}
+
+struct err *verified_append(const char *archive_path, const json_t *chain, const struct verified *v)
+{
+    char now[32], host[HOST_NAME_MAX + 1] = "";
+    clock_utc(now);
+    if (gethostname(host, sizeof host - 1))
+        host[0] = '\0';
+    json_auto_t *record =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:s, s:s, s:o}", "time", now, "level", v->level,
+                  "result", v->result, "tables", (json_int_t)v->tables, "compared",
+                  (json_int_t)v->compared, "seconds", v->seconds, "mbe", MBE_VERSION, "host", host,
+                  "chain", chain ? json_deep_copy(chain) : json_array());
+    AUTO_FREE char *line =
+        record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    return line ? catalog_record_append(archive_path, line)
+                : err_make(FAILED, "cannot make a record of the verification");
+}
+
+/* Whether it has what is asked of it later, and is of this archive. */
+static bool is_record_of(const json_t *record, uint64_t archive_id)
+{
+    const json_t *chain = json_object_get(record, "chain");
+    const size_t n = json_array_size(chain);
+    json_auto_t *id = hex_id(archive_id);
+    return json_is_array(chain) && (n == 0 || json_equal(json_array_get(chain, n - 1), id)) &&
+           level_of(record) != NOT_A_LEVEL && json_is_string(json_object_get(record, "result")) &&
+           json_is_string(json_object_get(record, "time"));
+}
+
+struct err *verified_load(json_t **out, const char *archive_path, uint64_t archive_id)
+{
+    AUTO_FREE char *text = NULL;
+    char *save = NULL;
+    TRY(catalog_record_read(&text, archive_path));
+    *out = json_array();
+    for (const char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        json_auto_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        if (is_record_of(record, archive_id))
+            json_array_append(*out, record);
+    }
+    return NULL;
+}
+
+static bool passed(const json_t *record)
+{
+    return !strcmp(json_string_value(json_object_get(record, "result")), "ok");
+}
+
+const json_t *verified_standing(const json_t *records)
+{
+    const json_t *standing = NULL;
+    size_t i;
+    json_t *record;
+    json_array_foreach(records, i, record)
+    {
+        if (!passed(record) && !strcmp(levels[level_of(record)], "tables"))
+            continue;
+        if (!standing || !passed(record) || level_of(record) >= level_of(standing))
+            standing = record;
+    }
+    return standing;
+}
