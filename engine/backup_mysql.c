@@ -5,7 +5,7 @@
  *  Y2 Commits are stopped (FLUSH TABLES WITH READ LOCK) when there are tables of other engines, or a binary log: between what
  *     a transaction writes to that log and its commit in InnoDB, only this lock stands. And when tables are to be hashed: only so
  *     are the end LSN and several snapshots one moment. Never asked for behind a long
- *     statement (mysql_settle_slow_seconds), and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
+ *     statement (mysql_slow_seconds), and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
  *     waits for that one has a part of the global lock, and the server would end it with a deadlock. So the instance lock is let
  *     go for it and taken again under it; what DDL has done in between is settled then. It may not be free there: a purge thread
  *     that empties an undo tablespace has the instance lock first, then asks for a part of the global one, and waits for us
@@ -118,7 +118,7 @@ static struct err *stop_commits(struct backup *b)
     const unsigned most = b->options->lock_wait_seconds;
     unsigned gap_ms = GAP_FIRST_MS;
     for (unsigned tries = 1;; tries++) {
-        const unsigned slow = mysql_settle_slow_seconds(clock_seconds() - begun, most);
+        const unsigned slow = mysql_slow_seconds(clock_seconds() - begun, most);
         struct mysql_traffic traffic;
         bool timed_out;
         struct err *e =

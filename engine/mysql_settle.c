@@ -135,12 +135,6 @@ static struct err *lock(struct mysql_settle *s, double *waited, unsigned *attemp
     }
 }
 
-unsigned mysql_settle_slow_seconds(double waited, unsigned lock_wait_seconds)
-{
-    enum { SLOW = 1, VERY_SLOW = 10 };
-    return waited * 2 < lock_wait_seconds ? SLOW : VERY_SLOW;
-}
-
 /* Under the lock: the LSN of this moment, and which spaces are discarded. */
 static void note_barrier(struct mysql_settle *s, const struct mysql_spaces *spaces, lsn_t lsn)
 {

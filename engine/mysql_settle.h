@@ -87,12 +87,6 @@ void mysql_settle_init(struct mysql_settle *s, struct space_set *set, struct mys
                        unsigned lock_wait_seconds);
 void mysql_settle_fini(struct mysql_settle *s);
 
-/* How old in seconds a statement has to be for FLUSH TABLES WITH READ LOCK not to be asked for beside it, when it has been waited for
- * so long. Writes queue behind a lock that waits for a statement: so none is asked for beside one that is likely to run on for
- * long. But where DDL always overlaps there is no moment without one that has been running for a second; in the second half of the
- * time that there is, it is asked for beside those that are younger than 10 seconds. */
-unsigned mysql_settle_slow_seconds(double waited, unsigned lock_wait_seconds);
-
 /* M3. SERVER when the lock was not granted in time: the final lock would fail as well. */
 struct err *mysql_settle_start(struct mysql_settle *s) MUST_CHECK;
 /* Copies every tablespace there is, twice looking. */

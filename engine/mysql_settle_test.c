@@ -745,11 +745,11 @@ static void
 commits_are_not_stopped_beside_a_statement_of_a_second_until_half_the_time_is_over(void **state)
 {
     (void)state;
-    assert_int_equal(mysql_settle_slow_seconds(0, 60), 1);
-    assert_int_equal(mysql_settle_slow_seconds(29.9, 60), 1);
-    assert_int_equal(mysql_settle_slow_seconds(30, 60), 10);
-    assert_int_equal(mysql_settle_slow_seconds(60, 60), 10);
-    assert_int_equal(mysql_settle_slow_seconds(0, 0), 10); /* the only try there is */
+    assert_int_equal(mysql_slow_seconds(0, 60), 1);
+    assert_int_equal(mysql_slow_seconds(29.9, 60), 1);
+    assert_int_equal(mysql_slow_seconds(30, 60), 10);
+    assert_int_equal(mysql_slow_seconds(60, 60), 10);
+    assert_int_equal(mysql_slow_seconds(0, 0), 10); /* the only try there is */
 }
 
 static void a_redo_log_that_is_turned_off_ends_the_backup(void **state)

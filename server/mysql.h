@@ -46,6 +46,16 @@ void mysql_traffic_fini(struct mysql_traffic *t);
  * or longer. */
 bool mysql_traffic_is_quiet(const struct mysql_traffic *t, unsigned slow_seconds);
 
+/* How old in seconds a statement has to be for FLUSH TABLES WITH READ LOCK not to be asked for beside it, when it has been waited for
+ * so long. Writes queue behind a lock that waits for a statement: so none is asked for beside one that is likely to run on for
+ * long. But where DDL always overlaps there is no moment without one that has been running for a second; in the second half of the
+ * time that there is, it is asked for beside those that are younger than 10 seconds. */
+static inline unsigned mysql_slow_seconds(double waited, unsigned lock_wait_seconds)
+{
+    enum { SLOW = 1, VERY_SLOW = 10 };
+    return waited * 2 < lock_wait_seconds ? SLOW : VERY_SLOW;
+}
+
 /* FLUSH TABLES WITH READ LOCK, as above. After an error too nothing is held by it, as long as the
  * connection lives. */
 struct err *mysql_stop_commits(struct conn *c, unsigned wait_seconds, bool *timed_out) MUST_CHECK;

@@ -30,10 +30,12 @@ static struct err *try_mariadb(struct hash_lock *l, bool *timed_out)
     return *timed_out ? stage_enter(l->conn, STAGE_END, &ignored) : NULL;
 }
 
-static struct err *try_mysql(struct hash_lock *l, bool *timed_out, struct log *log)
+static struct err *try_mysql(struct hash_lock *l, unsigned slow_seconds, bool *timed_out,
+                             struct log *log)
 {
     struct mysql_traffic traffic;
-    struct err *e = mysql_stop_commits_if_quiet(l->conn, TRY_SECONDS, timed_out, &traffic);
+    struct err *e =
+        mysql_stop_commits_if_quiet(l->conn, TRY_SECONDS, slow_seconds, timed_out, &traffic);
     if (!e && *timed_out && traffic.example)
         log_info(log, "hash", "waiting for a quiet moment: %s", traffic.example);
     mysql_traffic_fini(&traffic);
@@ -63,19 +65,20 @@ static struct err *denied(const struct hash_lock *l, struct err *e)
 
 static struct err *acquire(struct hash_lock *l, unsigned wait_seconds, struct log *log)
 {
-    const double end = clock_seconds() + wait_seconds;
+    const double begun = clock_seconds();
     unsigned gap_ms = GAP_FIRST_MS;
     TRY(find_flavour(l));
     TRY(conn_exec(l->conn, "SET SESSION lock_wait_timeout = %d", TRY_SECONDS));
     for (;;) {
+        const unsigned slow = mysql_slow_seconds(clock_seconds() - begun, wait_seconds);
         bool timed_out = false;
         struct err *e = l->flavour == FLAVOUR_MARIADB ? try_mariadb(l, &timed_out)
-                                                      : try_mysql(l, &timed_out, log);
+                                                      : try_mysql(l, slow, &timed_out, log);
         if (e)
             return denied(l, e);
         if (!timed_out)
             break;
-        if (clock_seconds() >= end)
+        if (clock_seconds() - begun >= wait_seconds)
             return err_hint(
                 err_make(SERVER, "commits could not be stopped within %u seconds", wait_seconds),
                 "A statement that runs on the server holds it up: see SHOW FULL PROCESSLIST; "
