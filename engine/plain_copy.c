@@ -260,10 +260,11 @@ static struct err *copy_file(struct copy_env *env, struct plain_file *f, bool re
 
 /* --- files that are as they were in the base --- */
 
-static bool is_as_then(const struct plain_fact *base, const struct stamp *now)
+static bool is_as_then(const struct copy_env *env, const struct plain_fact *base,
+                       const struct stamp *now)
 {
     const struct file_mark mark = mark_of(now);
-    return base && file_mark_is_untouched(&base->mark, &mark);
+    return base && env->base_same_run && file_mark_is_untouched(&base->mark, &mark);
 }
 
 /* The file, which was not looked at yet, is that of the base. *same false also when it vanished. */
@@ -273,7 +274,7 @@ static struct err *is_of_base(const struct copy_env *env, const struct plain_fil
 {
     AUTO_PLACE place = {.is_link = false};
     TRY(place_find(&place, path, st, same));
-    *same = *same && is_as_then(find_in_base(env, f->listed.name, &place), now);
+    *same = *same && is_as_then(env, find_in_base(env, f->listed.name, &place), now);
     return NULL;
 }
 
@@ -288,7 +289,7 @@ static struct err *declare_untouched(struct copy_env *env, struct plain_file *f,
     if (*same)
         TRY(place_find(&place, path, &st, same));
     const struct plain_fact *base = *same ? find_in_base(env, f->listed.name, &place) : NULL;
-    *same = is_as_then(base, &f->stamp);
+    *same = is_as_then(env, base, &f->stamp);
     if (!*same)
         return NULL;
     const size_t n = (size_t)plain_fact_blocks(base->size) * BLOCK_HASH;

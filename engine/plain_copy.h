@@ -9,7 +9,8 @@
  *  - with myisam_use_mmap the .MYD's stamps lie, the .MYI's do not: hence the unit;
  *  - of an incremental backup: a unit whose files all have the stamps that the base noted (the device aside), each of which proved
  *    something then, is not read: deltas without content. Of any other unit all is read, and what is in the base block by
- *    block is not stored again. */
+ *    block is not stored again. So of every unit when the server was restarted since: a power failure may have taken a file's times
+ *    back and left what was written. */
 #ifndef MBE_ENGINE_PLAIN_COPY_H
 #define MBE_ENGINE_PLAIN_COPY_H
 

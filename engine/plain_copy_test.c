@@ -278,6 +278,7 @@ static void base_on_this(struct fixture *f, struct base_facts *facts)
     archive_next(&f->archive, f->dir);
     f->env.writer = f->archive.writer;
     f->env.base = facts;
+    f->env.base_same_run = true;
     f->env.bytes_read = f->env.bytes_changed = 0;
     plain_set_init(&f->set, &f->env);
 }
@@ -348,6 +349,24 @@ static void untouched_table_is_a_base_again(void **state)
     archive_reader_free(archive_end(&f->archive));
     base_facts_fini(&first);
     base_facts_fini(&second);
+}
+
+static void after_a_restart_no_stamp_of_the_base_proves_anything(void **state)
+{
+    struct fixture *f = *state;
+    struct base_facts facts;
+    write_text(f->data, "d/t.MYD", "rows");
+    let_stamps_age();
+    sync_now(f, PLAIN_MOVING);
+    base_on_this(f, &facts);
+    f->env.base_same_run = false;
+    sync_now(f, PLAIN_MOVING);
+    assert_int_equal(f->env.bytes_read, 4);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_int_equal(attr_of(r, "d/t.MYD")->kind, ARCHIVE_PLAIN_DELTA);
+    assert_int_equal(stored_bytes(r, "d/t.MYD"), 0); /* it is as it was, all the same */
+    archive_reader_free(r);
+    base_facts_fini(&facts);
 }
 
 static void young_stamp_of_the_base_proves_nothing(void **state)
@@ -591,6 +610,7 @@ int main(void)
         TEST(file_of_several_pieces_is_whole),
         TEST(untouched_table_is_not_read_again),
         TEST(untouched_table_is_a_base_again),
+        TEST(after_a_restart_no_stamp_of_the_base_proves_anything),
         TEST(young_stamp_of_the_base_proves_nothing),
         TEST(only_changed_blocks_are_stored_again),
         TEST(file_that_was_cut_off_needs_no_block),
