@@ -4,17 +4,18 @@
  *     runs.
  *  Y2 Commits are stopped (FLUSH TABLES WITH READ LOCK) when there are tables of other engines, or a binary log: between what
  *     a transaction writes to that log and its commit in InnoDB, only this lock stands. Never asked for behind a long
- *     statement (mysql_settle_slow_seconds), and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
- *     waits for that one has a part of the global lock, and the server would end it with a deadlock. So the instance lock is let
- *     go for it and taken again under it; what DDL has done in between is settled then. It may not be free there: a purge thread
- *     that empties an undo tablespace has the instance lock first, then asks for a part of the global one, and waits for us
- *     (9.7.4, by experiment). Then commits go on at once, and all of it is tried again.
+ *     statement (mysql_settle_slow_seconds), and in short tries: meanwhile writes queue behind it. And never while we hold the
+ *     instance lock: a DDL that waits for that one has a part of the global lock, and the server would end it with a deadlock.
+ *     So the instance lock is let go for it and taken again under it; what DDL has done in between is settled then. It may not
+ *     be free there: a purge thread that empties an undo tablespace has the instance lock first, then asks for a part of the
+ *     global one, and waits for us (9.7.4, by experiment). Then commits go on at once, and all of it is tried again.
  *  Y3 The end of the backup is the LSN of performance_schema.log_status, read with coordinates and GTIDs in one statement, after
  *     the last copied byte. It is the end of a mini-transaction. The log files reach it later: see mysql_flush_logs.
  *  Y4 The server's log is on disk up to there before the backup is published. Else a power failure could give it another
  *     history from before that LSN on, which a backup based on this one would not tell from the old one.
  *  Y5 A map of changes (page_tracking.h) is complete for what was written without redo before the first barrier. What is copied
- *     later, because something was written so behind it, is read whole. */
+ *     by it is noted as of then (mysql_judge.h, R4); what is copied later, because something was written so behind it, is read
+ *     whole. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@ import shutil
 import time
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
-from harness import check, proof, storm as storms
+from harness import proof, storm as storms
 from harness.load import Load
 from harness.scenario import Failed, run
 
@@ -70,7 +70,7 @@ def pass_checkpoint(s, source, lsn):
 
 
 def take(s, mbe, number, *args):
-    backup = mbe.backup("--incremental", "--require-base", "--parallel=2", "--lock-wait=200", *args)
+    backup = mbe.backup("--incremental", "--require-base", "--parallel=2", "--lock-wait=150", *args, seconds=600)
     said, made = backup.done.err, backup.manifest
     s.check_equal(made["type"], "incremental", "type of increment %d" % number)
     s.check("bytes read for each" in said, "what was read for each changed byte is not told: %s", said)
@@ -79,7 +79,7 @@ def take(s, mbe, number, *args):
 
 
 def chain(s, mbe, source, storm):
-    backups = [mbe.backup("--parallel=2", "--lock-wait=200")]
+    backups = [mbe.backup("--parallel=2", "--lock-wait=150", seconds=600)]
     for step in range(1, INCREMENTS + 1):
         storm.wait_for(8)
         deterministic_changes(source, step)
