@@ -15,7 +15,8 @@
  *     history from before that LSN on, which a backup based on this one would not tell from the old one.
  *  Y5 A map of changes (page_tracking.h) is complete for what was written without redo before the first barrier. What is copied
  *     by it is noted as of then (mysql_judge.h, R4); what is copied later, because something was written so behind it, is read
- *     whole. */
+ *     and stored whole. For a page that is used again and written without redo keeps the LSN that it had in memory (9.7.4, by
+ *     experiment) and may look older than the base. For the same reason all pages of the map are stored. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ static struct err *copy(struct backup *b)
     b->env.changes = b->changes;
     TRY(mysql_settle_copy(&b->settle));
     b->env.changes = NULL; /* Y5 */
+    b->env.stores_whole = true;
     TRY(backup_copy_others(b));
     return mysql_settle_rounds(&b->settle, ROUNDS_MAX);
 }
