@@ -4,18 +4,20 @@
  *     runs.
  *  Y2 Commits are stopped (FLUSH TABLES WITH READ LOCK) when there are tables of other engines, or a binary log: between what
  *     a transaction writes to that log and its commit in InnoDB, only this lock stands. And when tables are to be hashed: only so
- *     are the end LSN and several snapshots one moment. Never asked for behind a long
- *     statement (mysql_slow_seconds), and in short tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that
- *     waits for that one has a part of the global lock, and the server would end it with a deadlock. So the instance lock is let
- *     go for it and taken again under it; what DDL has done in between is settled then. It may not be free there: a purge thread
- *     that empties an undo tablespace has the instance lock first, then asks for a part of the global one, and waits for us
- *     (9.7.4, by experiment). Then commits go on at once, and all of it is tried again.
+ *     are the end LSN and several snapshots one moment. Never asked for behind a long statement (mysql_slow_seconds), and in short
+ *     tries: meanwhile writes queue behind it. And never while we hold the instance lock: a DDL that waits for that one has a part
+ *     of the global lock, and the server would end it with a deadlock. So the instance lock is let go for it and taken again
+ *     under it; what DDL has done in between is settled then. It may not be free there: a purge thread that empties an undo
+ *     tablespace has the instance lock first, then asks for a part of the global one, and waits for us (9.7.4, by experiment). Then
+ *     commits go on at once, and all of it is tried again.
  *  Y3 The end of the backup is the LSN of performance_schema.log_status, read with coordinates and GTIDs in one statement, after
  *     the last copied byte. It is the end of a mini-transaction. The log files reach it later: see mysql_flush_logs.
  *  Y4 The server's log is on disk up to there before the backup is published. Else a power failure could give it another
  *     history from before that LSN on, which a backup based on this one would not tell from the old one.
  *  Y5 A map of changes (page_tracking.h) is complete for what was written without redo before the first barrier. What is copied
- *     later, because something was written so behind it, is read whole. */
+ *     by it is noted as of then (mysql_judge.h, R4); what is copied later, because something was written so behind it, is read
+ *     and stored whole. For a page that is used again and written without redo keeps the LSN that it had in memory (9.7.4, by
+ *     experiment) and may look older than the base. For the same reason all pages of the map are stored. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +92,7 @@ static struct err *copy(struct backup *b)
     b->env.changes = b->changes;
     TRY(mysql_settle_copy(&b->settle));
     b->env.changes = NULL; /* Y5 */
+    b->env.stores_whole = true;
     TRY(backup_copy_others(b));
     return mysql_settle_rounds(&b->settle, ROUNDS_MAX);
 }

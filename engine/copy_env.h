@@ -30,6 +30,8 @@ struct copy_env {
     bool base_same_run;            /* the server was not restarted since */
     const struct change_map
         *changes; /* what was written since, of files that the base has; NULL: read all of them */
+    bool
+        stores_whole; /* of files that the base has, too: LSNs do not tell what was written to them */
     uint64_t n_files; /* copied outside the sets: Aria's control file and logs */
     _Atomic uint64_t bytes_read;
     _Atomic uint64_t bytes_changed; /* of those: stored, and not zeros of a tablespace */

@@ -180,7 +180,7 @@ static void choose_filter(const struct copy_env *env, struct job *j)
                                        .system = j->listed->system,
                                        .page_lsn = j->page_lsn,
                                        .mark = j->mark};
-    page_filter_init(&j->filter, env->base, env->base_lsn, &file);
+    page_filter_init(&j->filter, env->stores_whole ? NULL : env->base, env->base_lsn, &file);
 }
 
 /* Whether only changed pages are read. What was written without redo behind the barrier is not in the map, whenever the file was
@@ -465,8 +465,9 @@ static struct err *check_pages(struct copy_env *env, struct job *j, struct piece
             piece->n = i;
             return NULL;
         }
-        piece->stored[i / size] =
-            look == LOOK_BAD || page_filter_stores(&j->filter, no, piece->buf + i);
+        piece->stored[i / size] = look == LOOK_BAD ||
+                                  page_filter_stores(&j->filter, no, piece->buf + i) ||
+                                  (env->changes && change_map_has(env->changes, j->id, no));
     }
     return NULL;
 }

@@ -15,11 +15,10 @@ struct copied_space {
     space_id_t id;
     uint32_t entry;      /* in the archive */
     uint32_t first_page; /* system tablespace: of this file */
-    lsn_t
-        lsn_at_start; /* of the redo tail, before the file was opened; that of the barrier, if a map told what to read */
-    lsn_t barrier;  /* MySQL: when DDL was last excluded before that */
-    lsn_t page_lsn; /* of page 0 then */
-    char *name;     /* of the file it was copied from, as listed */
+    lsn_t lsn_at_start;  /* of the redo tail before the file was opened, or the barrier */
+    lsn_t barrier;       /* MySQL: when DDL was last excluded before that */
+    lsn_t page_lsn;      /* of page 0 then */
+    char *name;          /* of the file it was copied from, as listed */
     bool system;
     bool revived;       /* the redo ends with its FILE_DELETE, but it was imported since */
     bool dropped;       /* void: in no index, found by nobody */

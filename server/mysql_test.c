@@ -348,8 +348,7 @@ static void a_slow_statement_is_seen_and_not_queued_behind(void **state)
     }
     assert_int_equal(t.slow, 1);
     assert_false(mysql_traffic_is_quiet(&t, 1));
-    assert_true(
-        mysql_traffic_is_quiet(&t, 10)); /* but not so old that it is not waited for in the end */
+    assert_true(mysql_traffic_is_quiet(&t, 10)); /* but not too old for the end */
     assert_non_null(strstr(t.example, "s: SELECT SLEEP(2) FROM mbe_test.t"));
     mysql_traffic_fini(&t);
     const double since = clock_seconds();

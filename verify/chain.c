@@ -108,7 +108,7 @@ struct err *chain_hint(struct err *e, const struct chain *c, const char *repo)
 {
     for (size_t i = 0; e && i < c->n; i++)
         if (archive_reader_has_failed(c->links[i].reader))
-            return hint_at_restorable(e, repo, c->links[i].id, c->links[0].id);
+            return hint_at_restorable(e, repo, c->links[i].id, i ? c->links[0].id : NULL);
     return e;
 }
 

@@ -34,7 +34,7 @@ struct chain {
 struct err *chain_open(struct chain *out, const char *repo, const char *id) MUST_CHECK;
 void chain_close(struct chain *c);
 /* To be asked with the error, or NULL, of reading the archives: when one of them is damaged or could not be read, the hint names
- * the newest older backup on the same full one, as chain_open does. Returns e. */
+ * the newest older backup on the same full one, or any when it is that one. Returns e. */
 struct err *chain_hint(struct err *e, const struct chain *c, const char *repo) MUST_CHECK;
 const struct chain_link *chain_last(const struct chain *c);
 

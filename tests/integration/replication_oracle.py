@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """A backup taken under load and DDL, restored and attached as a replica at its recorded coordinates, catches up with the source
-and then equals it table by table. By GTID with a full backup, by file and position with the end of a chain of increments.
+and then equals it table by table. By GTID with a full backup, by file and position with an increment.
 """
 # timeout: 600
 
@@ -178,7 +178,7 @@ def one_round(s, flavour, by_gtid):
     storm.wait_for(25)
     mbe = s.mbe(source, repo="repo-" + name)
     backup = mbe.backup("--lock-wait=100")
-    for _ in range(0 if by_gtid else 2):
+    if not by_gtid:
         storm.wait_for(10)
         backup = mbe.backup("--lock-wait=100", "--incremental", "--require-base")
     check_has_gtid(s, backup)
