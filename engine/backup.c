@@ -27,6 +27,7 @@
 #include "base/signals.h"
 #include "engine/backup_run.h"
 #include "engine/manifest.h"
+#include "engine/new_index.h"
 #include "innodb/redo_family.h"
 #include "innodb/space_map.h"
 #include "verify/key_file.h"
@@ -125,6 +126,8 @@ static struct err *load_keys(struct backup *b)
 static struct err *learn_lineage(struct backup *b)
 {
     TRY(server_start_time(&b->server_start, b->queries, b->server.flavour));
+    if (b->server.flavour == FLAVOUR_MYSQL)
+        TRY(new_index_last_id(&b->last_index_id, b->datadir.system_paths[0], b->server.page_size));
     return file_mark_take(&b->system, b->datadir.system_paths[0]);
 }
 
@@ -279,6 +282,8 @@ static struct err *add_base_facts(struct backup *b)
     base_facts_put_head(&facts, b->server_start, &b->system);
     space_set_put_facts(&b->spaces, &facts);
     plain_set_put_facts(&b->plain, &facts);
+    if (b->last_index_id)
+        base_facts_put_last_index_id(&facts, b->last_index_id);
     if (b->tracking.begin && b->tracking.reset <= b->span.to)
         base_facts_put_tracking(&facts, &b->tracking);
     base_facts_put_end(&facts);

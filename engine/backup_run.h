@@ -27,6 +27,7 @@ struct backup {
     struct datadir datadir;
     struct data_size size;
     struct file_mark system; /* the first file of the system tablespace */
+    uint64_t last_index_id;  /* MySQL: see new_index.h */
     int64_t server_start;    /* seconds since 1970 */
     struct base base;        /* id NULL: this is a full backup */
     struct catalog_draft *draft;

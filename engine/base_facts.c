@@ -12,6 +12,7 @@ enum {
     FACTS_MAGIC = 8,
     ITEM_SPACE = 'S',
     ITEM_PLAIN = 'P',
+    ITEM_INDEX_ID = 'I',
     ITEM_TRACKING = 'T',
     ITEM_END = 'E',
     MARK_BIRTH = 1,
@@ -90,6 +91,12 @@ void base_facts_put_plain(struct out_bytes *o, const struct plain_fact *f)
     put_mark(o, &f->mark);
     out_varint(o, f->size);
     out_bytes_put(o, f->hashes, (size_t)plain_fact_blocks(f->size) * BLOCK_HASH);
+}
+
+void base_facts_put_last_index_id(struct out_bytes *o, uint64_t id)
+{
+    put_item(o, ITEM_INDEX_ID);
+    out_varint(o, id);
 }
 
 void base_facts_put_tracking(struct out_bytes *o, const struct tracking_state *t)
@@ -191,6 +198,14 @@ static void get_tracking(struct base_facts *out, struct reader *r)
         r->ran_out = true;
 }
 
+static void get_last_index_id(struct base_facts *out, struct reader *r)
+{
+    const bool again = out->last_index_id != 0;
+    out->last_index_id = rd_varint(r);
+    if (again || !out->last_index_id)
+        r->ran_out = true;
+}
+
 static int by_space(const void *a, const void *b)
 {
     const struct space_fact *x = a, *y = b;
@@ -239,6 +254,8 @@ static struct err *parse(struct base_facts *out, struct reader *r)
             get_space(out, r);
         else if (!r->ran_out && kind == ITEM_PLAIN)
             get_plain(out, r);
+        else if (!r->ran_out && kind == ITEM_INDEX_ID)
+            get_last_index_id(out, r);
         else if (!r->ran_out && kind == ITEM_TRACKING)
             get_tracking(out, r);
         else if (!r->ran_out && kind == ITEM_END)

@@ -11,6 +11,7 @@
  *   'P'  plain file: varint length and name in the datadir; varint length and path of the entry with its content (0: the same);
  *        varint flags, 1 view, 2 not closed, 4 Aria table that moves until BLOCK_COMMIT; mark; varint size of the content;
  *        one hash of 16 bytes for each PLAIN_BLOCK of it
+ *   'I'  MySQL, once at most: varint, the last index id when the backup began (new_index.h)
  *   'T'  MySQL's page tracking, once at most: varint LSN of the group, varint LSN of a reset point (change_map.h)
  *   'E'  the end; nothing is behind it
  *
@@ -73,6 +74,7 @@ struct base_facts {
     int64_t server_start;
     struct file_mark system;
     struct tracking_state tracking; /* begin 0: not noted */
+    uint64_t last_index_id;         /* 0: not noted */
     struct space_fact *spaces;      /* sorted by id, then first page */
     size_t n_spaces, cap_spaces;
     struct plain_fact *plains; /* sorted by name */
@@ -83,6 +85,7 @@ struct base_facts {
 void base_facts_put_head(struct out_bytes *o, int64_t server_start, const struct file_mark *system);
 void base_facts_put_space(struct out_bytes *o, const struct space_fact *f);
 void base_facts_put_plain(struct out_bytes *o, const struct plain_fact *f);
+void base_facts_put_last_index_id(struct out_bytes *o, uint64_t id);
 void base_facts_put_tracking(struct out_bytes *o, const struct tracking_state *t);
 void base_facts_put_end(struct out_bytes *o);
 

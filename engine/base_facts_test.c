@@ -44,6 +44,7 @@ static void put_sample(struct out_bytes *o)
     base_facts_put_space(o, &second);
     base_facts_put_plain(o, &file);
     base_facts_put_tracking(o, &tracking);
+    base_facts_put_last_index_id(o, 4711);
     base_facts_put_space(o, &first);
     base_facts_put_plain(o, &empty);
     base_facts_put_end(o);
@@ -71,6 +72,7 @@ static void what_is_written_is_read(void **state)
     assert_mark(&f.system, &born);
     assert_int_equal(f.tracking.begin, tracking.begin);
     assert_int_equal(f.tracking.reset, tracking.reset);
+    assert_int_equal(f.last_index_id, 4711);
     const struct space_fact *s = base_facts_space(&f, 0, 640);
     assert_non_null(s);
     assert_int_equal(s->page_size, 16384);
@@ -111,6 +113,22 @@ static void page_tracking_that_makes_no_sense_is_damage(void **state)
         base_facts_put_tracking(&o, i < sizeof bad / sizeof bad[0] ? &bad[i] : &tracking);
         if (i == sizeof bad / sizeof bad[0]) /* twice */
             base_facts_put_tracking(&o, &tracking);
+        base_facts_put_end(&o);
+        error_is(base_facts_parse(&f, o.p, o.n), CORRUPT, "makes no sense");
+        free(o.p);
+    }
+}
+
+static void a_last_index_id_that_makes_no_sense_is_damage(void **state)
+{
+    static const uint64_t bad[][2] = {{0, 0}, {7, 7}};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct out_bytes o = {0};
+        struct base_facts f;
+        base_facts_put_head(&o, 0, &born);
+        base_facts_put_last_index_id(&o, bad[i][0]);
+        base_facts_put_last_index_id(&o, bad[i][1]);
         base_facts_put_end(&o);
         error_is(base_facts_parse(&f, o.p, o.n), CORRUPT, "makes no sense");
         free(o.p);
@@ -237,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(page_tracking_that_makes_no_sense_is_damage),
+        cmocka_unit_test(a_last_index_id_that_makes_no_sense_is_damage),
         cmocka_unit_test(every_cut_is_damage),
         cmocka_unit_test(no_flipped_byte_is_read_beyond),
         cmocka_unit_test(each_damage_has_its_words),

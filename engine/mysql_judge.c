@@ -73,7 +73,7 @@ static const char *why_copy(const struct copied_space *c, const struct ddl_space
     if (!c)
         return "new";
     if (c->suspect)
-        return "a page of its copy was not whole";
+        return "a page of its copy was not whole, or of a new index";
     if (s->deleted > c->barrier)
         return "imported";
     if (c->was_discarded)

@@ -8,6 +8,7 @@
 
 #include "engine/engine_test_util.h"
 #include "engine/mysql_settle.h"
+#include "server/mysql.h"
 #include "innodb/page_check.h"
 
 enum { PAGE = 16384, FLAGS = 0x4021, PAGES = 4, UNDO_ID = 0xFFFFFFED };

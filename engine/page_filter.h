@@ -2,7 +2,8 @@
  * its base knows.
  *
  * A page is stored if
- *  - its LSN is at or above the base's end ("at": what MySQL writes without redo carries the current LSN, which may be just that);
+ *  - its LSN is at or above the base's end ("at": what MySQL writes without redo may carry the current LSN, which may be just that. Or an older one:
+ *    see new_index.h, and change_map.h for all that is in a map);
  *  - it is all zero: scrubbed, punched, or cut off and grown again since;
  *  - its LSN is 0 and the file was written since the base: IMPORT TABLESPACE gives that to the pages it rewrites in place (MariaDB);
  *  - it is page 0 of the system tablespace, which has a field that is written without any LSN (innodb/fil_page.h);

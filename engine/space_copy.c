@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/workers.h"
+#include "engine/new_index.h"
 #include "engine/page_filter.h"
 #include "innodb/doublewrite.h"
 #include "innodb/fil_page.h"
@@ -447,6 +448,17 @@ static struct err *check_page(struct copy_env *env, struct job *j, struct piece 
     return settle_page(env, j, page, no, piece->at + i, scratch, why, look);
 }
 
+/* Page `no`, just checked, is stored because it was changed. Whether it tells of an index that the base does not know. With a map
+ * of changes that does not matter: all of the map is stored. */
+static bool tells_of_new_index(const struct copy_env *env, const struct job *j, page_no_t no,
+                               const uint8_t *page, const uint8_t *deciphered)
+{
+    if (!j->is_mysql || !j->filter.base || env->changes)
+        return false;
+    const bool is_encrypted = page_is_encrypted(&j->format, page, no);
+    return new_index_has(&j->format, is_encrypted ? deciphered : page, env->base->last_index_id);
+}
+
 /* Checks the pages of the piece, settles torn ones, chooses those to be stored. piece->n: bytes of whole pages. */
 static struct err *check_pages(struct copy_env *env, struct job *j, struct piece *piece,
                                struct witness_watch *watch, uint8_t *scratch)
@@ -468,6 +480,11 @@ static struct err *check_pages(struct copy_env *env, struct job *j, struct piece
         piece->stored[i / size] = look == LOOK_BAD ||
                                   page_filter_stores(&j->filter, no, piece->buf + i) ||
                                   (env->changes && change_map_has(env->changes, j->id, no));
+        if (look == LOOK_GOOD && piece->stored[i / size] && !doublewrite_has(&j->dblwr, no) &&
+            tells_of_new_index(env, j, no, piece->buf + i, scratch))
+            note_suspect(j, mem_printf("%s: page %" PRIu32
+                                       ": of an index that was built since the base",
+                                       j->listed->path, no));
     }
     return NULL;
 }

@@ -518,7 +518,8 @@ static void begin_again(struct fixture *f, struct archive_reader *before)
     space_set_init(&f->set, &f->env);
 }
 
-static void put_page(struct fixture *f, const char *name, space_id_t id, page_no_t no, lsn_t lsn)
+static void put_index_page(struct fixture *f, const char *name, space_id_t id, page_no_t no,
+                           lsn_t lsn, uint64_t index_id)
 {
     uint8_t page[PAGE] = {0};
     if (lsn) {
@@ -526,12 +527,18 @@ static void put_page(struct fixture *f, const char *name, space_id_t id, page_no
         ok(space_format_decode(&format, FULL_CRC32, PAGE));
         make_page(page, id, no);
         put_be64(page + 16, lsn);
+        put_be64(page + 66, index_id);
         page_stamp(&format, page);
     }
     AUTO_FREE char *path = mem_printf("%s/%s", f->data, name);
     AUTO_FD int fd = -1;
     ok(file_open(&fd, path, O_WRONLY, 0));
     ok(file_pwrite(fd, page, PAGE, (uint64_t)no * PAGE, path));
+}
+
+static void put_page(struct fixture *f, const char *name, space_id_t id, page_no_t no, lsn_t lsn)
+{
+    put_index_page(f, name, id, no, lsn, 0);
 }
 
 static const struct archive_attr *attr_of(struct archive_reader *r, const char *name)
@@ -662,6 +669,49 @@ static void copy_again_takes_the_place_of_a_delta(void **state)
     struct archive_reader *r = archive_end(&f->archive);
     assert_stored(r, "d/a.ibd", "3 4z 7 9z 14z 19z");
     archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+/* Page 3 was changed, and is of an index; the base knows those up to LAST. */
+static void a_file_with_an_index_that_the_base_does_not_know_is_a_suspect(void **state)
+{
+    enum { LAST = 100 };
+    static const struct change_map changes = {1, {3}};
+    static const struct {
+        uint64_t index_id;
+        lsn_t lsn;
+        bool mysql, tracked, suspect;
+    } cases[] = {
+        {LAST, 1000, true, false, false},      {LAST + 1, 1000, true, false, true},
+        {LAST + 1, 999, true, false, false}, /* as old as it looks: not the index's root, for that is made with redo */
+        {LAST + 1, 1000, false, false, false}, /* MariaDB builds with redo */
+        {LAST + 1, 1000, true, true, false},   /* all of the map is stored */
+    };
+    struct fixture *f = *state;
+    struct base_facts facts;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    facts.last_index_id = LAST;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        put_index_page(f, "d/a.ibd", 5, 3, cases[i].lsn, cases[i].index_id);
+        f->set.by_file = cases[i].mysql;
+        f->env.changes = cases[i].tracked ? &changes : NULL;
+        ok(copy_all(f));
+        const char *suspect = space_set_find(&f->set, 5)->suspect;
+        assert_int_equal(suspect != NULL, cases[i].suspect);
+        if (suspect)
+            assert_non_null(
+                strstr(suspect, "d/a.ibd: page 3: of an index that was built since the base"));
+        begin_again(f, archive_end(&f->archive));
+    }
+    f->set.by_file = true;
+    f->env.changes = NULL;
+    facts.last_index_id = 0; /* a base that has not noted it */
+    put_index_page(f, "d/a.ibd", 5, 3, 1000, 1);
+    ok(copy_all(f));
+    assert_non_null(space_set_find(&f->set, 5)->suspect);
+    abandon(f);
     base_facts_fini(&facts);
 }
 
@@ -1009,6 +1059,7 @@ int main(void)
         TEST(a_file_that_was_cut_off_is_read_whole),
         TEST(a_file_that_the_map_does_not_know_well_is_read_whole),
         TEST(a_witness_is_looked_at_in_each_part_that_has_no_changes),
+        TEST(a_file_with_an_index_that_the_base_does_not_know_is_a_suspect),
         TEST(cached_pages_that_are_as_they_were_are_known_by_their_heads),
         TEST(a_page_that_is_cut_off_in_the_middle_is_none),
         TEST(a_file_that_nobody_wrote_to_is_not_read),

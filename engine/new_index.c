@@ -1,0 +1,48 @@
+/* engine/new_index.c: see new_index.h. */
+#include "engine/new_index.h"
+
+#include <fcntl.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "innodb/fil_page.h"
+#include "innodb/page_compress.h"
+
+enum {
+    DICT_HDR_PAGE = 7,
+    DICT_HDR_INDEX_ID = FIL_BODY + 16,
+    DICT_HDR_BYTES = DICT_HDR_INDEX_ID + 8, /* in one sector of the disk: never half written */
+    PAGE_INDEX_ID = FIL_BODY + 28,
+};
+
+struct err *new_index_last_id(uint64_t *last, const char *system_path, uint32_t page_size)
+{
+    uint8_t head[DICT_HDR_BYTES];
+    AUTO_FD int fd = -1;
+    size_t got;
+    *last = 0;
+    TRY(file_open(&fd, system_path, O_RDONLY, 0));
+    TRY(file_pread(fd, head, sizeof head, (uint64_t)DICT_HDR_PAGE * page_size, &got, system_path));
+    if (got == sizeof head && be32(head + FIL_PAGE_NO) == DICT_HDR_PAGE &&
+        be16(head + FIL_TYPE) == FIL_TYPE_SYS)
+        *last = be64(head + DICT_HDR_INDEX_ID);
+    return NULL;
+}
+
+bool new_index_has(const struct space_format *format, const uint8_t *page, uint64_t last)
+{
+    AUTO_FREE uint8_t *plain = NULL;
+    if (page_is_compressed(format, page)) {
+        plain = mem_alloc_aligned(format->page_size);
+        struct err *e = page_decompress(format, page, plain);
+        if (e) {
+            err_free(e);
+            return true; /* nothing can be said of it */
+        }
+        page = plain;
+    }
+    const uint16_t type = be16(page + FIL_TYPE);
+    return (type == FIL_TYPE_INDEX || type == FIL_TYPE_RTREE) && be64(page + PAGE_INDEX_ID) > last;
+}
