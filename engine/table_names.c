@@ -205,8 +205,7 @@ enum hash_identity table_names_identify(const struct table_names *t, const char 
 
 void table_names_tick(struct table_names *t, const char *table)
 {
-    char *const *found =
-        t->n ? bsearch(&table, t->names, t->n, sizeof *t->names, by_string) : NULL;
+    char *const *found = t->n ? bsearch(&table, t->names, t->n, sizeof *t->names, by_string) : NULL;
     if (found)
         t->ticked[found - t->names] = true;
 }

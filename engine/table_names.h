@@ -19,7 +19,7 @@ struct table_file; /* a tablespace */
 
 struct table_names {
     const struct plain_set *plain;
-    bool by_frm; /* MariaDB */
+    bool by_frm;  /* MariaDB */
     char **names; /* sorted, no name twice */
     bool *ticked;
     size_t n;

@@ -143,9 +143,8 @@ static char *unticked(const struct fixture *f)
 static void a_table_of_mysql_is_known_by_the_inodes_of_its_tablespaces(void **state)
 {
     struct fixture *f = *state;
-    static const char *const names[] = {"d/t.ibd",      "d/t1.ibd",     "d/p#p#p0.ibd",
-                                        "d/p#p#p1.ibd", "d/tt.ibd",     "/far/d/x.ibd",
-                                        "d/y.ibd",      "d/t@002d.ibd"};
+    static const char *const names[] = {"d/t.ibd",  "d/t1.ibd",     "d/p#p#p0.ibd", "d/p#p#p1.ibd",
+                                        "d/tt.ibd", "/far/d/x.ibd", "d/y.ibd",      "d/t@002d.ibd"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         space(f, names[i]);
     write_text(f->data, "mysql/dummy", "");
@@ -161,7 +160,8 @@ static void a_table_of_mysql_is_known_by_the_inodes_of_its_tablespaces(void **st
     swap(f, "d/t.ibd", "d/t1.ibd");
     assert_identity(f, "d/t", HASH_TABLE_OTHER);
     assert_identity(f, "d/t1", HASH_TABLE_OTHER);
-    swap(f, "d/t.ibd", "d/t1.ibd"); /* and back, before it was looked at again: it is the same table */
+    swap(f, "d/t.ibd",
+         "d/t1.ibd"); /* and back, before it was looked at again: it is the same table */
     assert_identity(f, "d/t", HASH_TABLE_SAME);
     move(f, "d/p#p#p1.ibd", "d/elsewhere");
     assert_identity(f, "d/p", HASH_TABLE_OTHER);

@@ -391,8 +391,7 @@ static struct err *identify(const struct hash_snapshot *s, struct work *w)
 }
 
 /* H3, H5: *failed, owned by caller, is why the table has no hash; any other error ends everything. */
-static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct work *w,
-                           char **failed)
+static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct work *w, char **failed)
 {
     struct err *e = w->opens ? open_job(s, r, w->job) : hold_and_read_piece(s, r, w->job, w->piece);
     if (!e)
