@@ -78,14 +78,13 @@ struct queue {
 
 /* What could change what is read, or end it, whatever the server's own settings are.
  *   time_zone, character_set_results    TIMESTAMP in UTC, strings as they are stored
- *   sql_select_limit, sql_big_selects   all rows
  *   net_write_timeout                   a reader that is held back is no reason to lose patience
  *   idle_..._timeout                    nor is one that waits for its turn (MariaDB)
  *   information_schema_stats_expiry     sizes of now, not of yesterday (MySQL)
  *   show_gipk_...                       generated invisible primary keys are columns (MySQL) */
 static const char reader_setup[] =
     "SET SESSION time_zone='+00:00', character_set_results=NULL, net_write_timeout=2592000,"
-    " sql_select_limit=18446744073709551615, sql_big_selects=1, lock_wait_timeout=%d"
+    " lock_wait_timeout=%d"
     " /*M!100300 , idle_transaction_timeout=0, idle_readonly_transaction_timeout=0 */"
     " /*!50708 , information_schema_stats_expiry=0,"
     " show_gipk_in_create_table_and_information_schema=ON */";
