@@ -76,11 +76,16 @@ struct queue {
 
 /* --- open and close -------------------------------------------------------------------------------- */
 
-/* time_zone: TIMESTAMP in UTC. character_set_results: strings as they are stored. net_write_timeout: a server must not lose patience
- * with a reader that is held back. The statistics of MySQL's information_schema would be a day old. */
+/* What could change what is read, or end it, whatever the server's own settings are.
+ *   time_zone, character_set_results    TIMESTAMP in UTC, strings as they are stored
+ *   net_write_timeout                   a reader that is held back is no reason to lose patience
+ *   idle_..._timeout                    nor is one that waits for its turn (MariaDB)
+ *   information_schema_stats_expiry     sizes of now, not of yesterday (MySQL)
+ *   show_gipk_...                       generated invisible primary keys are columns (MySQL) */
 static const char reader_setup[] =
     "SET SESSION time_zone='+00:00', character_set_results=NULL, net_write_timeout=2592000,"
     " lock_wait_timeout=%d"
+    " /*M!100300 , idle_transaction_timeout=0, idle_readonly_transaction_timeout=0 */"
     " /*!50708 , information_schema_stats_expiry=0,"
     " show_gipk_in_create_table_and_information_schema=ON */";
 
@@ -385,8 +390,7 @@ static struct err *identify(const struct hash_snapshot *s, struct work *w)
 }
 
 /* H3, H5: *failed, owned by caller, is why the table has no hash; any other error ends everything. */
-static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct work *w,
-                           char **failed)
+static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct work *w, char **failed)
 {
     struct err *e = w->opens ? open_job(s, r, w->job) : hold_and_read_piece(s, r, w->job, w->piece);
     if (!e)
