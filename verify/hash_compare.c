@@ -323,19 +323,19 @@ static void judge_both(struct table_comparison *t)
 
 static void judge(struct table_comparison *t)
 {
-    if (t->a && t->b) {
-        judge_both(t);
-    } else if (t->b) {
+    if (!t->a) {
         t->verdict = TABLE_EXTRA;
         t->reason = mem_strdup("only the second has it");
+    } else if (t->b) {
+        judge_both(t);
     } else if (t->a->state == HASH_EXACT) {
         t->verdict = TABLE_MISSING;
         t->reason = mem_strdup("only the first has it");
     } else {
         t->verdict = TABLE_UNPROVEN;
-        t->reason =
-            mem_printf("only the first has it, %s: %s",
-                       t->a->state == HASH_NOT ? "not hashed" : "not of that moment", t->a->reason);
+        t->reason = mem_printf("only the first has it, %s: %s",
+                               t->a->state == HASH_NOT ? "not hashed" : "not of that moment",
+                               t->a->reason);
     }
 }
 
