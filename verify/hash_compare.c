@@ -333,9 +333,9 @@ static void judge(struct table_comparison *t)
         t->reason = mem_strdup("only the first has it");
     } else {
         t->verdict = TABLE_UNPROVEN;
-        t->reason = mem_printf("only the first has it, %s: %s",
-                               t->a->state == HASH_NOT ? "not hashed" : "not of that moment",
-                               t->a->reason);
+        t->reason =
+            mem_printf("only the first has it, %s: %s",
+                       t->a->state == HASH_NOT ? "not hashed" : "not of that moment", t->a->reason);
     }
 }
 
