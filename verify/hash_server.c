@@ -546,10 +546,10 @@ static struct err *hash_all(struct hash_set *out, struct hash_snapshot *s,
     AUTO_FREE struct job *jobs = mem_alloc(now->n * sizeof *jobs);
     uint64_t bytes = 0;
     const size_t n = make_jobs(jobs, out, s, now);
+    s->pace.rate = s->options.throttle; /* not before: plain reads under a lock */
     for (size_t i = 0; i < n; i++)
         bytes += jobs[i].table->bytes;
     progress_phase(s->options.progress, "hash", bytes);
-    s->pace.rate = s->options.throttle; /* not before: plain reads under a lock */
     TRY(run_jobs(s, jobs, n, out));
     move_done(out, &s->done);
     hash_set_sort(out);
