@@ -91,9 +91,13 @@ static const char reader_setup[] =
 
 static struct err *open_conn(struct conn **out, const struct conn_options *options)
 {
-    TRY(conn_open(out, options));
-    TRY(conn_exec(*out, reader_setup, LOCK_WAIT_SECONDS));
-    return conn_exec(*out, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    AUTO(conn) c = NULL;
+    TRY(conn_open(&c, options));
+    TRY(conn_exec(c, reader_setup, LOCK_WAIT_SECONDS));
+    TRY(conn_exec(c, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+    *out = c;
+    c = NULL;
+    return NULL;
 }
 
 static struct err *learn_family(struct hash_snapshot *s)
@@ -109,10 +113,8 @@ struct err *hash_snapshot_open(struct hash_snapshot **out, const struct conn_opt
 {
     AUTO(hash_snapshot) s = mem_zalloc(sizeof *s);
     s->options = *options;
-    s->pace = (struct hash_pace){.rate = options->throttle,
-                                 .progress = options->progress,
-                                 .poll = options->poll,
-                                 .poll_ctx = options->poll_ctx};
+    s->pace = (struct hash_pace){
+        .progress = options->progress, .poll = options->poll, .poll_ctx = options->poll_ctx};
     hash_pace_init(&s->pace);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
@@ -612,6 +614,7 @@ static struct err *hash_all(struct hash_set *out, struct hash_snapshot *s,
     AUTO_FREE struct job *jobs = mem_alloc(now->n * sizeof *jobs);
     uint64_t bytes = 0;
     const size_t n = make_jobs(jobs, out, s, now);
+    s->pace.rate = s->options.throttle; /* not before: plain reads under a lock */
     for (size_t i = 0; i < n; i++)
         bytes += jobs[i].table->bytes;
     progress_phase(s->options.progress, "hash", bytes);
