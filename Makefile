@@ -55,7 +55,7 @@ REPLAY  := $(patsubst %,$(BUILD)/fuzz/%_replay,$(FUZZERS))
 C_FILES = $(wildcard $(addsuffix /*.c,$(LAYERS) cli tests/tools tests/fuzz))
 C_AND_H = $(C_FILES) $(wildcard $(addsuffix /*.h,$(LAYERS) cli tests/tools tests/fuzz))
 
-.PHONY: all help deps-check unit tools fuzz-replay binaries test check torture demo bench bench-incremental lint lint-format lint-layers \
+.PHONY: all help deps-check unit tools fuzz-replay binaries test check torture demo bench bench-incremental bench-hash lint lint-format lint-layers \
         lint-shell lint-cppcheck lint-tidy asan tsan valgrind fuzz cover install uninstall clean
 all: $(BUILD)/mbe
 
@@ -68,6 +68,7 @@ help:
 	@echo 'make torture            the oracles with many more seeds (SEEDS=200)'
 	@echo 'make bench-incremental SIZE=4G [CHANGE=10]  increments beside full backups and mariadb-backup'
 	@echo 'make bench SIZE=2G      speed beside cp and mariadb-backup; on MySQL (FLAVOUR=mysql-9.7) beside CLONE'
+	@echo 'make bench-hash SIZE=2G mbe hash beside CHECKSUM TABLE, pt-table-checksum and a dump (FLAVOUR=mysql-9.7)'
 	@echo 'make unit               build and run the unit tests'
 	@echo 'make asan | tsan        unit tests under AddressSanitizer and UBSan, or ThreadSanitizer (pipelines)'
 	@echo 'make valgrind           unit tests under valgrind'
@@ -210,6 +211,11 @@ bench-incremental:
 	@$(MAKE) --no-print-directory -s $(PARALLEL) all
 	@bench/incremental.py --mbe $(BUILD)/mbe --size $(SIZE) --json $(BUILD)/bench $(if $(FLAVOUR),--flavour $(FLAVOUR)) \
 	    $(if $(CHANGE),--change $(CHANGE))
+
+bench-hash:
+	@packaging/deps.sh build bench
+	@$(MAKE) --no-print-directory -s $(PARALLEL) all
+	@bench/hash.py --mbe $(BUILD)/mbe --size $(SIZE) --json $(BUILD)/bench $(if $(FLAVOUR),--flavour $(FLAVOUR))
 
 # --- lint -------------------------------------------------------------------------------------------------------------
 

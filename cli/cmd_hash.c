@@ -58,6 +58,8 @@ static struct err *put_out(const struct session *s, const struct hash_set *set)
         fwrite(text, 1, n, stdout);
     for (size_t i = 0; i < set->n && !s->options->json; i++)
         print_table(&set->items[i]);
+    if (!set->n)
+        log_warning(s->log, "hash", "there are no such tables, or the account may see none");
     log_info(s->log, "hash", "%zu tables hashed, %zu of them unsynchronised; %zu not hashed",
              set->n - hash_set_count(set, HASH_NOT), hash_set_count(set, HASH_UNSYNCHRONISED),
              hash_set_count(set, HASH_NOT));

@@ -106,7 +106,7 @@ struct getopt_tables {
 
 static int argument_kind(const struct option_row *row)
 {
-    return row->type == OPTION_FLAG         ? no_argument
+    return row->type == OPTION_FLAG        ? no_argument
            : option_value_is_optional(row) ? optional_argument
                                            : required_argument;
 }

@@ -6,7 +6,8 @@
  *  B2 Other engines' files are of the moment of the lock: whatever changed since its copy is copied again under it.
  *     MariaDB's order while commits are stopped: Aria's control file, tables, Aria's logs, coordinates, LSN.
  *  B3 Nothing runs while commits are stopped whose time grows with the data: what is copied there is what changed since
- *     DDL was stopped, and nothing opens a table, for a DDL that waits for us may hold it.
+ *     DDL was stopped, and nothing opens a table, for a DDL that waits for us may hold it. (For hashes a few small tables are
+ *     opened, and those that are held are not waited for: backup_hash.h.)
  *  B4 The connection with the locks does nothing else, and every way out of backup_take closes it: no lock outlives us.
  *  B5 An error anywhere, a signal, a lost connection, a dead tail: no backup. It is published only when all of it is
  *     durable.

@@ -30,7 +30,6 @@ struct backup_hash_summary {
     size_t tables, unsynchronised, not_hashed;
     uint64_t rows;
     double seconds; /* to hash, behind the lock */
-
 };
 
 /* Connects. NULL, when b->options->hash says so. REFUSED when the account may not read all tables. */

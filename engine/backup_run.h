@@ -39,7 +39,7 @@ struct backup {
     struct copy_env env;
     struct space_set spaces;
     struct plain_set plain;
-    struct listing listing; /* the last one; after the lock: as it was under it */
+    struct listing listing;   /* the last one; after the lock: as it was under it */
     struct backup_hash *hash; /* NULL: none is wanted */
     struct coordinates coordinates;
     struct lock_times times;

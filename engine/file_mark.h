@@ -38,15 +38,33 @@ static inline bool file_mark_is_same_file(const struct file_mark *a, const struc
            (!a->has_birth || file_mark_same_time(a->birth, b->birth));
 }
 
-/* When the open file was made; false where the file system does not keep that. */
+/* When a file was made, of which statx said this; false where the file system does not keep that. */
+static inline bool file_birth_of(struct timespec *birth, const struct statx *sx)
+{
+    *birth = (struct timespec){0};
+    if (!(sx->stx_mask & STATX_BTIME) || (!sx->stx_btime.tv_sec && !sx->stx_btime.tv_nsec))
+        return false;
+    *birth = (struct timespec){sx->stx_btime.tv_sec, sx->stx_btime.tv_nsec};
+    return true;
+}
+
+/* The same of an open file. */
 static inline bool file_birth(struct timespec *birth, int fd)
 {
     struct statx sx;
     *birth = (struct timespec){0};
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &sx) || !(sx.stx_mask & STATX_BTIME) ||
-        (!sx.stx_btime.tv_sec && !sx.stx_btime.tv_nsec))
+    return !statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &sx) && file_birth_of(birth, &sx);
+}
+
+/* What tells the file of that name from others: inode and birth alone. False when it cannot be looked at. */
+static inline bool file_mark_look(struct file_mark *out, const char *path)
+{
+    struct statx sx;
+    *out = (struct file_mark){0};
+    if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &sx))
         return false;
-    *birth = (struct timespec){sx.stx_btime.tv_sec, sx.stx_btime.tv_nsec};
+    out->inode = sx.stx_ino;
+    out->has_birth = file_birth_of(&out->birth, &sx);
     return true;
 }
 

@@ -24,7 +24,8 @@ struct lock_times {
     double block_ddl;      /* work under BLOCK_DDL */
     double
         block_commit; /* from BLOCK_COMMIT granted to END answered: how long commits were stopped */
-    double hash; /* part of block_commit: snapshots and small tables, see backup_hash.h; 0 without */
+    double
+        hash; /* part of block_commit: snapshots and small tables, see backup_hash.h; 0 without */
     unsigned attempts; /* rounds from START */
 };
 

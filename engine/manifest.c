@@ -189,10 +189,8 @@ static json_t *hash_json(const struct backup_hash_summary *h)
     if (!h)
         return json_null();
     const struct field fields[] = {
-        {"tables", number(h->tables)},
-        {"unsynchronised", number(h->unsynchronised)},
-        {"not_hashed", number(h->not_hashed)},
-        {"rows", number(h->rows)},
+        {"tables", number(h->tables)},         {"unsynchronised", number(h->unsynchronised)},
+        {"not_hashed", number(h->not_hashed)}, {"rows", number(h->rows)},
         {"seconds", seconds(h->seconds)},
     };
     return object(fields, sizeof fields / sizeof fields[0]);

@@ -38,7 +38,7 @@ struct manifest {
     unsigned log_resizes;
     char *const *corrupt_pages; /* n_corrupt texts */
     size_t n_corrupt;
-    char *const *needs_repair; /* NULL-terminated, or NULL */
+    char *const *needs_repair;              /* NULL-terminated, or NULL */
     const struct backup_hash_summary *hash; /* NULL: tables were not hashed */
 };
 

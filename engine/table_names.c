@@ -3,15 +3,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
+#include "engine/file_mark.h"
 
 struct table_file {
     char *path;       /* where it is; owned */
     const char *name; /* "db/t.ibd", "db/t#p#p0.ibd": the end of it */
-    dev_t dev;
-    ino_t inode;
+    struct file_mark mark;
 };
 
 /* --- which tables there are --- */
@@ -89,10 +88,11 @@ static void begin_files(struct table_names *t, const struct listing *listing)
     t->files = mem_alloc((listing->n_spaces + 1) * sizeof *t->files);
 }
 
-static void add_file(struct table_names *t, const struct listed_space *l, dev_t dev, ino_t inode)
+static void add_file(struct table_names *t, const struct listed_space *l,
+                     const struct file_mark *mark)
 {
     char *path = mem_strdup(l->path);
-    t->files[t->n_files++] = (struct table_file){path, tail_of(path), dev, inode};
+    t->files[t->n_files++] = (struct table_file){path, tail_of(path), *mark};
 }
 
 static void end_files(struct table_names *t)
@@ -103,12 +103,12 @@ static void end_files(struct table_names *t)
 
 void table_names_note(struct table_names *t, const struct listing *listing)
 {
-    struct stat st;
+    struct file_mark mark;
     begin_files(t, listing);
     for (size_t i = 0; i < listing->n_spaces; i++) {
         const struct listed_space *l = &listing->spaces[i];
-        if (!l->system && tail_of(l->path) && !stat(l->path, &st))
-            add_file(t, l, st.st_dev, st.st_ino);
+        if (!l->system && tail_of(l->path) && file_mark_look(&mark, l->path))
+            add_file(t, l, &mark);
     }
     end_files(t);
 }
@@ -124,7 +124,7 @@ static void take_copies(struct table_names *t, const struct space_set *spaces,
         const struct copied_space *const *copy =
             bsearch(l->name, copies, n, sizeof *copies, name_to_copy);
         if (!l->system && copy && tail_of(l->path))
-            add_file(t, l, (*copy)->dev, (*copy)->mark.inode);
+            add_file(t, l, &(*copy)->mark);
     }
     end_files(t);
     free(copies);
@@ -157,8 +157,8 @@ void table_names_fini(struct table_names *t)
 
 static bool is_that_file(const struct table_file *f)
 {
-    struct stat st;
-    return !stat(f->path, &st) && st.st_dev == f->dev && st.st_ino == f->inode;
+    struct file_mark now;
+    return file_mark_look(&now, f->path) && file_mark_is_same_file(&f->mark, &now);
 }
 
 /* Place of the first file that is not before the table's. */
@@ -205,8 +205,7 @@ enum hash_identity table_names_identify(const struct table_names *t, const char 
 
 void table_names_tick(struct table_names *t, const char *table)
 {
-    char *const *found =
-        t->n ? bsearch(&table, t->names, t->n, sizeof *t->names, by_string) : NULL;
+    char *const *found = t->n ? bsearch(&table, t->names, t->n, sizeof *t->names, by_string) : NULL;
     if (found)
         t->ticked[found - t->names] = true;
 }

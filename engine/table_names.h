@@ -2,9 +2,9 @@
  * stands for the same table. See rules T3 to T5 of backup_hash.h.
  *
  *             a table is                      it is the same while
- *   MariaDB   a .frm that is no view's        the .frm has its stamps (a rename moves ctime), and its tablespaces have their inodes
+ *   MariaDB   a .frm that is no view's        the .frm has its stamps (a rename moves ctime), and its tablespaces are the very files
  *                                             (EXCHANGE PARTITION leaves the .frm alone)
- *   MySQL     its tablespaces                 these have their inodes
+ *   MySQL     its tablespaces                 these are the very files (inode, time of birth)
  *
  * Not known are tables of InnoDB without a tablespace of their own, but those of MySQL's schema `mysql`, where that is the rule and
  * nobody renames tables. */
@@ -19,7 +19,7 @@ struct table_file; /* a tablespace */
 
 struct table_names {
     const struct plain_set *plain;
-    bool by_frm; /* MariaDB */
+    bool by_frm;  /* MariaDB */
     char **names; /* sorted, no name twice */
     bool *ticked;
     size_t n;

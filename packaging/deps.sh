@@ -47,7 +47,7 @@ packages_of() {
     demo) echo "$PYTHON $(mariadb mariadb-server-core mariadb-client-core)" ;;
     test) echo "libcmocka-dev $CODECS $PYTHON clang llvm valgrind zstd
                 $(mariadb "mariadb-server mariadb-client mariadb-backup $PROVIDERS")" ;;
-    bench) echo "$PYTHON zstd sysbench $(mariadb mariadb-server-core mariadb-client-core mariadb-backup)" ;;
+    bench) echo "$PYTHON zstd sysbench percona-toolkit $(mariadb mariadb-server-core mariadb-client-core mariadb-backup)" ;;
     lint) echo "libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck python3" ;;
     *)
         echo "usage: packaging/deps.sh build|demo|test|bench|lint ..." >&2
@@ -59,7 +59,7 @@ packages_of() {
 # Without these a test is skipped by name or a column of the bench is left out; all others are required.
 is_optional() {
     case $1 in
-    mariadb-plugin-provider-* | mariadb-backup | sysbench | libsnappy* | liblzo2* | valgrind) return 0 ;;
+    mariadb-plugin-provider-* | mariadb-backup | sysbench | percona-toolkit | libsnappy* | liblzo2* | valgrind) return 0 ;;
     *) return 1 ;;
     esac
 }

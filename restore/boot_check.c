@@ -256,7 +256,9 @@ static struct err *run(struct boot_check_result *out, struct boot *b)
 {
     TRY(prepare(b));
     TRY(restore_run(&b->restore));
-    TRY(resolve(&b->datadir, b->restore.datadir));
+    b->datadir = realpath(b->restore.datadir, NULL);
+    if (!b->datadir)
+        return err_os("%s: cannot resolve", b->restore.datadir);
     note_extras(b);
     struct err *e = look(out, b);
     private_server_free(b->server);

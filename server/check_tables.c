@@ -168,7 +168,7 @@ static struct err *count_unpurged(uint64_t *n, struct conn *c)
     return NULL;
 }
 
-/* One step of purge's work. An idle server does not go on by itself (MariaDB 11.8.9); the statement sets it to work and waits for it,
+/* One step of purge's work. An idle server may not go on by itself (seen once, on MariaDB 11.8.9); the statement sets it to work and waits for it,
  * until it is ended for the time it takes. */
 static struct err *purge(struct conn *c)
 {

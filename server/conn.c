@@ -27,13 +27,15 @@ enum {
     SHOWN_STATEMENT_MAX = 80,
 };
 
-/* wait_timeout: a connection may wait for its turn as long as a copy takes. sql_mode and
+/* wait_timeout: a connection may wait for its turn as long as a copy takes. sql_select_limit,
+ * sql_big_selects: all rows of whatever is asked. sql_mode and
  * sql_quote_show_create: so that SHOW GRANTS is quoted as we parse it. No limit for a statement; MySQL
  * knows the one, MariaDB the other, and neither runs what the other's comment holds: for MariaDB
  * 10.11.19 and 11.8 numbers 50700 to 50999 are MySQL's alone, for MySQL 9.7.4 "M" makes it a plain
  * comment. autocommit: MySQL's dictionary views read tables, and would keep a transaction open. */
 static const char session_setup[] =
-    "SET SESSION wait_timeout=2592000, sql_mode='', sql_quote_show_create=1"
+    "SET SESSION wait_timeout=2592000, sql_mode='', sql_quote_show_create=1,"
+    " sql_select_limit=18446744073709551615, sql_big_selects=1"
     " /*M!100101 , max_statement_time=0 */"
     " /*!50708 , max_execution_time=0, autocommit=1 */";
 

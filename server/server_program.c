@@ -77,7 +77,7 @@ static struct err *ask_version(enum server_flavour *flavour, char **number, cons
 static struct err *judge(bool *fits, char **what, const char *program, enum server_flavour flavour,
                          const char *wanted)
 {
-    enum server_flavour found;
+    enum server_flavour found = flavour;
     AUTO_FREE char *number = NULL;
     TRY(ask_version(&found, &number, program));
     *what = mem_printf("%s %s", server_flavour_name(found), number);

@@ -140,8 +140,8 @@ static void the_first_in_path_that_fits_is_taken(void **state)
     assert_null(server_program_find(&path, NULL, FLAVOUR_MYSQL, "9.7.3"));
     assert_string_equal(path, second);
     AUTO_FREE char *found = mem_printf("no server program for a backup of MySQL 8.8.0 was found: "
-                                       "%s is MariaDB 10.11.19; %s is MySQL 9.7.4",
-                                       first, second);
+                                       "%s is MariaDB 10.11.19; %s is MySQL 9.7.4; %s is MySQL",
+                                       first, second, third);
     assert_error(server_program_find(&none, NULL, FLAVOUR_MYSQL, "8.8.0"), ERR_REFUSED, found);
     assert_int_equal(setenv("PATH", old_path, 1), 0);
     assert_null(none);

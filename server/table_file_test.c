@@ -35,8 +35,7 @@ static void names_become_files(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         for (size_t k = 0; k < 2; k++) {
             char *file = NULL;
-            assert_null(
-                table_file_name(&file, NULL, flavours[k], cases[i].schema, cases[i].table));
+            assert_null(table_file_name(&file, NULL, flavours[k], cases[i].schema, cases[i].table));
             assert_string_equal(file, cases[i].file);
             free(file);
         }

@@ -323,11 +323,11 @@ static void judge_both(struct table_comparison *t)
 
 static void judge(struct table_comparison *t)
 {
-    if (t->a && t->b) {
-        judge_both(t);
-    } else if (t->b) {
+    if (!t->a) {
         t->verdict = TABLE_EXTRA;
         t->reason = mem_strdup("only the second has it");
+    } else if (t->b) {
+        judge_both(t);
     } else if (t->a->state == HASH_EXACT) {
         t->verdict = TABLE_MISSING;
         t->reason = mem_strdup("only the first has it");

@@ -12,8 +12,7 @@
 #include "verify/value_text.h"
 
 enum {
-    LOCATE_ROWS = 20000,       /* of both sides: so few are compared one by one */
-    MEMORY_ROWS_MAX = 1 << 23, /* of both sides, whatever the ranges say */
+    MEMORY_ROWS_MAX = 4 << 20, /* of one side, in a range or in the buckets that differ */
     VALUE_SHOWN_MAX = 40,      /* bytes of a value */
 };
 
@@ -210,7 +209,7 @@ static struct err *too_many(void)
 static struct err *keep_row(void *ctx, const struct row_bytes *row)
 {
     struct keyed_rows *r = ctx;
-    if (r->n == MEMORY_ROWS_MAX / 2)
+    if (r->n == MEMORY_ROWS_MAX)
         return too_many();
     struct keyed_row k = {.key = r->n_bytes, .hash = hash_of_bytes(row->p, row->n)};
     for (size_t i = 0; i < r->def->n_key; i++) {
@@ -370,50 +369,13 @@ static struct err *compare_one_by_one(struct search *s, char *const where[2])
     return e;
 }
 
-static struct err *search_range(struct search *s, const struct range_difference *r);
-
-/* Hashes the range in finer ones. *done false: it is not made of several. */
-static struct err *search_finer(struct search *s, char *const where[2],
-                                const struct range_difference *r, bool *done)
-{
-    struct table_sums sums[2] = {0};
-    struct range_difference *finer = NULL;
-    size_t n = 0;
-    struct err *e = NULL;
-    for (int side = 0; side < 2 && !e; side++)
-        e = snapshot_table_sums(&sums[side], &s->side[side], where[side]);
-    *done = !e && key_ranges_compare(&finer, &n, &sums[0].ranges, &sums[1].ranges);
-    for (size_t i = 0; i < n && *done; i++) {
-        if (!finer[i].from) {
-            finer[i].from = r->from;
-            finer[i].from_len = r->from_len;
-        }
-        if (!finer[i].to) {
-            finer[i].to = r->to;
-            finer[i].to_len = r->to_len;
-        }
-        *done = finer[i].rows_a + finer[i].rows_b < r->rows_a + r->rows_b;
-    }
-    for (size_t i = 0; i < n && *done && !e && !s->more; i++)
-        e = search_range(s, &finer[i]);
-    free(finer);
-    for (int side = 0; side < 2; side++)
-        table_sums_fini(&sums[side]);
-    return e;
-}
-
-/* Each step down has fewer rows: about a hundredth. */
-static struct err *search_range(struct search *s,
-                                const struct range_difference *r) // NOLINT(misc-no-recursion)
+static struct err *search_range(struct search *s, const struct range_difference *r)
 {
     char *where[2] = {NULL, NULL};
-    bool done = false;
-    struct err *e = range_sql(&where[0], &s->side[0].def, r);
+    struct err *e = NULL;
+    for (int side = 0; side < 2 && !e; side++)
+        e = range_sql(&where[side], &s->side[side].def, r);
     if (!e)
-        e = range_sql(&where[1], &s->side[1].def, r);
-    if (!e && r->rows_a + r->rows_b > LOCATE_ROWS)
-        e = search_finer(s, where, r, &done);
-    if (!e && !done)
         e = compare_one_by_one(s, where);
     free(where[0]);
     free(where[1]);
@@ -440,7 +402,7 @@ static struct err *keep_hash(void *ctx, const struct row_bytes *row)
     const struct hash128 h = hash_of_bytes(row->p, row->n);
     if (!is_looked_at(r, h))
         return NULL;
-    if (r->n == MEMORY_ROWS_MAX / 2)
+    if (r->n == MEMORY_ROWS_MAX)
         return too_many();
     mem_grow(&r->items, &r->cap, r->n, sizeof h);
     r->items[r->n++] = h;

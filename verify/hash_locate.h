@@ -1,8 +1,8 @@
 /* verify/hash_locate.h: the very rows in which a table of two running servers differs. Both are read inside the snapshots that were
  * hashed, so that what is found is what the hashes have seen.
  *
- * With a key: the ranges that differ are hashed again in finer ones, until one has LOCATE_ROWS rows or fewer; those are compared row by
- * row, by key. Without: rows that are in a bucket that differs are compared by their hashes, and named by their values. */
+ * With a key: the ranges that differ are read again and compared row by row, by key. Without: rows that are in a bucket that differs
+ * are compared by their hashes, and named by their values. */
 #ifndef MBE_VERIFY_HASH_LOCATE_H
 #define MBE_VERIFY_HASH_LOCATE_H
 
@@ -24,8 +24,8 @@ struct located_row {
 };
 typedef struct err *located_row_fn(void *ctx, const struct located_row *row);
 
-/* The rows of t, a table that both have and that differs, up to `most` of them. *more: there are more. FAILED when they cannot be told:
- * other columns, or more rows in a bucket than fit into memory. */
+/* The rows of t, a table that both have and that differs, up to `most` of them. *more: there are more. FAILED when they cannot be told: other
+ * columns, or more than four million rows of a side in one range, or in all buckets that differ. */
 struct err *hash_locate(const struct table_comparison *t, struct hash_snapshot *a,
                         struct hash_snapshot *b, size_t most, located_row_fn *on_row, void *ctx,
                         bool *more) MUST_CHECK;

@@ -166,7 +166,7 @@ static struct err *check_sums(const struct hashed_table *t)
 
 static struct err *take_ranges(struct hashed_table *t, const json_t *object)
 {
-    uint64_t level;
+    uint64_t level = 0;
     t->ranges.buckets = t->n_key == 0;
     const json_t *list = json_object_get(object, t->ranges.buckets ? "buckets" : "ranges");
     const size_t n = json_array_size(list);
@@ -226,7 +226,7 @@ static struct err *take_table(struct hash_set *s, const json_t *object)
 static struct err *check_format(const json_t *document)
 {
     const char *format = json_string_value(json_object_get(document, "format"));
-    uint64_t version;
+    uint64_t version = 0;
     if (!format || strcmp(format, HASH_FILE_FORMAT))
         return err_make(CORRUPT, "is no file of table hashes");
     TRY(number(&version, json_object_get(document, "version"), "version"));

@@ -76,19 +76,28 @@ struct queue {
 
 /* --- open and close -------------------------------------------------------------------------------- */
 
-/* time_zone: TIMESTAMP in UTC. character_set_results: strings as they are stored. net_write_timeout: a server must not lose patience
- * with a reader that is held back. The statistics of MySQL's information_schema would be a day old. */
+/* What could change what is read, or end it, whatever the server's own settings are.
+ *   time_zone, character_set_results    TIMESTAMP in UTC, strings as they are stored
+ *   net_write_timeout                   a reader that is held back is no reason to lose patience
+ *   idle_..._timeout                    nor is one that waits for its turn (MariaDB)
+ *   information_schema_stats_expiry     sizes of now, not of yesterday (MySQL)
+ *   show_gipk_...                       generated invisible primary keys are columns (MySQL) */
 static const char reader_setup[] =
     "SET SESSION time_zone='+00:00', character_set_results=NULL, net_write_timeout=2592000,"
     " lock_wait_timeout=%d"
+    " /*M!100300 , idle_transaction_timeout=0, idle_readonly_transaction_timeout=0 */"
     " /*!50708 , information_schema_stats_expiry=0,"
     " show_gipk_in_create_table_and_information_schema=ON */";
 
 static struct err *open_conn(struct conn **out, const struct conn_options *options)
 {
-    TRY(conn_open(out, options));
-    TRY(conn_exec(*out, reader_setup, LOCK_WAIT_SECONDS));
-    return conn_exec(*out, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    AUTO(conn) c = NULL;
+    TRY(conn_open(&c, options));
+    TRY(conn_exec(c, reader_setup, LOCK_WAIT_SECONDS));
+    TRY(conn_exec(c, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+    *out = c;
+    c = NULL;
+    return NULL;
 }
 
 static struct err *learn_family(struct hash_snapshot *s)
@@ -104,10 +113,8 @@ struct err *hash_snapshot_open(struct hash_snapshot **out, const struct conn_opt
 {
     AUTO(hash_snapshot) s = mem_zalloc(sizeof *s);
     s->options = *options;
-    s->pace = (struct hash_pace){.rate = options->throttle,
-                                 .progress = options->progress,
-                                 .poll = options->poll,
-                                 .poll_ctx = options->poll_ctx};
+    s->pace = (struct hash_pace){
+        .progress = options->progress, .poll = options->poll, .poll_ctx = options->poll_ctx};
     hash_pace_init(&s->pace);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
@@ -385,8 +392,7 @@ static struct err *identify(const struct hash_snapshot *s, struct work *w)
 }
 
 /* H3, H5: *failed, owned by caller, is why the table has no hash; any other error ends everything. */
-static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct work *w,
-                           char **failed)
+static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct work *w, char **failed)
 {
     struct err *e = w->opens ? open_job(s, r, w->job) : hold_and_read_piece(s, r, w->job, w->piece);
     if (!e)
@@ -608,6 +614,7 @@ static struct err *hash_all(struct hash_set *out, struct hash_snapshot *s,
     AUTO_FREE struct job *jobs = mem_alloc(now->n * sizeof *jobs);
     uint64_t bytes = 0;
     const size_t n = make_jobs(jobs, out, s, now);
+    s->pace.rate = s->options.throttle; /* not before: plain reads under a lock */
     for (size_t i = 0; i < n; i++)
         bytes += jobs[i].table->bytes;
     progress_phase(s->options.progress, "hash", bytes);

@@ -13,8 +13,13 @@
 #include "base/mem.h"
 
 /* From the shallowest to the deepest. */
-static const char *const levels[] = {"archive", "pages", "tables", "boot"};
-enum { N_LEVELS = sizeof levels / sizeof levels[0], NOT_A_LEVEL = -1 };
+enum { LEVEL_ARCHIVE, LEVEL_PAGES, LEVEL_TABLES, LEVEL_BOOT, N_LEVELS, NOT_A_LEVEL = -1 };
+static const char *const levels[N_LEVELS] = {
+    [LEVEL_ARCHIVE] = "archive",
+    [LEVEL_PAGES] = "pages",
+    [LEVEL_TABLES] = "tables",
+    [LEVEL_BOOT] = "boot",
+};
 
 static int level_of(const json_t *record)
 {
@@ -92,7 +97,7 @@ const json_t *verified_standing(const json_t *records)
     json_t *record;
     json_array_foreach(records, i, record)
     {
-        if (!passed(record) && !strcmp(levels[level_of(record)], "tables"))
+        if (!passed(record) && level_of(record) == LEVEL_TABLES)
             continue;
         if (!standing || !passed(record) || level_of(record) >= level_of(standing))
             standing = record;

@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+"""mbe hash of tables and servers that are not like others: settings of the server that would change what a client reads, tables that
+several connections read in pieces, engines that are not read, large plain tables, system databases, versioned tables, sequences, generated
+invisible keys.
+"""
+# timeout: 400
+
+import json
+
+import _path                                    # noqa: F401  pylint: disable=unused-import
+from harness.scenario import run
+
+# Each would change, shorten or end what is read, or hide columns.
+SETTINGS = ["sql_select_limit=1", "max_join_size=1", "sql_big_selects=0", "time_zone='+05:00'",
+            "sql_mode='PAD_CHAR_TO_FULL_LENGTH,ANSI_QUOTES,NO_BACKSLASH_ESCAPES'",
+            "character_set_server='latin1'", "autocommit=1"]
+OF_FAMILY = {"mariadb": ["idle_transaction_timeout=1", "max_statement_time=1", "tx_isolation='READ-COMMITTED'"],
+             "mysql": ["max_execution_time=500", "transaction_isolation='READ-COMMITTED'", "information_schema_stats_expiry=86400",
+                       "show_gipk_in_create_table_and_information_schema=OFF"]}
+
+
+def hashes(mbe, *extra):
+    done = mbe.run("hash", "--defaults-file=" + mbe.option_file(), "--json", "--progress=none", *extra)
+    document = json.loads(done.out)
+    return {t["table"]: t for t in document["tables"]}, done
+
+
+def settings(s, server, mbe):
+    server.sql("create database st", "use st", "set time_zone='+00:00'",
+               "create table t (id int primary key, c char(10) character set latin1, u varchar(20) character set utf8mb4, "
+               "ts timestamp(3) null, h int invisible) engine=innodb",
+               "insert into t (id, c, u, ts, h) select seq, seq, concat('x', seq), '2026-01-02 03:04:05.678', seq from %s" %
+               server.numbers(5000))
+    before, _ = hashes(mbe, "--databases=st", "--parallel=2")
+    names = [*SETTINGS, *OF_FAMILY[server.family]]
+    old = {n.split("=")[0]: server.value("select @@global." + n.split("=")[0]) for n in names}
+    server.sql(*("set global " + n for n in names))
+    # as slow as a server's limits for a statement or a transaction that rests
+    after, _ = hashes(mbe, "--databases=st", "--parallel=2", "--throttle=150K")
+    server.sql(*("set global %s=%r" % item for item in old.items()))
+    s.check(before["t"] == after["t"] and before["t"]["rows"] == 5000, "settings change what is read:\n%s\n%s", before, after)
+
+
+def pieces(s, server, mbe):
+    """48 MB are cut for several connections; the sums are those of one."""
+    server.sql("create database pc", "use pc",
+               "create table t (id int unsigned primary key, v char(200) character set latin1) engine=innodb",
+               "insert into t select 4000000000 + seq * 13, repeat('v', 200) from " + server.numbers(60000),
+               "insert into t select id - 3999000000, v from t", "insert into t values (0, 'first'), (4294967295, 'last')",
+               "insert into t select id + 1, repeat('w', 200) from t where id between 1000 and 1500000",
+               "analyze table t")
+    one, _ = hashes(mbe, "--databases=pc", "--parallel=1")
+    more, _ = hashes(mbe, "--databases=pc", "--parallel=4")
+    queries = server.value("select count(*) from pc.t")
+    s.check(one["t"] == more["t"] and one["t"]["rows"] == queries, "pieces: %s %s", one["t"]["hash"], more["t"]["hash"])
+    s.check(int(server.value("select data_length from information_schema.tables where table_schema='pc'")) > 32 << 20,
+            "the table is too small to be cut")
+
+
+def engines(s, server, mbe):
+    server.sql("create database en", "use en", "create table mem (id int) engine=memory", "insert into mem values (1)",
+               "create table small (id int) engine=myisam", "insert into small values (1)",
+               "create table large (v char(250) character set latin1) engine=myisam",
+               "insert into large select repeat('l', 250) from " + server.numbers(20000),
+               *["insert into large select * from large limit 140000"] * 4,
+               "create table broken (id int) engine=innodb", "insert into broken values (1)", "alter table broken discard tablespace")
+    found, done = hashes(mbe, "--databases=en")
+    s.check_equal((found["small"]["state"], found["large"]["state"]), ("exact", "unsynchronised"), "plain tables")
+    s.check_equal(found["large"]["rows"], server.value("select count(*) from en.large"), "rows")
+    s.check("without a lock" in found["large"]["reason"], "%s", found["large"])
+    s.check_equal((found["mem"]["state"], found["broken"]["state"]), ("not hashed", "not hashed"), "what is not read")
+    s.check("en.broken is not hashed" in done.err, "%s", done.err)
+
+
+def databases(s, server, mbe):
+    everything, _ = hashes(mbe)
+    s.check("user" not in everything and "t" in everything, "system databases by default: %s", sorted(everything))
+    system, _ = hashes(mbe, "--databases=mysql")
+    s.check("innodb_table_stats" not in system and len(system) > 15, "tables of mysql: %s", sorted(system))
+    s.check(all(t["state"] == "exact" for t in system.values()), "%s", {n: t.get("reason") for n, t in system.items()})
+    named, _ = hashes(mbe, "--tables=mysql.innodb_table_stats")
+    s.check_equal(list(named), ["innodb_table_stats"], "a table that is named")
+
+
+def mariadb_only(s, server, mbe):
+    server.sql("create database ve", "use ve", "create table implicit (id int primary key, a int) with system versioning",
+               "create table named (id int primary key, a int, s timestamp(6) generated always as row start invisible, "
+               "e timestamp(6) generated always as row end, period for system_time(s, e)) with system versioning",
+               "create table plain (id int primary key, a int without system versioning) with system versioning engine=myisam",
+               "create sequence seq", "select nextval(seq)")
+    for table in ("implicit", "named", "plain"):
+        server.sql("insert into ve.%s (id, a) values (1, 1), (2, 2)" % table)
+    first, _ = hashes(mbe, "--databases=ve")
+    for table in ("implicit", "named", "plain"):
+        server.sql("update ve.%s set id=5 where id=1" % table, "delete from ve.%s where id=2" % table)
+    server.sql("select nextval(ve.seq)", "alter sequence ve.seq restart 5")
+    second, _ = hashes(mbe, "--databases=ve")
+    for table in ("implicit", "named", "plain"):
+        s.check(first[table]["rows"] == 2 and second[table]["rows"] == 3, "%s: history: %s", table, second[table])
+        s.check_equal(len(second[table]["columns"]), 4, "%s: columns with the period" % table)
+    s.check_equal([c[0] for c in second["implicit"]["columns"]], ["id", "a", "row_start", "row_end"], "period columns")
+    s.check(second["seq"]["rows"] == 1 and first["seq"]["hash"] != second["seq"]["hash"], "sequence: %s", second["seq"])
+
+
+def mysql_only(s, server, mbe):
+    server.sql("create database ve", "use ve", "set sql_generate_invisible_primary_key=on", "create table gipk (a int)",
+               "insert into gipk values (1), (1), (2)")
+    found, _ = hashes(mbe, "--databases=ve")
+    s.check_equal(([c[0] for c in found["gipk"]["columns"]], found["gipk"]["key"]), (["my_row_id", "a"], ["my_row_id"]), "columns")
+
+
+def body(s, flavour):
+    server = s.server("source", flavour=flavour).init().start()
+    mbe = s.mbe(server)
+    for part in (settings, pieces, engines, databases, mariadb_only if server.family == "mariadb" else mysql_only):
+        part(s, server, mbe)
+        s.say("%s", part.__name__)
+
+
+if __name__ == "__main__":
+    run(lambda s: body(s, "mariadb-10.11"))
