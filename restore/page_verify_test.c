@@ -14,17 +14,22 @@
 
 static struct page_verify_result result;
 
-static struct err *verify(struct bench *b)
+static struct err *verify_with(struct bench *b, const char *scratch)
 {
     const struct page_verify_options o = {
         .recovery = {.repo = b->repo, .backup_id = "latest", .memory = 16 << 20, .task = "verify"},
-        .scratch = "/tmp",
+        .scratch = scratch,
         .parallel = 2};
     if (b->writer)
         finish(b);
     struct err *e = page_verify_run(&result, &o);
     assert_false(exists(b, "")); /* not even the directory */
     return e;
+}
+
+static struct err *verify(struct bench *b)
+{
+    return verify_with(b, "/tmp");
 }
 
 static void assert_damaged(struct bench *b, uint64_t places)
@@ -135,6 +140,35 @@ static void an_lsn_beyond_the_end_is_damage(void **state)
     assert_damaged(b, 1);
 }
 
+/* More pages than are kept in memory. */
+static void a_large_tablespace_goes_through_the_scratch_directory(void **state)
+{
+    struct bench *b = *state;
+    uint8_t page[PAGE_SIZE];
+    struct space_format f;
+    must(space_format_decode(&f, FLAGS, PAGE_SIZE));
+    make_page(page, 5, 0, FROM - 1, 0);
+    put_be32(page + FSP_SIZE, (64 << 20) / 32 + 1);
+    page_stamp(&f, page);
+    add_entry(b,
+              (struct archive_attr){.kind = ARCHIVE_SPACE,
+                                    .path = "db/a.ibd",
+                                    .size = sizeof page,
+                                    .mode = 0660,
+                                    .space_id = 5,
+                                    .page_size = PAGE_SIZE,
+                                    .space_flags = FLAGS,
+                                    .lsn_at_start = FROM},
+              page);
+    struct err *e = verify_with(b, "/nonexistent/mbe");
+    assert_non_null(e);
+    assert_int_equal(e->kind, ERR_IO);
+    assert_non_null(strstr(e->message, "/nonexistent/mbe: cannot create a spill file"));
+    err_free(e);
+    must(verify(b));
+    assert_int_equal(result.pages, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +179,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_damage_does_not_hide_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_lsn_beyond_the_end_is_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_large_tablespace_goes_through_the_scratch_directory,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
