@@ -132,8 +132,8 @@ static struct err *take_record(const struct sdi_walk *w, const uint8_t *frame, u
                    packed = be32(p + LEAF_DEFLATED_LEN);
     if (len > SDI_TEXT_MAX || packed > SDI_TEXT_MAX)
         return NULL;
-    struct text t = {.p = mem_alloc(packed + 1), .want = packed};
-    AUTO_FREE uint8_t *owned = t.p;
+    AUTO_FREE uint8_t *deflated = mem_alloc(packed + 1);
+    struct text t = {.p = deflated, .want = packed};
     append(&t, p + LEAF_TEXT, elsewhere ? local - REF_SIZE : local);
     if (elsewhere) {
         memcpy(ref, p + LEAF_TEXT + local - REF_SIZE, REF_SIZE);

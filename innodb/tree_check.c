@@ -87,6 +87,26 @@ static void add_root(struct run *r, struct tree *tree, page_no_t no)
         report(r, no, "is the root of index %" PRIu64 " and names neighbours", tree->id);
 }
 
+/* What damaged pages may have been: one of an index, above its leaves or its root; or, when that is not known, of any. */
+static void note_damaged(struct run *r)
+{
+    const struct tree_check *t = r->t;
+    bool of_any = false;
+    for (page_no_t no = 0; no < t->n_pages; no++) {
+        const struct page_fact *f = &t->facts[no];
+        if (f->kind != PAGE_KIND_DAMAGED || is_free(f))
+            continue;
+        struct tree *tree = tree_of(r, f->index_id);
+        of_any = of_any || !tree;
+        if (tree && f->level > 0)
+            tree->holes = true;
+        if (tree && f->root && tree->root == PAGE_NO_NONE)
+            tree->root = no;
+    }
+    for (size_t i = 0; i < r->n_trees && of_any; i++)
+        r->trees[i].holes = true;
+}
+
 static void find_trees(struct run *r)
 {
     const struct tree_check *t = r->t;
@@ -95,18 +115,7 @@ static void find_trees(struct run *r)
         if (tree && t->facts[no].root)
             add_root(r, tree, no);
     }
-    for (page_no_t no = 0; no < t->n_pages; no++) {
-        const struct page_fact *f = &t->facts[no];
-        struct tree *tree =
-            f->kind == PAGE_KIND_DAMAGED && !is_free(f) ? tree_of(r, f->index_id) : NULL;
-        if (tree && f->level > 0)
-            tree->holes = true;
-        if (tree && f->root && tree->root == PAGE_NO_NONE)
-            tree->root = no;
-        else if (!tree && f->kind == PAGE_KIND_DAMAGED && !is_free(f))
-            for (size_t i = 0; i < r->n_trees; i++) /* it may have been of any */
-                r->trees[i].holes = true;
-    }
+    note_damaged(r);
     for (size_t i = 0; i < r->n_trees; i++)
         if (r->trees[i].root == PAGE_NO_NONE && !r->trees[i].holes)
             report(r, r->trees[i].member, "is of index %" PRIu64 ", which has no root",

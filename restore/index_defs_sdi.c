@@ -5,6 +5,8 @@
  *                         the key part; 0xFFFFFFFF where the engine put it there: not used), order (2 ascending, 3 descending)
  *   dd_object.partitions[].indexes[], and .subpartitions[] in each: se_private_data of the same indexes in the same order
  *
+ * Some numbers are unsigned and have 64 bits, which the parser takes as reals only; those that are used are small.
+ *
  * Facts: MySQL 9.7.4, by experiment. */
 #include <jansson.h>
 #include <stdlib.h>
@@ -20,6 +22,12 @@ enum {
     NESTED_MAX = 2, /* partitions, subpartitions */
     ROW_ID_SIZE = 6,
 };
+static int64_t small_number(const json_t *object, const char *key)
+{
+    const double value = json_number_value(json_object_get(object, key));
+    return value >= 0 && value <= UINT32_MAX ? (int64_t)value : -1;
+}
+
 /* Types whose stored bytes sort as their values, and their length where that is one. */
 static bool sorts_by_bytes(const json_t *column, uint32_t *len)
 {
@@ -41,7 +49,7 @@ static bool sorts_by_bytes(const json_t *column, uint32_t *len)
         CHAR = 29,
     };
     *len = 0;
-    switch (json_integer_value(json_object_get(column, "type"))) {
+    switch (small_number(column, "type")) {
     case TINY:
         *len = 1;
         return true;
@@ -68,7 +76,7 @@ static bool sorts_by_bytes(const json_t *column, uint32_t *len)
     case SET:
         return true;
     case CHAR:
-        return json_integer_value(json_object_get(column, "collation_id")) == COLLATION_BINARY;
+        return small_number(column, "collation_id") == COLLATION_BINARY;
     default:
         return false;
     }
@@ -83,13 +91,13 @@ static bool is_row_id(const json_t *column)
 
 static bool add_column(struct key_columns *key, const json_t *element, const json_t *columns)
 {
-    const json_int_t place = json_integer_value(json_object_get(element, "column_opx"));
+    const int64_t place = small_number(element, "column_opx");
     const json_t *column = place < 0 ? NULL : json_array_get(columns, (size_t)place);
     if (is_row_id(column) && key->n < KEY_COLUMNS_MAX) {
         key->columns[key->n++] = (struct key_column){.len = ROW_ID_SIZE};
         return true;
     }
-    const json_int_t said = json_integer_value(json_object_get(element, "length"));
+    const int64_t said = small_number(element, "length");
     uint32_t len;
     if (!column || key->n == KEY_COLUMNS_MAX || said <= 0 || said > UINT16_MAX ||
         !sorts_by_bytes(column, &len) || (len && said != len) ||
@@ -98,7 +106,7 @@ static bool add_column(struct key_columns *key, const json_t *element, const jso
     key->columns[key->n++] = (struct key_column){
         .len = (uint16_t)said,
         .nullable = json_is_true(json_object_get(column, "is_nullable")),
-        .descending = json_integer_value(json_object_get(element, "order")) == ORDER_DESCENDING,
+        .descending = small_number(element, "order") == ORDER_DESCENDING,
     };
     return true;
 }
@@ -177,7 +185,7 @@ static bool walk_indexes(const struct table *t, const json_t *of, int depth)
 
 void index_defs_add_sdi(struct index_defs *d, space_id_t space, const char *text, size_t len)
 {
-    json_auto_t *root = json_loadb(text, len, 0, NULL);
+    json_auto_t *root = json_loadb(text, len, JSON_DECODE_INT_AS_REAL, NULL);
     const json_t *table = json_object_get(root, "dd_object");
     const json_t *columns = json_object_get(table, "columns"),
                  *indexes = json_object_get(table, "indexes");

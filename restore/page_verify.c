@@ -179,7 +179,7 @@ static struct err *run(struct run *r)
     TRY(recovery_read_redo(from, r->o->scratch));
     /* Nothing is written: where does not matter. */
     TRY(layout_make(&from->layout, chain_last(&from->chain)->reader, &from->files, &from->facts,
-                    &from->redo, "", "/"));
+                    &from->redo, ".", "/"));
     r->env = recovery_page_env(from);
     r->verify_options = (struct space_verify_options){.env = &r->env,
                                                       .end = from->facts.to,

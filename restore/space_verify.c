@@ -46,6 +46,7 @@ struct space_verify {
     page_no_t n_pages;
     struct page_fact *facts;
     size_t facts_bytes;
+    page_no_t sdi_root; /* by page 0; PAGE_NO_NONE: there is none */
     struct doublewrite doublewrite;
     pthread_mutex_t lock; /* guards the list */
     struct broken_page *broken;
@@ -202,6 +203,12 @@ static bool is_index_page(const struct worker *w, const uint8_t *image)
     return index_check_is_type(be16(image + FIL_TYPE), w->s->o->env->family->instant_metadata);
 }
 
+/* Whether the tablespace carries definitions of its tables: MySQL's. */
+static bool has_sdi(const struct redo_family *family, const struct space_format *format)
+{
+    return !family->instant_metadata && format->flags & FSP_FLAG_SDI;
+}
+
 static void check_contents(struct worker *w, page_no_t no, const uint8_t *image)
 {
     struct space_verify *s = w->s;
@@ -211,6 +218,8 @@ static void check_contents(struct worker *w, page_no_t no, const uint8_t *image)
         const char *why = space_use_note(s->facts, s->n_pages, &w->file->format, no, image);
         if (why)
             report(s, no, why);
+        if (no == 0 && has_sdi(s->o->env->family, &w->file->format))
+            s->sdi_root = sdi_root(&w->file->format, image);
     }
 }
 
@@ -382,6 +391,7 @@ struct err *space_verify_new(struct space_verify **out, const struct space_verif
 {
     AUTO(space_verify) s = mem_zalloc(sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
+    s->sdi_root = PAGE_NO_NONE;
     TRY(set_files(s, options, files, n));
     TRY(map_facts(s));
     if (files[0].plan->id == 0)
@@ -481,7 +491,7 @@ struct err *space_verify_learn(const struct space_verify_options *options,
 {
     struct space_verify s = {0};
     const uint8_t *page;
-    if (options->env->family->instant_metadata || !(files[0].format.flags & FSP_FLAG_SDI))
+    if (!has_sdi(options->env->family, &files[0].format))
         return NULL;
     TRY(set_files(&s, options, files, n));
     AUTO(reader_of_pages) r = reader_of_pages_new(&s);
@@ -580,6 +590,14 @@ static void check_size(const struct space_verify *s)
         }
 }
 
+static void check_sdi_root(const struct space_verify *s)
+{
+    const struct page_fact *f = s->sdi_root < s->n_pages ? &s->facts[s->sdi_root] : NULL;
+    if (f && f->kind != PAGE_KIND_DAMAGED &&
+        (f->kind != PAGE_KIND_INDEX || !f->root || f->use == PAGE_USE_FREE))
+        report(s, s->sdi_root, "is no root, and by page 0 that of the definitions of tables");
+}
+
 struct err *space_verify_finish(struct space_verify *s)
 {
     AUTO(reader_of_pages) r = reader_of_pages_new(s);
@@ -590,6 +608,7 @@ struct err *space_verify_finish(struct space_verify *s)
                                  .is_live = is_live_for_tree,
                                  .report = report_for_tree};
     check_size(s);
+    check_sdi_root(s);
     report_broken(s);
     note_roots(s);
     TRY(tree_check_run(&t));

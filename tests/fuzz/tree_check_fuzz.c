@@ -1,4 +1,5 @@
-/* tests/fuzz/tree_check_fuzz.c: hostile pages of one tablespace, each by itself and how they hang together. Byte 0 says which family's;
+/* tests/fuzz/tree_check_fuzz.c: hostile pages of one tablespace, each by itself and how they hang together, and what is read of the
+ * definitions of indexes in them. Byte 0 says which family's;
  * the rest is up to 16 pages of 4096 bytes: page 0 with its extent descriptors, then index pages or anything. */
 #include <stddef.h>
 #include <stdint.h>
@@ -7,7 +8,10 @@
 
 #include "base/bytes.h"
 #include "innodb/fil_page.h"
+#include "innodb/key_order.h"
+#include "innodb/sdi.h"
 #include "innodb/space_use.h"
+#include "innodb/sys_tables.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,6 +43,23 @@ static void take_report(void *ctx, page_no_t no, const char *what)
         abort();
 }
 
+/* What is done with records of a page that is whole. */
+static void read_records(const struct index_checked *page)
+{
+    const struct key_columns key = {
+        .n = 3,
+        .columns = {{.len = 4, .nullable = true}, {.len = 8, .descending = true}, {.len = 300}}};
+    const char *why = key_order_check(page, &key);
+    if (why && !why[0])
+        abort();
+    for (uint32_t r = index_check_next(page, 0); r; r = index_check_next(page, r))
+        for (int table = 0; table < SYS_TABLE_COUNT; table++) {
+            struct sys_row row;
+            if (sys_table_row(&row, page, r, (enum sys_table)table) && row.name_len > PAGE_SIZE)
+                abort();
+        }
+}
+
 static void learn(struct page_fact *fact, const struct index_checked *page)
 {
     struct index_records records;
@@ -54,6 +75,25 @@ static void learn(struct page_fact *fact, const struct index_checked *page)
     fact->rtree = f.rtree;
     fact->root = f.root;
     fact->kind = why ? PAGE_KIND_DAMAGED : PAGE_KIND_INDEX;
+    if (!why)
+        read_records(page);
+}
+
+static struct err *read_frame(void *ctx, const uint8_t **frame, page_no_t no, bool raw)
+{
+    const struct pages *p = ctx;
+    (void)raw;
+    *frame = p->all + (size_t)no * PAGE_SIZE;
+    return NULL;
+}
+
+static struct err *take_text(void *ctx, uint32_t type, const char *text, size_t len)
+{
+    (void)ctx;
+    (void)type;
+    if (text[len] != '\0')
+        abort();
+    return NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -83,6 +123,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             learn(&facts[no], &page);
     }
     if (!taken(tree_check_run(&t)))
+        abort();
+    const struct sdi_walk w = {
+        .format = &format, .n_pages = n, .ctx = &p, .read = read_frame, .take = take_text};
+    if (!taken(sdi_walk_run(&w, n > 1 ? n - 1 : 0)))
         abort();
     free(p.all);
     return 0;

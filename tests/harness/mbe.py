@@ -187,7 +187,7 @@ class Mbe:
 
     def restore(self, target, *extra, backup="latest", expect=OK, parallel=2, **kwargs):
         if expect == OK and os.environ.get("MBE_CHECK_PAGES"):
-            self.check_pages(backup, *(a for a in extra if a.startswith(("--keyring-", "--memory="))))
+            self.check_pages(backup, *self.page_check_options(extra))
         return self.run("restore", "--repo=" + self.repo, "--backup=" + backup, "--datadir=" + target,
                         "--parallel=%d" % parallel, "--progress=none", *extra, expect=expect, **kwargs)
 
@@ -196,6 +196,11 @@ class Mbe:
 
     def verify(self, backup="latest", *extra, expect=OK, **kwargs):
         return self.run(*self.verify_args(*extra, backup=backup), expect=expect, **kwargs)
+
+    @staticmethod
+    def page_check_options(arguments):
+        """What check_pages takes of the arguments of a restore."""
+        return [a for a in arguments if a.startswith(("--keyring-", "--memory="))]
 
     def check_pages(self, backup="latest", *extra, expect=OK, **kwargs):    # pylint: disable=keyword-arg-before-vararg
         """verify --level=pages. With MBE_CHECK_PAGES set every restore that must succeed comes behind one."""

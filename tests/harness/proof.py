@@ -92,12 +92,13 @@ def no_skip(_schema, _name):
 
 def prove_by_replay(s, source, backup, name="restored", skip=no_skip, before_restore=None, bank=True, options=(),
                     accept=(), **restore):
-    """Nothing may write to the source any more. Restores, checks, replays, compares; returns the restored server.
+    """Nothing may write to the source any more. Checks the pages, restores, checks, replays, compares; returns the restored server.
 
     before_restore: called when the source's state has been read; it may stop the source.
     accept: tables that may complain in CHECK TABLE, because they do so on the source.
     """
     s.check(backup.binlog, "the manifest has no binary log position")
+    backup.mbe.check_pages(backup.id, *backup.mbe.page_check_options(restore.get("extra", ())))
     final = check.read_state(source, skip)
     logs = binlogs_from(source, backup.binlog[0])
     if before_restore:
