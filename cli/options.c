@@ -263,10 +263,12 @@ static struct err *check_level(const struct options *o)
         return NULL;
     if (connection && o->level != VERIFY_LEVEL_TABLES)
         return err_make(USAGE, "--%s is for verify --level=tables", connection);
-    if (server && o->level != VERIFY_LEVEL_BOOT)
+    if (server && o->level != VERIFY_LEVEL_BOOT &&
+        !(o->level == VERIFY_LEVEL_PAGES && !strcmp(server, "scratch")))
         return err_make(USAGE, "--%s is for verify --level=boot", server);
-    if ((o->keyring_file || o->keyring_pass_file) && o->level != VERIFY_LEVEL_BOOT)
-        return err_make(USAGE, "--keyring-%sfile is for verify --level=boot",
+    if ((o->keyring_file || o->keyring_pass_file) && o->level != VERIFY_LEVEL_BOOT &&
+        o->level != VERIFY_LEVEL_PAGES)
+        return err_make(USAGE, "--keyring-%sfile is for verify --level=pages or --level=boot",
                         o->keyring_file ? "" : "pass-");
     if (o->level == VERIFY_LEVEL_TABLES && !strcmp(o->backup, "all"))
         return err_make(USAGE, "--level=tables compares a server with one backup: name it");

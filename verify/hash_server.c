@@ -156,9 +156,26 @@ static struct err *set_lock_wait(struct hash_snapshot *s, int seconds)
     return NULL;
 }
 
+/* MySQL, with PROCESS: which tables must not be opened. */
+static struct err *load_spaces(struct mysql_spaces *out, struct hash_snapshot *s)
+{
+    *out = (struct mysql_spaces){0};
+    if (!s->lists_moment)
+        return NULL;
+    struct err *e = mysql_spaces_load(out, s->questions);
+    if (!e || !conn_errno_is_denied(conn_errno(s->questions)))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
 struct err *hash_snapshot_list(struct hash_snapshot *s)
 {
-    TRY(table_list_load(&s->before, s->questions, &s->options.select, false));
+    struct mysql_spaces spaces;
+    TRY(load_spaces(&spaces, s));
+    struct err *e = table_list_load(&s->before, s->questions, &s->options.select, &spaces, false);
+    mysql_spaces_fini(&spaces);
+    TRY(e);
     s->listed = true;
     for (size_t i = 0; i < s->before.n; i++) {
         struct listed_table *t = &s->before.items[i];
@@ -531,6 +548,8 @@ static void add_unhashed(struct hash_set *out, const struct listed_table *t, con
 static const char *why_not(const struct hash_snapshot *s, const struct listed_table *t)
 {
     const struct listed_table *before = table_list_find(&s->before, t->schema, t->name);
+    if (t->is_discarded)
+        return "its tablespace is discarded";
     if (t->access == ACCESS_NONE)
         return t->engine[0] ? "tables of its engine hold nothing that could be compared later"
                             : "the server cannot open it";
@@ -639,11 +658,15 @@ static void mark_all(struct hash_set *set)
 static struct err *list_now(struct table_list *out, struct hash_snapshot *s)
 {
     struct reader *r = s->idle;
+    struct mysql_spaces spaces;
     if (!s->lists_moment)
-        return table_list_load(out, s->questions, &s->options.select, true);
+        return table_list_load(out, s->questions, &s->options.select, NULL, true);
     TRY(set_savepoint(r));
-    TRY(table_list_load(out, r->conn, &s->options.select, true));
-    struct err *e = release(r);
+    TRY(load_spaces(&spaces, s));
+    struct err *e = table_list_load(out, r->conn, &s->options.select, &spaces, true);
+    mysql_spaces_fini(&spaces);
+    TRY(e);
+    e = release(r);
     if (e)
         table_list_fini(out);
     return e;

@@ -130,34 +130,92 @@ const struct listed_table *table_list_find(const struct table_list *l, const cha
     return find(l, schema, name);
 }
 
-enum { T_NAME, T_TYPE, T_ENGINE, T_BYTES };
+enum { T_NAME, T_TYPE, T_ENGINE };
+
+/* Whether "schema/name", or a partition of it, is the tablespace's name. */
+static bool is_space_of(const char *space, const char *schema, const char *name)
+{
+    static const char part[] = "#p#";
+    const size_t n = strlen(schema), m = strlen(name);
+    return !strncmp(space, schema, n) && space[n] == '/' && !strncmp(space + n + 1, name, m) &&
+           (!space[n + 1 + m] || !strncasecmp(space + n + 1 + m, part, strlen(part)));
+}
+
+static bool is_discarded(const struct mysql_spaces *spaces, const char *schema, const char *name)
+{
+    for (size_t i = 0; spaces && i < spaces->n; i++)
+        if (spaces->items[i].discarded && is_space_of(spaces->items[i].name, schema, name))
+            return true;
+    return false;
+}
+
+static void add_table(struct table_list *l, const struct rows *rows, size_t row, const char *schema,
+                      bool discarded)
+{
+    const char *engine = cell(rows, row, T_ENGINE), *type = cell(rows, row, T_TYPE);
+    const bool sequence = !strcmp(type, "SEQUENCE");
+    mem_grow(&l->items, &l->cap, l->n, sizeof *l->items);
+    l->items[l->n++] = (struct listed_table){
+        .schema = mem_strdup(schema),
+        .name = mem_strdup(cell(rows, row, T_NAME)),
+        .engine = mem_strdup(engine),
+        .is_sequence = sequence,
+        .is_versioned = !strcmp(type, "SYSTEM VERSIONED"),
+        .is_discarded = discarded,
+        .access = table_access_of(engine, sequence),
+    };
+}
+
+static bool is_table(const char *type)
+{
+    return !strcmp(type, "BASE TABLE") || !strcmp(type, "SEQUENCE") ||
+           !strcmp(type, "SYSTEM VERSIONED");
+}
 
 static struct err *add_tables(struct table_list *l, struct conn *c,
-                              const struct hash_select *select, const char *schema, bool with_sizes)
+                              const struct hash_select *select, const struct mysql_spaces *spaces,
+                              const char *schema)
 {
     AUTO_FREE char *literal = sql_text(schema);
     struct rows rows;
     TRY(conn_query(c, &rows,
-                   "SELECT TABLE_NAME, TABLE_TYPE, ENGINE, %s FROM information_schema.TABLES"
+                   "SELECT TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES"
                    " WHERE TABLE_SCHEMA = %s",
-                   with_sizes ? "DATA_LENGTH" : "0", literal));
+                   literal));
     for (size_t i = 0; i < rows.n_rows; i++) {
-        const char *name = cell(&rows, i, T_NAME), *type = cell(&rows, i, T_TYPE);
-        const bool sequence = !strcmp(type, "SEQUENCE"),
-                   versioned = !strcmp(type, "SYSTEM VERSIONED");
-        if ((!sequence && !versioned && strcmp(type, "BASE TABLE")) ||
-            !hash_select_takes(select, schema, name))
+        const char *name = cell(&rows, i, T_NAME);
+        if (is_table(cell(&rows, i, T_TYPE)) && hash_select_takes(select, schema, name))
+            add_table(l, &rows, i, schema, is_discarded(spaces, schema, name));
+    }
+    rows_fini(&rows);
+    return NULL;
+}
+
+/* " AND TABLE_NAME NOT IN ('a','b')" for what is discarded in the schema; owned by caller. */
+static char *without_discarded(const struct table_list *l, const char *schema)
+{
+    char *text = mem_strdup("");
+    for (size_t i = 0; i < l->n; i++) {
+        if (!l->items[i].is_discarded || strcmp(l->items[i].schema, schema))
             continue;
-        mem_grow(&l->items, &l->cap, l->n, sizeof *l->items);
-        l->items[l->n++] = (struct listed_table){
-            .schema = mem_strdup(schema),
-            .name = mem_strdup(name),
-            .engine = mem_strdup(cell(&rows, i, T_ENGINE)),
-            .is_sequence = sequence,
-            .is_versioned = versioned,
-            .access = table_access_of(cell(&rows, i, T_ENGINE), sequence),
-            .bytes = strtoull(cell(&rows, i, T_BYTES), NULL, 10),
-        };
+        AUTO_FREE char *name = sql_text(l->items[i].name), *before = text;
+        text = mem_printf("%s AND TABLE_NAME <> %s", before, name);
+    }
+    return text;
+}
+
+static struct err *add_sizes(struct table_list *l, struct conn *c, const char *schema)
+{
+    AUTO_FREE char *literal = sql_text(schema), *without = without_discarded(l, schema);
+    struct rows rows;
+    TRY(conn_query(c, &rows,
+                   "SELECT TABLE_NAME, DATA_LENGTH FROM information_schema.TABLES"
+                   " WHERE TABLE_SCHEMA = %s%s",
+                   literal, without));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        struct listed_table *t = find(l, schema, cell(&rows, i, 0));
+        if (t)
+            t->bytes = strtoull(cell(&rows, i, 1), NULL, 10);
     }
     rows_fini(&rows);
     return NULL;
@@ -195,27 +253,33 @@ static struct err *add_definitions(struct table_list *l, struct conn *c, const c
 }
 
 static struct err *add_schemas(struct table_list *l, struct conn *c,
-                               const struct hash_select *select, const struct rows *schemas,
-                               bool with_sizes)
+                               const struct hash_select *select, const struct mysql_spaces *spaces,
+                               const struct rows *schemas, bool with_sizes)
 {
     for (size_t i = 0; i < schemas->n_rows; i++)
         if (hash_select_takes_schema(select, cell(schemas, i, 0)))
-            TRY(add_tables(l, c, select, cell(schemas, i, 0), with_sizes));
+            TRY(add_tables(l, c, select, spaces, cell(schemas, i, 0)));
     if (l->n)
         qsort(l->items, l->n, sizeof *l->items, compare_tables);
-    for (size_t i = 0; i < schemas->n_rows; i++)
-        if (hash_select_takes_schema(select, cell(schemas, i, 0)))
-            TRY(add_definitions(l, c, cell(schemas, i, 0)));
+    for (size_t i = 0; i < schemas->n_rows; i++) {
+        const char *schema = cell(schemas, i, 0);
+        if (!hash_select_takes_schema(select, schema))
+            continue;
+        TRY(add_definitions(l, c, schema));
+        if (with_sizes)
+            TRY(add_sizes(l, c, schema));
+    }
     return NULL;
 }
 
 struct err *table_list_load(struct table_list *out, struct conn *c,
-                            const struct hash_select *select, bool with_sizes)
+                            const struct hash_select *select, const struct mysql_spaces *spaces,
+                            bool with_sizes)
 {
     struct rows schemas;
     *out = (struct table_list){0};
     TRY(conn_query(c, &schemas, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA"));
-    struct err *e = add_schemas(out, c, select, &schemas, with_sizes);
+    struct err *e = add_schemas(out, c, select, spaces, &schemas, with_sizes);
     rows_fini(&schemas);
     if (e)
         table_list_fini(out);

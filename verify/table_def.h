@@ -3,6 +3,7 @@
 #define MBE_VERIFY_TABLE_DEF_H
 
 #include "server/conn.h"
+#include "server/mysql_dict.h"
 #include "server/row_stream.h"
 #include "verify/hash_select.h"
 #include "verify/row_hash.h"
@@ -18,6 +19,7 @@ enum table_access table_access_of(const char *engine, bool is_sequence);
 struct listed_table {
     char *schema, *name, *engine; /* engine: "" when the server cannot say */
     bool is_sequence, is_versioned;
+    bool is_discarded; /* MySQL: its tablespace is. It must not be opened: see mysql_dict.h */
     enum table_access access;
     uint64_t definition; /* hash of its columns */
     uint64_t bytes;      /* of data, as the server estimates; 0 unless asked for */
@@ -28,9 +30,11 @@ struct table_list {
     size_t n, cap;
 };
 
-/* All tables that are selected: no views, no temporary tables. with_sizes: also how large each is, which has the server open it. */
+/* All tables that are selected: no views, no temporary tables. with_sizes: also how large each is, which has the server open it, but not
+ * a table with a tablespace that is discarded in `spaces` (NULL: none is known to be). */
 struct err *table_list_load(struct table_list *out, struct conn *c,
-                            const struct hash_select *select, bool with_sizes) MUST_CHECK;
+                            const struct hash_select *select, const struct mysql_spaces *spaces,
+                            bool with_sizes) MUST_CHECK;
 void table_list_fini(struct table_list *l);
 /* NULL: not in it. */
 const struct listed_table *table_list_find(const struct table_list *l, const char *schema,

@@ -63,13 +63,20 @@ def engines(s, server, mbe):
                "create table large (v char(250) character set latin1) engine=myisam",
                "insert into large select repeat('l', 250) from " + server.numbers(20000),
                *["insert into large select * from large limit 140000"] * 4,
-               "create table broken (id int) engine=innodb", "insert into broken values (1)", "alter table broken discard tablespace")
+               "create table broken (id int) engine=innodb", "insert into broken values (1)", "alter table broken discard tablespace",
+               "create table `br\u00f6ken-2` (id int) engine=innodb", "alter table `br\u00f6ken-2` discard tablespace")
     found, done = hashes(mbe, "--databases=en")
     s.check_equal((found["small"]["state"], found["large"]["state"]), ("exact", "unsynchronised"), "plain tables")
     s.check_equal(found["large"]["rows"], server.value("select count(*) from en.large"), "rows")
     s.check("without a lock" in found["large"]["reason"], "%s", found["large"])
     s.check_equal((found["mem"]["state"], found["broken"]["state"]), ("not hashed", "not hashed"), "what is not read")
-    s.check("en.broken is not hashed" in done.err, "%s", done.err)
+    if server.family == "mariadb":
+        s.check("en.broken is not hashed" in done.err, "%s", done.err)
+    else:   # which may stop itself when such a table is opened
+        server.sql("use en", "create table parts (id int) partition by hash(id) partitions 2", "alter table parts discard partition p1 tablespace")
+        found, _ = hashes(mbe, "--databases=en")
+        for name in ("broken", "br\u00f6ken-2", "parts"):
+            s.check_equal(found[name].get("reason"), "its tablespace is discarded", name)
 
 
 def databases(s, server, mbe):

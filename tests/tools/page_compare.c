@@ -148,7 +148,8 @@ static bool is_rtree_direction(const uint8_t *page, uint32_t at)
            at < INDEX_N_DIRECTION + 2;
 }
 
-/* What MySQL leaves of the header of a packed page when it has unpacked it, and writes when the page is not packed again. */
+/* What MySQL leaves of the header of a packed page when it has unpacked it, and writes when the page is not packed again. A page that was
+ * never out of its memory has zeros there: of two copies of one page from different times either may be the one that has it. */
 static bool is_pack_leftover(const uint8_t *page, uint32_t at)
 {
     return at >= FIL_AFTER_TYPE && at < FIL_SPACE && be16(page + FIL_TYPE) != FIL_TYPE_RTREE &&
@@ -162,7 +163,8 @@ static uint32_t first_difference(const struct space_format *format, space_id_t i
 {
     for (uint32_t at = 0; at < format->physical; at++)
         if (a[at] != b[at] && is_compared(format, id, no, at) &&
-            !(mysql && (is_rtree_direction(b, at) || is_pack_leftover(b, at))))
+            !(mysql && (is_rtree_direction(b, at) || is_pack_leftover(a, at) ||
+                        is_pack_leftover(b, at))))
             return at;
     return no_difference;
 }
