@@ -72,6 +72,7 @@
 
 #include "archive/entry.h"
 #include "base/err.h"
+#include "base/hash128.h"
 
 #define ARCHIVE_MAGIC "\x93mbeARC\n"
 #define CHUNK_MAGIC "\x93mbeCHK\n"
@@ -103,10 +104,6 @@ enum {
 enum chunk_kind { CHUNK_DATA = 1, CHUNK_INDEX = 2, CHUNK_MANIFEST = 3 };
 enum chunk_flags { CHUNK_SEALED = 1 };
 
-struct hash128 {
-    uint64_t lo, hi;
-};
-
 struct archive_header {
     uint64_t archive_id;
     int64_t created;
@@ -137,9 +134,6 @@ struct final_record {
     uint64_t manifest_at, manifest_len;
     uint32_t n_entries;
 };
-
-/* XXH3-128 of a, then b. */
-struct hash128 hash128_of(const void *a, size_t n_a, const void *b, size_t n_b);
 
 /* The _put functions fill exactly the size of their structure, checksum included. The _get
  * functions check everything that can be checked without knowing more of the archive; errors say

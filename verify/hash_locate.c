@@ -211,7 +211,7 @@ static struct err *keep_row(void *ctx, const struct row_bytes *row)
     struct keyed_rows *r = ctx;
     if (r->n == MEMORY_ROWS_MAX)
         return too_many();
-    struct keyed_row k = {.key = r->n_bytes, .hash = hash_of_bytes(row->p, row->n)};
+    struct keyed_row k = {.key = r->n_bytes, .hash = hash128_of(row->p, row->n, NULL, 0)};
     for (size_t i = 0; i < r->def->n_key; i++) {
         size_t len;
         const uint8_t *value = row_value(row, r->def->key[i], &len);
@@ -399,7 +399,7 @@ static bool is_looked_at(const struct row_hashes *r, struct hash128 h)
 static struct err *keep_hash(void *ctx, const struct row_bytes *row)
 {
     struct row_hashes *r = ctx;
-    const struct hash128 h = hash_of_bytes(row->p, row->n);
+    const struct hash128 h = hash128_of(row->p, row->n, NULL, 0);
     if (!is_looked_at(r, h))
         return NULL;
     if (r->n == MEMORY_ROWS_MAX)
@@ -470,7 +470,7 @@ static int compare_surplus(const void *a, const void *b)
 static struct err *tell_surplus(void *ctx, const struct row_bytes *row)
 {
     struct surpluses *l = ctx;
-    const struct hash128 h = hash_of_bytes(row->p, row->n);
+    const struct hash128 h = hash128_of(row->p, row->n, NULL, 0);
     struct surplus *found =
         l->n ? bsearch(&h, l->items, l->n, sizeof *l->items, compare_surplus) : NULL;
     if (!found || found->told)

@@ -12,7 +12,7 @@
 
 static struct hash128 row_of(uint64_t i)
 {
-    return hash_of_bytes(&i, sizeof i);
+    return hash128_of(&i, sizeof i, NULL, 0);
 }
 
 /* Rows [from, to), but for `without`. */

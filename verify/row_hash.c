@@ -114,12 +114,6 @@ bool value_class_of_type(enum value_class *out, const char *data_type)
 
 /* --- hashes ----------------------------------------------------------------------------------- */
 
-struct hash128 hash_of_bytes(const void *p, size_t n)
-{
-    const XXH128_hash_t h = XXH3_128bits(p, n);
-    return (struct hash128){.lo = h.low64, .hi = h.high64};
-}
-
 uint64_t hash64_of_bytes(const void *p, size_t n)
 {
     return XXH3_64bits(p, n);

@@ -27,20 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct hash128 {
-    uint64_t lo, hi;
-};
-
-static inline void hash128_add(struct hash128 *sum, struct hash128 h)
-{
-    sum->lo += h.lo;
-    sum->hi += h.hi + (sum->lo < h.lo);
-}
-
-static inline bool hash128_equal(struct hash128 a, struct hash128 b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
-}
+#include "base/hash128.h"
 
 enum { HASH128_TEXT = 33 };
 /* 32 hex digits, highest first; returns out. */
@@ -126,8 +113,7 @@ static inline const uint8_t *row_value(const struct row_bytes *r, size_t i, size
     return r->p + begin;
 }
 
-/* XXH3, 128 and 64 bits, no seed. */
-struct hash128 hash_of_bytes(const void *p, size_t n);
+/* XXH3, 64 bits, no seed. */
 uint64_t hash64_of_bytes(const void *p, size_t n);
 
 #endif

@@ -41,7 +41,7 @@ static const uint8_t *key_bytes(struct table_sums *s, const struct row_bytes *ro
 void table_sums_add(struct table_sums *s, const struct row_bytes *row, const uint16_t *key,
                     size_t n_key)
 {
-    const struct hash128 hash = hash_of_bytes(row->p, row->n);
+    const struct hash128 hash = hash128_of(row->p, row->n, NULL, 0);
     size_t n = 0;
     const uint8_t *bytes = key_bytes(s, row, key, n_key, &n);
     s->rows++;
@@ -49,7 +49,7 @@ void table_sums_add(struct table_sums *s, const struct row_bytes *row, const uin
     for (size_t i = 0; i < s->n_columns; i++) {
         size_t len;
         const uint8_t *value = row_value(row, i, &len);
-        hash128_add(&s->columns[i], hash_of_bytes(value, len));
+        hash128_add(&s->columns[i], hash128_of(value, len, NULL, 0));
     }
     key_ranges_add(&s->ranges, bytes, n, hash);
 }
