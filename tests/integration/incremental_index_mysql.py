@@ -23,7 +23,10 @@ def fill(server):
 
 
 def body(s):
-    server = proof.start_source(s, flavour="mysql-9.7", options=("--innodb-buffer-pool-size=256M",))
+    # pages that were freed are to be dirty still when the index takes them: only then do they keep their LSN
+    server = proof.start_source(s, flavour="mysql-9.7", options=(
+        "--innodb-buffer-pool-size=256M", "--innodb-redo-log-capacity=1G", "--innodb-idle-flush-pct=0", "--innodb-adaptive-flushing=OFF",
+        "--innodb-max-dirty-pages-pct=99", "--innodb-max-dirty-pages-pct-lwm=0"))
     fill(server)
     mbe = s.mbe(server)
     # what is freed stays in the buffer pool, and its LSN is behind us when the base ends
