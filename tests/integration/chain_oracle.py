@@ -94,7 +94,8 @@ class Source:
         self.rest()
         self.server.start()
         for _, length, _, name in self.server.sql("xa recover"):
-            self.server.sql("xa rollback '%s'" % name[:length])
+            xid = name if isinstance(name, str) else name.decode("ascii")   # MariaDB's are binary
+            self.server.sql("xa rollback '%s'" % xid[:length])
         self.run(self.s.random.randrange(1 << 30))
 
     def change_large(self):
