@@ -244,4 +244,4 @@ def body(s, flavour, rounds):
 
 
 if __name__ == "__main__":
-    run(lambda s: body(s, "mariadb-10.11", 8))
+    run(lambda s: body(s, "mariadb-10.11", 10))

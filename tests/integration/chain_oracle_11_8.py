@@ -5,4 +5,4 @@
 from chain_oracle import body
 from harness.scenario import run
 
-run(lambda s: body(s, "mariadb-11.8", 4))
+run(lambda s: body(s, "mariadb-11.8", 6))

@@ -5,4 +5,4 @@
 from chain_oracle import body
 from harness.scenario import run
 
-run(lambda s: body(s, "mysql-9.7", 8))
+run(lambda s: body(s, "mysql-9.7", 4))
