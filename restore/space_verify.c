@@ -30,7 +30,6 @@
 
 enum {
     FACTS_IN_MEMORY = 64 << 20, /* bytes, of one tablespace */
-    IBUF_ROOT = 4,              /* of the system tablespace: root of the change buffer's tree */
 };
 
 /* An index page that is not whole: damage if it is in use, which its extent descriptor says. */
@@ -192,8 +191,9 @@ static void check_index_page(struct worker *w, page_no_t no, const uint8_t *imag
     fact->level = f.level;
     fact->n_recs = f.n_recs;
     fact->rtree = f.rtree;
-    fact->root = f.root || (w->file->plan->id == 0 && no == IBUF_ROOT);
-    fact->kind = PAGE_KIND_INDEX;
+    fact->root = f.root;
+    if (!index_is_change_buffer(w->file->plan->id, f.index_id))
+        fact->kind = PAGE_KIND_INDEX;
     if (why)
         add_broken(s, no, why);
 }

@@ -112,7 +112,7 @@ static struct err *learn_space(struct space *s, struct victim *v)
     for (page_no_t no = 0; no < s->n_pages; no++) {
         bool is;
         TRY(read_index_page(v, no, &is));
-        if (is) {
+        if (is && !index_is_change_buffer(s->attr->space_id, v->facts.index_id)) {
             struct page_fact *f = &s->facts[no];
             f->kind = PAGE_KIND_INDEX;
             f->index_id = v->facts.index_id;
