@@ -280,7 +280,7 @@ def long_statement(s, source):
             source.sql("select sleep(200)")
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    (row,) = s.wait_until(lambda: source.sql("select id from information_schema.processlist where info='select sleep(200)'"), 10,
+    (row,) = s.wait_until(lambda: source.sql("select id from information_schema.processlist where info='select sleep(200)' and time > 1"), 10,
                           "the long statement")
     yield
     source.sql("kill %d" % row[0])

@@ -131,7 +131,7 @@ def locks(s, server, mbe):
         if server.family == "mariadb":
             cursor.execute("backup stage start")
         else:
-            threading.Thread(target=lambda: server.sql("select sleep(12)"), daemon=True).start()
+            threading.Thread(target=lambda: server.sql("select sleep(12) from lk.t"), daemon=True).start()
             s.wait_until(lambda: any("sleep(12)" in q for q in statements(server)), 10, "a long statement")
             time.sleep(1.2)
         since = time.monotonic()
