@@ -8,13 +8,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "innodb/fil_page.h"
+#include "innodb/index_check.h"
 #include "innodb/page_compress.h"
 
 enum {
     DICT_HDR_PAGE = 7,
     DICT_HDR_INDEX_ID = FIL_BODY + 16,
     DICT_HDR_BYTES = DICT_HDR_INDEX_ID + 8, /* in one sector of the disk: never half written */
-    PAGE_INDEX_ID = FIL_BODY + 28,
 };
 
 struct err *new_index_last_id(uint64_t *last, const char *system_path, uint32_t page_size)
@@ -44,5 +44,7 @@ bool new_index_has(const struct space_format *format, const uint8_t *page, uint6
         page = plain;
     }
     const uint16_t type = be16(page + FIL_TYPE);
-    return (type == FIL_TYPE_INDEX || type == FIL_TYPE_RTREE) && be64(page + PAGE_INDEX_ID) > last;
+    const uint64_t id = be64(page + INDEX_ID);
+    return (type == FIL_TYPE_INDEX || type == FIL_TYPE_RTREE) && id > last &&
+           !index_is_change_buffer(be32(page + FIL_SPACE), id);
 }

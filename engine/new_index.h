@@ -9,6 +9,7 @@
  *
  * Index ids are given out in ascending order, by a counter (8 bytes at 54, the last id) on page 7 of the system tablespace: DICT_HDR.
  * What of it is on disk may lag behind: then some of the base's own indexes count as new, which costs room and is no fault.
+ * The change buffer has an id of its own, above all others, and is written with redo.
  * Facts: MySQL 9.7.4, by experiment. */
 #ifndef MBE_ENGINE_NEW_INDEX_H
 #define MBE_ENGINE_NEW_INDEX_H

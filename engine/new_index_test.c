@@ -52,7 +52,8 @@ static void a_page_tells_its_index(void **state)
         {FIL_TYPE_INDEX, LAST + 1, true},
         {FIL_TYPE_RTREE, LAST + 1, true},
         {FIL_TYPE_RTREE, LAST, false},
-        {FIL_TYPE_SDI, UINT64_MAX, false}, /* the dictionary's own, with redo */
+        {FIL_TYPE_SDI, UINT64_MAX, false},                     /* the dictionary's own, with redo */
+        {FIL_TYPE_INDEX, UINT64_C(0xFFFFFFFF00000000), false}, /* the change buffer */
         {FIL_TYPE_BLOB, LAST + 1, false},
         {FIL_TYPE_PACKED, LAST, true}, /* and cannot be unpacked */
     };

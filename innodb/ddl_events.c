@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "innodb/index_page.h"
 #include "innodb/redo_mysql.h"
 #include "innodb/redo_mysql_int.h"
 
 enum {
-    INDEX_ID_AT = 66, /* on an index page; 8 bytes */
     SEGMENTS_AT = 74, /* two segment headers of 10 bytes; on a root page only */
     SEGMENTS_END = 94,
 };
@@ -150,7 +150,7 @@ static void note_8bytes(struct ddl_events *e, const struct redo_record *rec, str
     (void)lsn;
     const uint16_t offset = rd_be16(r);
     const uint64_t value = rd_compressed64(r);
-    if (offset == INDEX_ID_AT)
+    if (offset == INDEX_ID)
         root_of(e, rec)->index_id = value;
 }
 
@@ -160,8 +160,8 @@ static void note_zip_header(struct ddl_events *e, const struct redo_record *rec,
     (void)lsn;
     const uint8_t offset = rd_u8(r), len = rd_u8(r);
     const uint8_t *bytes = rd_bytes(r, len);
-    if (bytes && offset <= INDEX_ID_AT && offset + len >= INDEX_ID_AT + 8)
-        root_of(e, rec)->index_id = be64(bytes + INDEX_ID_AT - offset);
+    if (bytes && offset <= INDEX_ID && offset + len >= INDEX_ID + 8)
+        root_of(e, rec)->index_id = be64(bytes + INDEX_ID - offset);
 }
 
 static void note_init_page(struct ddl_events *e, const struct redo_record *rec, struct reader *r,

@@ -10,7 +10,6 @@
 enum {
     FIL_PREV = 8,
     FIL_NEXT = 12,
-    INDEX_ID = 66,
     SEGMENT_LEAF = 74, /* space, page, offset: 4, 4, 2 bytes */
     SEGMENT_TOP = 84,
     SEGMENT_SIZE = 10,

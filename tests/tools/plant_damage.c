@@ -29,7 +29,6 @@
 enum {
     FIL_PREV = 8,
     FIL_NEXT = 12,
-    INDEX_ID = 66,
     TRIES = 300,
     STATUS_BITS = 7,
     SEEDS_OF_OTHERS = 5,
