@@ -45,7 +45,7 @@ enum {
     INDEX_N_RECS = 54,
     INDEX_MAX_TRX_ID = 56, /* 8 bytes */
     INDEX_LEVEL = 64,
-    INDEX_ID = 66, /* 8 bytes */
+    INDEX_ID = 66,              /* 8 bytes */
     INDEX_HEADER_INIT_END = 64, /* what INIT_ROW_FORMAT zeroes of the header */
     INDEX_RECORDS = 94,
 

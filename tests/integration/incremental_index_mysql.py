@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """An index that is built between two backups takes over pages that are in the buffer pool, and writes them without redo: they keep an LSN from
-before the base. An increment that reads everything has them all the same, in a table's own file, in one of several tables,
-encrypted and compressed ones too."""
+before the base. An increment that reads everything has them all the same, in a table's own file and in one of several tables, compressed
+ones too."""
 
 import _path    # noqa: F401  pylint: disable=unused-import
 from harness import proof
