@@ -12,7 +12,7 @@ extern volatile sig_atomic_t signals_stop;
 
 /* Error of kind INTERRUPTED when a stop was asked for, else NULL. Thread-safe. */
 struct err *signals_check(void) MUST_CHECK;
-/* Installs the handlers (SIGPIPE is ignored). */
+/* Installs the handlers (SIGPIPE is ignored, SIGCHLD as the system has it). */
 void signals_install(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "archive/catalog.h"
 #include "base/cleanup.h"
@@ -170,6 +171,12 @@ static struct err *verify_one(struct tally *t, const struct session *s, const ch
     return NULL;
 }
 
+/* Not everything that is missing (a scratch directory, a server program) is the backup. */
+static bool is_deleted(const struct err *e, const char *archive_path)
+{
+    return e->os_errno == ENOENT && access(archive_path, F_OK) && errno == ENOENT;
+}
+
 static struct err *verify_all(struct tally *t, const struct session *s)
 {
     struct catalog_list list;
@@ -179,7 +186,7 @@ static struct err *verify_all(struct tally *t, const struct session *s)
         e = err_make(USAGE, "%s: holds no backup", s->options->repo);
     for (size_t i = 0; i < list.n && !e; i++) {
         e = verify_one(t, s, list.items[i].id, list.items[i].archive_path);
-        if (e && e->os_errno == ENOENT) {
+        if (e && is_deleted(e, list.items[i].archive_path)) {
             err_free(e);
             e = NULL;
             log_info(s->log, "verify", "backup %s was deleted meanwhile", list.items[i].id);

@@ -208,6 +208,8 @@ struct err *private_server_explain(struct private_server *s, struct err *e)
         stopped = ended(s, "while it was being checked");
         if (e)
             stopped = err_wrap(stopped, "%s", e->message);
+        if (e && e->kind == ERR_CORRUPT)
+            stopped->kind = ERR_CORRUPT; /* damage was found first */
     }
     return err_first(stopped, e);
 }
