@@ -63,7 +63,7 @@ static struct err *read_chain(const struct sdi_walk *w, struct text *t, const ui
         if (!page || at > size - CHAIN_HEADER)
             return NULL;
         const uint32_t n = be32(page + at);
-        if (n > size - CHAIN_HEADER - at)
+        if (!n || n > size - CHAIN_HEADER - at)
             return NULL;
         append(t, page + at + CHAIN_HEADER, n);
         no = be32(page + at + 4);
@@ -185,13 +185,15 @@ struct err *sdi_walk_run(const struct sdi_walk *w, page_no_t root)
     struct index_facts facts;
     bool is;
     TRY(find_first_leaf(w, &page, &facts, root, &is));
+    is = is && facts.prev == PAGE_NO_NONE;
     for (page_no_t left = w->n_pages; is && left--;) {
         for (uint32_t r = index_check_next(&page, 0); r; r = index_check_next(&page, r))
             TRY(take_record(w, page.frame, r));
         if (facts.next == PAGE_NO_NONE)
             return NULL;
+        const page_no_t before = be32(page.frame + FIL_PAGE_NO);
         TRY(read_index(w, &page, &facts, facts.next, &is));
-        is = is && facts.level == 0;
+        is = is && facts.level == 0 && facts.prev == before; /* or they could be a ring */
     }
     return NULL;
 }

@@ -141,13 +141,15 @@ static int by_target(const void *a, const void *b)
 }
 
 /* Files of the system tablespace follow each other; every other space has one file. */
-static struct err *check_files(struct layout *l)
+static struct err *check_files(struct layout *l, uint32_t page_size)
 {
     if (!l->n || l->spaces[0].id != 0 || l->spaces[0].first_page != 0)
         return err_make(CORRUPT, "the archive holds no system tablespace");
     for (size_t i = 1; i < l->n; i++) {
         struct space_plan *before = &l->spaces[i - 1], *p = &l->spaces[i];
-        if (p->id == before->id && p->id == 0 && p->first_page > before->first_page)
+        const uint64_t pages = p->first_page - (uint64_t)before->first_page;
+        if (p->id == before->id && p->id == 0 && p->first_page > before->first_page &&
+            before->base_size <= pages * page_size)
             before->last_of_space = false;
         else if (p->id == before->id)
             return err_make(CORRUPT, "tablespace %" PRIu32 " is in the archive twice: %s, %s",
@@ -223,7 +225,7 @@ struct err *layout_make(struct layout *out, const struct archive_reader *last,
     if (!e && out->n)
         qsort(out->spaces, out->n, sizeof *out->spaces, by_id);
     if (!e)
-        e = check_files(out);
+        e = check_files(out, facts->page_size);
     if (!e)
         e = set_targets(out, datadir, external_dir);
     if (e)

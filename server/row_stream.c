@@ -188,6 +188,7 @@ struct err *row_stream_open(struct row_stream **out, struct conn *c, const char 
 /* The rest of values that were longer than their buffer. */
 static struct err *fetch_long(struct row_stream *s)
 {
+    bool longer = false;
     for (size_t i = 0; i < s->n; i++) {
         struct column *c = &s->columns[i];
         if (c->kind != ROW_BYTES || c->is_null || c->length <= c->cap)
@@ -195,8 +196,9 @@ static struct err *fetch_long(struct row_stream *s)
         set_buffer(c, &s->binds[i], c->length + c->length / 4);
         if (mysql_stmt_fetch_column(s->stmt, &s->binds[i], (unsigned)i, 0))
             return stream_error(s);
+        longer = true;
     }
-    return bind(s);
+    return longer ? bind(s) : NULL;
 }
 
 static void take_time(struct row_time *out, const MYSQL_TIME *t)
@@ -247,10 +249,10 @@ struct err *row_stream_next(struct row_stream *s, const struct row_cell **cells)
         s->reading = false;
         return NULL;
     }
-    if (rc == MYSQL_DATA_TRUNCATED)
-        TRY(fetch_long(s));
-    else if (rc)
+    if (rc && rc != MYSQL_DATA_TRUNCATED)
         return stream_error(s);
+    TRY(fetch_long(
+        s)); /* also when the library was told (report-data-truncation=0) not to tell of it */
     for (size_t i = 0; i < s->n; i++)
         take_cell(&s->cells[i], &s->columns[i]);
     *cells = s->cells;

@@ -538,8 +538,13 @@ struct err *hash_locate(const struct table_comparison *t, struct hash_snapshot *
         e = snapshot_table_open(&s.side[1], b, t->b->schema, t->b->name);
     if (!e)
         e = search_table(&s, t);
-    for (int side = 0; side < 2 && !e; side++)
-        e = snapshot_table_close(&s.side[side]);
+    for (int side = 0; side < 2; side++) { /* whatever happened: a metadata lock is held */
+        struct err *closing = snapshot_table_close(&s.side[side]);
+        if (e)
+            err_free(closing);
+        else
+            e = closing;
+    }
     table_def_fini(&s.side[0].def);
     table_def_fini(&s.side[1].def);
     *more = s.more;

@@ -246,7 +246,8 @@ void row_put_decimal(struct row_bytes *r, const char *text, size_t n)
     uint8_t *p = put(r, 5 + minus + n);
     p[0] = TAG_DECIMAL;
     put_le32(p + 1, (uint32_t)(minus + n));
-    p[5] = '-';
+    if (minus)
+        p[5] = '-';
     if (n)
         memcpy(p + 5 + minus, text, n);
 }

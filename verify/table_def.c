@@ -592,7 +592,9 @@ static void put_members(struct row_bytes *out, const struct table_column *c,
     const uint64_t empty =
         c->value == VALUE_SET && c->empty_member >= 0 ? UINT64_C(1) << c->empty_member : 0;
     if (number & empty && !(number & (empty - 1)) && number != empty) {
-        AUTO_FREE char *text = mem_printf(",%.*s", (int)v->bytes.n, v->bytes.p);
+        AUTO_FREE char *text = mem_alloc(v->bytes.n + 1); /* may have zeros in it: UCS-2 */
+        text[0] = ',';
+        memcpy(text + 1, v->bytes.p, v->bytes.n);
         row_put_bytes(out, c->value, text, v->bytes.n + 1);
         return;
     }
