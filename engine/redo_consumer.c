@@ -13,6 +13,8 @@ enum {
     TELL_BYTES = 4 << 20, /* advance at least so often ... */
     TELL_PART = 16,       /* ... or each 1/16 of the capacity ... */
     TELL_SECONDS = 1,     /* ... or after so much time */
+    ASK_TIMES = 20,       /* the server sees a little later that a killed backup is gone */
+    ASK_AGAIN_MS = 100,
 };
 
 static bool is_lost(const struct redo_consumer *c)
@@ -22,9 +24,14 @@ static bool is_lost(const struct redo_consumer *c)
 
 struct err *redo_consumer_register(struct redo_consumer *c, struct conn *conn, struct log *log)
 {
-    *c = (struct redo_consumer){.conn = conn, .log = log, .told_at = clock_seconds()};
-    c->tended_at = c->told_at;
-    struct err *why = mysql_consumer_register(conn, &c->registered);
+    *c = (struct redo_consumer){.conn = conn, .log = log};
+    struct err *why = NULL;
+    for (int i = 0; i < ASK_TIMES && !why && !c->registered; i++) {
+        if (i)
+            clock_sleep_ms(ASK_AGAIN_MS);
+        why = mysql_consumer_register(conn, &c->registered);
+    }
+    c->told_at = c->tended_at = clock_seconds();
     if (why && is_lost(c))
         return why;
     if (!c->registered)

@@ -26,8 +26,9 @@ struct redo_consumer {
     unsigned behind_ms; /* for how long it has been too far behind */
 };
 
-/* To be called before the checkpoint is read: what is read afterwards is protected. Not being registered is a warning; only a
- * lost connection is an error. */
+/* To be called before the checkpoint is read: what is read afterwards is protected. While another session is
+ * the consumer it is asked again for 2 seconds: that may be a backup that was killed just now. Not being registered is a warning;
+ * only a lost connection is an error. */
 struct err *redo_consumer_register(struct redo_consumer *c, struct conn *conn,
                                    struct log *log) MUST_CHECK;
 /* Tells the server, now and then, that everything below lsn has been read; lets go when that is too far behind server_lsn. A

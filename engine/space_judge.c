@@ -12,7 +12,7 @@ struct claim {
     space_id_t id;
     const struct copied_space *copy; /* or NULL */
     const struct space_ops *ops;     /* or NULL */
-    bool held;                       /* a file with that name is this space's */
+    bool held; /* a file with that name is this space's, or J5 has it in doubt */
 };
 
 /* A file that was asked, and the space it says it is. */
@@ -128,14 +128,40 @@ static void judge_deleted(struct court *k, const struct space_ops *o,
         add_copy(k->verdict, (struct space_to_copy){o->id, file, "imported", true});
 }
 
-/* J5: of several spaces created under one name, all but the newest are gone. */
-static void hold(struct claim *claims, size_t n, const struct space_head *head)
+static void add_id(space_id_t **ids, size_t *n, size_t *cap, space_id_t id)
 {
-    for (size_t i = n; i-- > 0;)
-        if (head->zero ? claims[i].ops && claims[i].ops->created : claims[i].id == head->id) {
+    mem_grow(ids, cap, *n, sizeof **ids);
+    (*ids)[(*n)++] = id;
+}
+
+static bool is_created(const struct claim *c)
+{
+    return c->ops && c->ops->created;
+}
+
+/* J5 */
+static void hold_created(struct space_verdict *v, struct claim *claims, size_t n)
+{
+    size_t created = 0;
+    for (size_t i = 0; i < n; i++)
+        created += is_created(&claims[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_created(&claims[i]) || claims[i].held)
+            continue;
+        claims[i].held = true;
+        if (created > 1)
+            add_id(&v->doubtful, &v->n_doubtful, &v->cap_doubtful, claims[i].id);
+    }
+}
+
+static void hold(struct space_verdict *v, struct claim *claims, size_t n,
+                 const struct space_head *head)
+{
+    if (head->zero)
+        hold_created(v, claims, n);
+    for (size_t i = 0; !head->zero && i < n; i++)
+        if (claims[i].id == head->id)
             claims[i].held = true;
-            return;
-        }
 }
 
 static struct err *ask_file(struct court *k, const struct listed_space *file)
@@ -149,7 +175,7 @@ static struct err *ask_file(struct court *k, const struct listed_space *file)
     TRY(space_head_read(&head, file->path));
     if (head.absent)
         return NULL;
-    hold(claims, n, &head);
+    hold(k->verdict, claims, n, &head);
     if (head.zero)
         return NULL;
     const struct space_ops *o = file_ops_find(k->evidence->ops, head.id);
@@ -270,12 +296,6 @@ static void judge_witnesses(struct court *k)
     }
 }
 
-static void add_id(space_id_t **ids, size_t *n, size_t *cap, space_id_t id)
-{
-    mem_grow(ids, cap, *n, sizeof **ids);
-    (*ids)[(*n)++] = id;
-}
-
 static void add_unlisted(struct space_verdict *v, const struct claim *c)
 {
     mem_grow(&v->unlisted, &v->cap_unlisted, v->n_unlisted, sizeof *v->unlisted);
@@ -286,8 +306,7 @@ static void add_unlisted(struct space_verdict *v, const struct claim *c)
 static bool is_superseded(const struct court *k, size_t i)
 {
     const struct claim *next = &k->claims[i + 1];
-    return i + 1 < k->n_claims && !strcmp(next->name, k->claims[i].name) && next->ops &&
-           next->ops->created;
+    return i + 1 < k->n_claims && !strcmp(next->name, k->claims[i].name) && is_created(next);
 }
 
 /* Tables that a running ALTER makes for itself, under BLOCK_DDL too. */
@@ -308,7 +327,11 @@ static struct err *judge_created(struct court *k, size_t i)
         c->name[0] == '/' ? mem_strdup(c->name) : mem_printf("%s/%s", k->evidence->root, c->name);
     struct space_head head;
     TRY(space_head_read(&head, path));
-    if (head.absent || (head.zero ? is_superseded(k, i) : head.id != c->id))
+    size_t n;
+    struct claim *claims = claims_on(k, c->name, &n);
+    if (!head.absent)
+        hold(k->verdict, claims, n, &head);
+    if (!c->held)
         add_id(&k->verdict->ghosts, &k->verdict->n_ghosts, &k->verdict->cap_ghosts, c->id);
     return NULL;
 }
@@ -365,6 +388,7 @@ void space_verdict_fini(struct space_verdict *v)
         free(v->conflicts[i].files);
     free(v->copies);
     free(v->ghosts);
+    free(v->doubtful);
     free(v->voids);
     free(v->unlisted);
     free(v->conflicts);

@@ -10,7 +10,9 @@
  *     that, it shows in a file of a deleted space under that space's own name; or, if the FILE_DELETE is older than our
  *     redo, in a page 0 whose LSN went backwards: an import sets it to 0 (MariaDB 10.11.19).
  *  J4 A file whose space was neither copied nor created in the redo is copied (placed by hand, or missed by a listing).
- *  J5 A page 0 of zeros belongs to the newest space that was created in the redo under that name.
+ *  J5 A page 0 of zeros belongs to the space that was created in the redo under that name. Of several, only the dictionary
+ *     tells: the file of an older one was in the way of a CREATE that failed (DATA DIRECTORY: a table that was renamed to
+ *     another database keeps its file in the folder of the old one, MariaDB 10.11.19), or a file that is no more was.
  *  J6 A space created in the redo, neither copied nor deleted, whose name no file carries, or a file of another space
  *     does, is a ghost: a CREATE that failed. It is not restored. Tables that a running ALTER makes for itself (#sql...,
  *     FTS_...) are not: FILE_CREATE comes before the file, under BLOCK_DDL too.
@@ -34,6 +36,8 @@ struct space_verdict {
     size_t n_copies, cap_copies;
     space_id_t *ghosts;
     size_t n_ghosts, cap_ghosts;
+    space_id_t *doubtful; /* J5: those of them that the dictionary does not know are ghosts, too */
+    size_t n_doubtful, cap_doubtful;
     space_id_t *voids; /* J8 */
     size_t n_voids, cap_voids;
     struct space_unlisted { /* live by the redo, neither copied nor created, and in no listing */

@@ -193,20 +193,44 @@ static void failed_create_is_a_ghost(void **state)
     assert_true(v->ghosts[0] + v->ghosts[1] == 15);
 }
 
-/* CREATE fails on an empty file again and again. */
-static void older_spaces_under_one_name_are_ghosts(void **state)
+static void create_on_an_empty_file_is_a_ghost(void **state)
+{
+    struct fixture *f = *state;
+    redo(f, REDO_FILE_CREATE, 8, "./d/empty.ibd", 1502);
+    write_bytes(f->dir, "d/empty.ibd", "", 0);
+    const struct space_verdict *v = judged(f);
+    assert_counts(v, 0, 1, 0, 0, 0);
+    assert_int_equal(v->ghosts[0], 8);
+}
+
+/* Either the file of 9 was in the way when 10 was to be created, or another one was when 9 was. */
+static void only_the_dictionary_tells_whose_unwritten_file_it_is(void **state)
 {
     struct fixture *f = *state;
     static const uint8_t zeros[64];
-    redo(f, REDO_FILE_CREATE, 7, "./d/new.ibd", 1500);
-    redo(f, REDO_FILE_CREATE, 9, "./d/new.ibd", 1501);
-    redo(f, REDO_FILE_CREATE, 8, "./d/empty.ibd", 1502);
+    redo(f, REDO_FILE_CREATE, 9, "./d/new.ibd", 1500);
+    redo(f, REDO_FILE_CREATE, 10, "./d/new.ibd", 1501);
     write_bytes(f->dir, "d/new.ibd", zeros, sizeof zeros);
-    write_bytes(f->dir, "d/empty.ibd", zeros, 0);
+    const struct space_verdict *v = judged(f);
+    assert_counts(v, 0, 0, 0, 0, 0);
+    assert_int_equal(v->n_doubtful, 2);
+    assert_int_equal(v->doubtful[0], 9);
+    assert_int_equal(v->doubtful[1], 10);
+}
+
+/* Once page 0 is written, it tells. */
+static void older_and_younger_spaces_under_one_name_are_ghosts(void **state)
+{
+    struct fixture *f = *state;
+    redo(f, REDO_FILE_CREATE, 8, "./d/new.ibd", 1500);
+    redo(f, REDO_FILE_CREATE, 9, "./d/new.ibd", 1501);
+    redo(f, REDO_FILE_CREATE, 10, "./d/new.ibd", 1502);
+    place(f, "d/new.ibd", 9, 1503);
     const struct space_verdict *v = judged(f);
     assert_counts(v, 0, 2, 0, 0, 0);
     assert_int_equal(v->ghosts[0], 8);
-    assert_int_equal(v->ghosts[1], 7);
+    assert_int_equal(v->ghosts[1], 10);
+    assert_int_equal(v->n_doubtful, 0);
 }
 
 /* FILE_CREATE comes before the file, and a running ALTER makes tables under BLOCK_DDL too. */
@@ -377,7 +401,9 @@ int main(void)
         TEST(space_missed_by_the_listing_is_copied),
         TEST(created_space_is_left_to_the_redo),
         TEST(failed_create_is_a_ghost),
-        TEST(older_spaces_under_one_name_are_ghosts),
+        TEST(create_on_an_empty_file_is_a_ghost),
+        TEST(only_the_dictionary_tells_whose_unwritten_file_it_is),
+        TEST(older_and_younger_spaces_under_one_name_are_ghosts),
         TEST(tables_of_a_running_alter_are_no_ghosts),
         TEST(deleted_space_is_no_ghost),
         TEST(import_makes_an_earlier_copy_stale),

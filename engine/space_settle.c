@@ -79,15 +79,22 @@ static const char *plain_name(const char *name)
     return name[0] == '.' && name[1] == '/' ? name + 2 : name;
 }
 
+/* The file that the server has opened as that space; NULL: it has no such space. */
+static struct err *ask_dictionary(char **file, struct conn *queries, space_id_t id)
+{
+    *file = NULL;
+    return conn_query_text(
+        queries, file,
+        "SELECT FILENAME FROM information_schema.INNODB_SYS_TABLESPACES WHERE SPACE = %" PRIu32,
+        id);
+}
+
 static struct err *resolve_conflict(struct space_set *set, const struct space_conflict *c,
                                     struct conn *queries)
 {
     AUTO_FREE char *name = NULL;
     const struct copied_space *copy = space_set_find(set, c->id);
-    struct err *e = conn_query_text(
-        queries, &name,
-        "SELECT FILENAME FROM information_schema.INNODB_SYS_TABLESPACES WHERE SPACE = %" PRIu32,
-        c->id);
+    struct err *e = ask_dictionary(&name, queries, c->id);
     if (e && conn_errno_is_lost(conn_errno(queries)))
         return e;
     err_free(e);
@@ -105,6 +112,25 @@ static struct err *resolve_conflict(struct space_set *set, const struct space_co
                  : copy         ? copy->name
                                 : "another file"),
         "Grant PROCESS to the user of the backup, or remove the file that belongs to no table.");
+}
+
+/* Of several spaces that were created under one name, those that the server has not are ghosts. */
+static struct err *resolve_doubts(struct space_verdict *v, struct conn *queries)
+{
+    for (size_t i = 0; i < v->n_doubtful; i++) {
+        AUTO_FREE char *file = NULL;
+        struct err *e = ask_dictionary(&file, queries, v->doubtful[i]);
+        if (e)
+            return err_hint(
+                err_wrap(e, "space %" PRIu32, v->doubtful[i]),
+                "Grant PROCESS to the user of the backup: a CREATE TABLE failed because a "
+                "file was in the way, and only the dictionary tells which table's it is.");
+        if (file)
+            continue;
+        mem_grow(&v->ghosts, &v->cap_ghosts, v->n_ghosts, sizeof *v->ghosts);
+        v->ghosts[v->n_ghosts++] = v->doubtful[i];
+    }
+    return NULL;
 }
 
 static void note_ghosts(struct space_set *set, struct ghosts *ghosts, struct space_verdict *v)
@@ -145,6 +171,7 @@ static struct err *carry_out(struct space_set *set, struct space_verdict *v, str
     for (size_t i = 0; i < v->n_conflicts; i++)
         TRY(resolve_conflict(set, &v->conflicts[i], queries));
     drop_voids(set, v);
+    TRY(resolve_doubts(v, queries));
     note_ghosts(set, ghosts, v);
     return NULL;
 }

@@ -42,7 +42,7 @@ enum archive_answer {
 static struct conn {
     _Atomic uint64_t current, checkpoint, capacity;
     atomic_bool gone;
-    atomic_int register_answer, advance_answer;
+    atomic_int register_answer, advance_answer, busy_for;
     atomic_bool no_privilege;
     atomic_uint advances;
     atomic_bool registered;
@@ -171,8 +171,10 @@ void rows_fini(struct rows *r)
 static int consumer_call(struct conn *c, const char *function)
 {
     if (!strcmp(function, "register()")) {
-        c->registered = c->register_answer == 0;
-        return c->register_answer;
+        const int answer = c->busy_for ? 1 : c->register_answer;
+        c->busy_for -= c->busy_for > 0;
+        c->registered = answer == 0;
+        return answer;
     }
     if (!strcmp(function, "unregister()")) {
         c->registered = false;
@@ -235,6 +237,7 @@ static int set_up(void **state)
     fake_server.capacity = CAPACITY;
     fake_server.gone = fake_server.no_privilege = fake_server.registered = false;
     fake_server.register_answer = fake_server.advance_answer = 0;
+    fake_server.busy_for = 0;
     fake_server.advances = 0;
     fake_server.told = 0;
     n_opened = 0;
@@ -999,6 +1002,19 @@ static void consumer_advances_and_leaves_at_the_end(void **state)
     assert_false(fake_server.registered);
 }
 
+/* A killed backup may be the consumer for a moment longer. */
+static void consumer_waits_for_one_that_is_about_to_go(void **state)
+{
+    struct fixture *f = *state;
+    log_mtrs(f, 8);
+    flush(f);
+    fake_server.busy_for = 2;
+    ok(try_start(f, true));
+    assert_true(fake_server.registered);
+    assert_int_equal(fake_server.busy_for, 0);
+    ok(tailer_stop(f->tail));
+}
+
 static void consumer_lets_go_before_the_server_has_to_wait(void **state)
 {
     struct fixture *f = *state;
@@ -1329,6 +1345,7 @@ int main(void)
         TEST(file_records_behind_the_end_stay_out),
         TEST(headroom_is_what_the_log_still_takes),
         TEST(consumer_advances_and_leaves_at_the_end),
+        TEST(consumer_waits_for_one_that_is_about_to_go),
         TEST(consumer_lets_go_before_the_server_has_to_wait),
         TEST(consumer_that_was_stopped_may_catch_up),
         TEST(consumer_that_was_dropped_is_a_warning),

@@ -80,7 +80,8 @@ def every_exit(s, source, mbe):
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         with proof.HeldDdl(source):
             running = mbe.start_backup("--redo-consumer", "--lock-wait=100")
-            s.wait_until(lambda: not is_free(source) or not running.running(), 60, "the backup is registered")
+            # to ask is to be the consumer for a moment: mbe must find one that is not
+            s.wait_until(lambda: not is_free(source) or not running.running(), 60, "the backup is registered", every=0.1)
             time.sleep(s.random.uniform(0, 0.5) * whole)
             running.signal(number)
             done = running.wait(60)
