@@ -25,6 +25,7 @@ void signals_install(void)
     sigaction(SIGHUP, &sa, NULL);
     sa.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &sa, NULL);
-    sa.sa_handler = SIG_DFL; /* a parent may have had it ignored: then nobody could wait for a child */
+    sa.sa_handler =
+        SIG_DFL; /* a parent may have had it ignored: then nobody could wait for a child */
     sigaction(SIGCHLD, &sa, NULL);
 }
