@@ -170,6 +170,44 @@ static void two_spaces_of_one_name_are_damage(void **state)
     assert_fails(b, ERR_CORRUPT, "tablespaces 5 and 6 both have the name db/a.ibd");
 }
 
+/* A second file of the system tablespace, of 2 pages. */
+static void add_system_file(struct bench *b, page_no_t first_page)
+{
+    uint8_t pages[2 * PAGE_SIZE];
+    make_page(pages, 0, first_page, FROM - 1, 7);
+    make_page(pages + PAGE_SIZE, 0, first_page + 1, FROM - 1, 8);
+    add_entry(b,
+              (struct archive_attr){.kind = ARCHIVE_SPACE,
+                                    .path = "ibdata2",
+                                    .size = sizeof pages,
+                                    .mode = 0660,
+                                    .first_page = first_page,
+                                    .page_size = PAGE_SIZE,
+                                    .space_flags = FLAGS,
+                                    .lsn_at_start = FROM},
+              pages);
+}
+
+static void files_of_the_system_tablespace_follow_each_other(void **state)
+{
+    struct bench *b = *state;
+    add_system_file(b, 2);
+    must(restore(b));
+    assert_page(b, "ibdata1", 1, 0, FROM - 1, 0);
+    char *path = mem_printf("%s/ibdata2", b->target);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 2 * PAGE_SIZE);
+    free(path);
+}
+
+static void files_of_the_system_tablespace_that_overlap_are_damage(void **state)
+{
+    struct bench *b = *state;
+    add_system_file(b, 1); /* the first one has pages 0 and 1 */
+    assert_fails(b, ERR_CORRUPT, "tablespace 0 is in the archive twice: ibdata1, ibdata2");
+}
+
 static void name_that_leaves_the_target_is_damage(void **state)
 {
     struct bench *b = *state;
@@ -257,6 +295,8 @@ int main(void)
         TEST(work_files_of_ddl_are_left_out),
         TEST(redo_of_an_unknown_space_is_damage),
         TEST(two_spaces_of_one_name_are_damage),
+        TEST(files_of_the_system_tablespace_follow_each_other),
+        TEST(files_of_the_system_tablespace_that_overlap_are_damage),
         TEST(name_that_leaves_the_target_is_damage),
         TEST(copy_from_before_an_import_is_damage),
         TEST(import_that_the_redo_does_not_tell_of_yet_is_restored),
