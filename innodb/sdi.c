@@ -1,4 +1,5 @@
-/* innodb/sdi.c: see sdi.h. Every chain is bounded by the number of pages, every size by SDI_TEXT_MAX. */
+/* innodb/sdi.c: see sdi.h. A page has a part of one text at most: all chains together are bounded by the number of pages, every size by
+ * SDI_TEXT_MAX. */
 #include "innodb/sdi.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum {
     REF_SIZE = 20,
     REF_PAGE = 4,
     REF_OFFSET = 8,
+    REF_LENGTH = 12,
     CHAIN_HEADER = 8,
 };
 
@@ -37,6 +39,11 @@ page_no_t sdi_root(const struct space_format *format, const uint8_t *page_0)
     const uint8_t *p = page_0 + space_xdes_end(format) + MYSQL_KEY_RECORD_SIZE;
     return be32(p) == SDI_VERSION ? be32(p + 4) : PAGE_NO_NONE;
 }
+
+struct walk {
+    const struct sdi_walk *o;
+    page_no_t chain_pages; /* that may still be read */
+};
 
 struct text {
     uint8_t *p;
@@ -52,14 +59,23 @@ static void append(struct text *t, const uint8_t *p, size_t n)
 
 /* --- deflated text that is stored elsewhere --------------------------------------------------- */
 
-static struct err *read_chain(const struct sdi_walk *w, struct text *t, const uint8_t *ref)
+/* The next page of a chain; *page NULL: there is none, or no more than there can be. */
+static struct err *read_link(struct walk *w, const uint8_t **page, page_no_t no)
 {
-    const uint32_t size = w->format->page_size;
+    *page = NULL;
+    if (!w->chain_pages || no >= w->o->n_pages)
+        return NULL;
+    w->chain_pages--;
+    return w->o->read(w->o->ctx, page, no, true);
+}
+
+static struct err *read_chain(struct walk *w, struct text *t, const uint8_t *ref)
+{
+    const uint32_t size = w->o->format->page_size;
     page_no_t no = be32(ref + REF_PAGE);
-    uint32_t at = be32(ref + REF_OFFSET);
-    for (page_no_t left = w->n_pages; left-- && no < w->n_pages && t->n < t->want; at = FIL_BODY) {
+    for (uint32_t at = be32(ref + REF_OFFSET); t->n < t->want; at = FIL_BODY) {
         const uint8_t *page;
-        TRY(w->read(w->ctx, &page, no, true));
+        TRY(read_link(w, &page, no));
         if (!page || at > size - CHAIN_HEADER)
             return NULL;
         const uint32_t n = be32(page + at);
@@ -71,26 +87,25 @@ static struct err *read_chain(const struct sdi_walk *w, struct text *t, const ui
     return NULL;
 }
 
-static struct err *inflate_chain(const struct sdi_walk *w, z_stream *z, page_no_t no)
+static struct err *inflate_chain(struct walk *w, z_stream *z, page_no_t no)
 {
     int status = Z_OK;
-    for (page_no_t left = w->n_pages;
-         left-- && no < w->n_pages && status == Z_OK && z->avail_out;) {
+    while (status == Z_OK && z->avail_out) {
         uint8_t in[PAGE_ZIP_SIZE_MAX];
         const uint8_t *page;
-        TRY(w->read(w->ctx, &page, no, true));
+        TRY(read_link(w, &page, no));
         if (!page)
             return NULL;
-        memcpy(in, page, w->format->physical);
+        memcpy(in, page, w->o->format->physical);
         z->next_in = in + FIL_BODY;
-        z->avail_in = w->format->physical - FIL_BODY;
+        z->avail_in = w->o->format->physical - FIL_BODY;
         status = inflate(z, Z_NO_FLUSH);
         no = be32(in + FIL_NEXT);
     }
     return NULL;
 }
 
-static struct err *read_packed_chain(const struct sdi_walk *w, struct text *t, const uint8_t *ref)
+static struct err *read_packed_chain(struct walk *w, struct text *t, const uint8_t *ref)
 {
     z_stream z = {.next_out = t->p + t->n, .avail_out = (uInt)(t->want - t->n)};
     if (inflateInit(&z) != Z_OK)
@@ -103,29 +118,43 @@ static struct err *read_packed_chain(const struct sdi_walk *w, struct text *t, c
 
 /* --- one record ------------------------------------------------------------------------------- */
 
-static struct err *give_out(const struct sdi_walk *w, uint32_t type, const struct text *deflated,
-                            size_t len)
+/* *whole: the text is what the record says. */
+static struct err *give_out(const struct walk *w, bool *whole, uint32_t type,
+                            const struct text *deflated, size_t len)
 {
     AUTO_FREE char *text = mem_alloc(len + 1);
     uLongf got = len;
-    if (uncompress((Bytef *)text, &got, deflated->p, deflated->n) != Z_OK || got != len)
+    *whole = uncompress((Bytef *)text, &got, deflated->p, deflated->n) == Z_OK && got == len;
+    if (!*whole)
         return NULL;
     text[len] = '\0';
-    return w->take(w->ctx, type, text, len);
+    return w->o->take(w->o->ctx, type, text, len);
 }
 
-static struct err *take_record(const struct sdi_walk *w, const uint8_t *frame, uint32_t r)
+/* Bytes of the last field that are in the record at r; *elsewhere: the last of them say where the others are. */
+static uint32_t local_bytes(const uint8_t *frame, uint32_t r, bool *elsewhere)
+{
+    const uint32_t len = frame[r - 6];
+    *elsewhere = len & 0x80 && len & 0x40;
+    return len & 0x80 ? (len & 0x3F) << 8 | frame[r - 7] : len;
+}
+
+/* The reference of a text whose pages were not written yet is zeros. */
+static bool is_unfinished(const uint8_t *ref)
+{
+    return be64(ref + REF_LENGTH) == 0;
+}
+
+/* *whole: its text was given out, or there is none. */
+static struct err *take_record(struct walk *w, bool *whole, const uint8_t *frame, uint32_t r)
 {
     const uint32_t top = be16(frame + INDEX_HEAP_TOP);
     uint8_t ref[REF_SIZE];
-    uint32_t local = frame[r - 6];
-    bool elsewhere = false;
-    if (local & 0x80) {
-        elsewhere = local & 0x40;
-        local = (local & 0x3F) << 8 | frame[r - 7];
-    }
-    if (frame[r - COMP_EXTRA] & INFO_DELETED || r + LEAF_TEXT > top ||
-        local > top - r - LEAF_TEXT || (elsewhere && local < REF_SIZE))
+    bool elsewhere;
+    const uint32_t local = local_bytes(frame, r, &elsewhere);
+    *whole = frame[r - COMP_EXTRA] & INFO_DELETED;
+    if (*whole || r + LEAF_TEXT > top || local > top - r - LEAF_TEXT ||
+        (elsewhere && local < REF_SIZE))
         return NULL;
     const uint8_t *p = frame + r;
     const uint32_t type = be32(p), len = be32(p + LEAF_TEXT_LEN),
@@ -137,9 +166,23 @@ static struct err *take_record(const struct sdi_walk *w, const uint8_t *frame, u
     append(&t, p + LEAF_TEXT, elsewhere ? local - REF_SIZE : local);
     if (elsewhere) {
         memcpy(ref, p + LEAF_TEXT + local - REF_SIZE, REF_SIZE);
-        TRY(w->format->zip ? read_packed_chain(w, &t, ref) : read_chain(w, &t, ref));
+        *whole = is_unfinished(ref);
+        if (*whole)
+            return NULL;
+        TRY(w->o->format->zip ? read_packed_chain(w, &t, ref) : read_chain(w, &t, ref));
     }
-    return t.n == packed ? give_out(w, type, &t, len) : NULL;
+    return t.n == packed ? give_out(w, whole, type, &t, len) : NULL;
+}
+
+static struct err *take_records(struct walk *w, const struct index_checked *leaf)
+{
+    for (uint32_t r = index_check_next(leaf, 0); r; r = index_check_next(leaf, r)) {
+        bool whole;
+        TRY(take_record(w, &whole, leaf->frame, r));
+        if (!whole)
+            w->o->lost(w->o->ctx, be32(leaf->frame + FIL_PAGE_NO));
+    }
+    return NULL;
 }
 
 /* --- the tree --------------------------------------------------------------------------------- */
@@ -182,13 +225,13 @@ struct err *sdi_walk_run(const struct sdi_walk *w, page_no_t root)
 {
     AUTO_FREE uint8_t *copy = mem_alloc(w->format->page_size);
     struct index_checked page = {.frame = copy, .size = w->format->page_size};
+    struct walk walk = {.o = w, .chain_pages = w->n_pages};
     struct index_facts facts;
     bool is;
     TRY(find_first_leaf(w, &page, &facts, root, &is));
     is = is && facts.prev == PAGE_NO_NONE;
     for (page_no_t left = w->n_pages; is && left--;) {
-        for (uint32_t r = index_check_next(&page, 0); r; r = index_check_next(&page, r))
-            TRY(take_record(w, page.frame, r));
+        TRY(take_records(&walk, &page));
         if (facts.next == PAGE_NO_NONE)
             return NULL;
         const page_no_t before = be32(page.frame + FIL_PAGE_NO);

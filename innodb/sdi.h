@@ -27,13 +27,16 @@ struct sdi_walk {
     struct err *(*read)(void *ctx, const uint8_t **frame, page_no_t no, bool raw);
     /* Takes one text, JSON; borrowed. */
     struct err *(*take)(void *ctx, uint32_t type, const char *text, size_t len);
+    /* A text of that leaf is damaged, or the pages that it continues on are. */
+    void (*lost)(void *ctx, page_no_t no);
 };
 
 /* The columns of its key. */
 struct key_columns sdi_key(void);
 /* Page where the tree begins, by page 0; PAGE_NO_NONE: there is none. */
 page_no_t sdi_root(const struct space_format *format, const uint8_t *page_0);
-/* Gives out all texts. What is damaged is left out: who checks pages says so. Errors are those of the functions. */
+/* Gives out all texts. Of the tree, what is damaged is left out: who checks pages says so. A text that was not written yet when it ended
+ * is left out as well. Errors are those of the functions. */
 struct err *sdi_walk_run(const struct sdi_walk *w, page_no_t root) MUST_CHECK;
 
 #endif

@@ -486,6 +486,11 @@ static struct err *take_sdi(void *ctx, uint32_t type, const char *text, size_t l
     return signals_check();
 }
 
+static void report_sdi(void *ctx, page_no_t no)
+{
+    report_for_tree(ctx, no, "the definition of a table in it is damaged");
+}
+
 struct err *space_verify_learn(const struct space_verify_options *options,
                                const struct restored_file *files, size_t n)
 {
@@ -499,7 +504,8 @@ struct err *space_verify_learn(const struct space_verify_options *options,
                                .n_pages = s.n_pages,
                                .ctx = r,
                                .read = read_for_sdi,
-                               .take = take_sdi};
+                               .take = take_sdi,
+                               .lost = report_sdi};
     TRY(read_for_sdi(r, &page, 0, true));
     return page ? sdi_walk_run(&w, sdi_root(&files[0].format, page)) : NULL;
 }

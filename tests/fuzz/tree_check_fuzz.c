@@ -96,6 +96,11 @@ static struct err *take_text(void *ctx, uint32_t type, const char *text, size_t 
     return NULL;
 }
 
+static void lose_text(void *ctx, page_no_t no)
+{
+    take_report(ctx, no, "a text");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct page_fact facts[PAGES_MAX] = {0};
@@ -124,8 +129,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (!taken(tree_check_run(&t)))
         abort();
-    const struct sdi_walk w = {
-        .format = &format, .n_pages = n, .ctx = &p, .read = read_frame, .take = take_text};
+    const struct sdi_walk w = {.format = &format,
+                               .n_pages = n,
+                               .ctx = &p,
+                               .read = read_frame,
+                               .take = take_text,
+                               .lost = lose_text};
     if (!taken(sdi_walk_run(&w, n > 1 ? n - 1 : 0)))
         abort();
     free(p.all);
