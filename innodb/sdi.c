@@ -119,7 +119,7 @@ static struct err *read_packed_chain(struct walk *w, struct text *t, const uint8
 /* --- one record ------------------------------------------------------------------------------- */
 
 /* *whole: the text is what the record says. */
-static struct err *give_out(const struct walk *w, bool *whole, uint32_t type,
+static struct err *give_out(const struct walk *w, bool *whole, page_no_t no, uint32_t type,
                             const struct text *deflated, size_t len)
 {
     AUTO_FREE char *text = mem_alloc(len + 1);
@@ -128,7 +128,7 @@ static struct err *give_out(const struct walk *w, bool *whole, uint32_t type,
     if (!*whole)
         return NULL;
     text[len] = '\0';
-    return w->o->take(w->o->ctx, type, text, len);
+    return w->o->take(w->o->ctx, no, type, text, len);
 }
 
 /* Bytes of the last field that are in the record at r; *elsewhere: the last of them say where the others are. */
@@ -171,7 +171,7 @@ static struct err *take_record(struct walk *w, bool *whole, const uint8_t *frame
             return NULL;
         TRY(w->o->format->zip ? read_packed_chain(w, &t, ref) : read_chain(w, &t, ref));
     }
-    return t.n == packed ? give_out(w, whole, type, &t, len) : NULL;
+    return t.n == packed ? give_out(w, whole, be32(frame + FIL_PAGE_NO), type, &t, len) : NULL;
 }
 
 static struct err *take_records(struct walk *w, const struct index_checked *leaf)

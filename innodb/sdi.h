@@ -25,8 +25,8 @@ struct sdi_walk {
     void *ctx;
     /* The frame of an index page, or (raw) the logical image of any; borrowed until the next call. *frame NULL: it cannot be read. */
     struct err *(*read)(void *ctx, const uint8_t **frame, page_no_t no, bool raw);
-    /* Takes one text, JSON; borrowed. */
-    struct err *(*take)(void *ctx, uint32_t type, const char *text, size_t len);
+    /* Takes one text of that leaf, JSON; borrowed. */
+    struct err *(*take)(void *ctx, page_no_t no, uint32_t type, const char *text, size_t len);
     /* A text of that leaf is damaged, or the pages that it continues on are. */
     void (*lost)(void *ctx, page_no_t no);
 };

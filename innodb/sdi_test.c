@@ -39,9 +39,10 @@ static struct err *read_page(void *ctx, const uint8_t **frame, page_no_t no, boo
     return NULL;
 }
 
-static struct err *take(void *ctx, uint32_t type, const char *got, size_t len)
+static struct err *take(void *ctx, page_no_t no, uint32_t type, const char *got, size_t len)
 {
     struct space *s = ctx;
+    assert_true(no == ROOT || no == LEAF || no == LEAF + 1);
     assert_int_equal(type, SDI_TABLE);
     assert_int_equal(len, sizeof text - 1);
     assert_string_equal(got, text);

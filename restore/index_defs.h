@@ -40,7 +40,9 @@ void index_defs_missing(const struct index_defs *d, void *ctx,
                                         const uint64_t *found));
 
 /* The indexes of one table by its SDI text, found in the tablespace `space`. What cannot be understood is left out, and what is not
- * about that tablespace: after an IMPORT it may be what another server wrote. */
-void index_defs_add_sdi(struct index_defs *d, space_id_t space, const char *text, size_t len);
+ * about that tablespace: after an IMPORT it may be what another server wrote. NULL, or a static sentence saying why this is the
+ * text of no table: then nothing is added. */
+const char *index_defs_add_sdi(struct index_defs *d, space_id_t space, const char *text,
+                               size_t len) MUST_CHECK;
 
 #endif

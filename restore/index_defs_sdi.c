@@ -5,6 +5,9 @@
  *                         the key part; 0xFFFFFFFF where the engine put it there: not used), order (2 ascending, 3 descending)
  *   dd_object.partitions[].indexes[], and .subpartitions[] in each: se_private_data of the same indexes in the same order
  *
+ * A table has 64 indexes and a few that the engine makes, and at most 8192 partitions, counting their parts: what says to have many
+ * more was forged to fill the memory.
+ *
  * Some numbers are unsigned and have 64 bits, which the parser takes as reals only; those that are used are small.
  *
  * Facts: MySQL 9.7.4, by experiment. */
@@ -21,7 +24,10 @@ enum {
     COLLATION_BINARY = 63,
     NESTED_MAX = 2, /* partitions, subpartitions */
     ROW_ID_SIZE = 6,
+    INDEXES_MAX = 1024,
+    PARTS_MAX = 2 * 8192, /* partitions and subpartitions */
 };
+
 static int64_t small_number(const json_t *object, const char *key)
 {
     const double value = json_number_value(json_object_get(object, key));
@@ -157,6 +163,19 @@ struct table {
     size_t n;
 };
 
+static size_t count_parts(const json_t *of, int depth)
+{
+    const json_t *parts = json_object_get(of, depth == 0 ? "partitions" : "subpartitions"), *item;
+    size_t i, n = json_array_size(parts);
+    if (depth + 1 == NESTED_MAX)
+        return n;
+    json_array_foreach(parts, i, item)
+    {
+        n += count_parts(item, depth + 1);
+    }
+    return n;
+}
+
 /* The indexes of a table or a partition, and of what it is divided into. True: one of them is in the table's space. */
 static bool walk_indexes(const struct table *t, const json_t *of, int depth)
 {
@@ -183,19 +202,24 @@ static bool walk_indexes(const struct table *t, const json_t *of, int depth)
     return here;
 }
 
-void index_defs_add_sdi(struct index_defs *d, space_id_t space, const char *text, size_t len)
+const char *index_defs_add_sdi(struct index_defs *d, space_id_t space, const char *text, size_t len)
 {
     json_auto_t *root = json_loadb(text, len, JSON_DECODE_INT_AS_REAL, NULL);
     const json_t *table = json_object_get(root, "dd_object");
     const json_t *columns = json_object_get(table, "columns"),
                  *indexes = json_object_get(table, "indexes");
     const size_t n = json_array_size(indexes);
+    if (n > INDEXES_MAX)
+        return "the definition of a table in it has more indexes than a table can have";
+    if (count_parts(table, 0) > PARTS_MAX)
+        return "the definition of a table in it has more partitions than a table can have";
     AUTO_FREE struct key_columns *keys = mem_zalloc((n + 1) * sizeof *keys);
     struct table t = {.space = space, .keys = keys, .n = n};
     for (size_t i = 0; i < n; i++)
         keys[i] = key_of(json_array_get(indexes, i), columns);
     if (!walk_indexes(&t, table, 0))
-        return;
+        return NULL;
     t.defs = d;
     walk_indexes(&t, table, 0);
+    return NULL;
 }

@@ -477,12 +477,14 @@ static struct err *read_for_sdi(void *ctx, const uint8_t **frame, page_no_t no, 
     return NULL;
 }
 
-static struct err *take_sdi(void *ctx, uint32_t type, const char *text, size_t len)
+static struct err *take_sdi(void *ctx, page_no_t no, uint32_t type, const char *text, size_t len)
 {
     const struct reader_of_pages *r = ctx;
     const struct space_verify *s = r->worker.s;
-    if (type == SDI_TABLE)
-        index_defs_add_sdi(s->o->defs, s->files[0].plan->id, text, len);
+    const char *why =
+        type == SDI_TABLE ? index_defs_add_sdi(s->o->defs, s->files[0].plan->id, text, len) : NULL;
+    if (why)
+        report(s, no, why);
     return signals_check();
 }
 

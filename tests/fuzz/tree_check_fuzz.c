@@ -87,9 +87,10 @@ static struct err *read_frame(void *ctx, const uint8_t **frame, page_no_t no, bo
     return NULL;
 }
 
-static struct err *take_text(void *ctx, uint32_t type, const char *text, size_t len)
+static struct err *take_text(void *ctx, page_no_t no, uint32_t type, const char *text, size_t len)
 {
     (void)ctx;
+    (void)no;
     (void)type;
     if (text[len] != '\0')
         abort();
