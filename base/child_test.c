@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
 enum { LONG_SECONDS = 30 };
 
@@ -206,6 +207,17 @@ static void it_is_killed_with_the_process_that_started_it(void **state)
     assert_true(is_gone(pid));
 }
 
+/* So it is below a parent that ignores SIGCHLD: then nobody could wait for a child. */
+static void a_parent_that_ignores_children_does_not_matter(void **state)
+{
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    signals_install();
+    struct child *c = shell("exit 7", -1);
+    assert_ending(c, "ended with status 7");
+    child_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_user_is_taken_on_before_the_folder_is_tried),
         cmocka_unit_test(the_rest_of_the_group_goes_with_its_leader),
         cmocka_unit_test(it_is_killed_with_the_process_that_started_it),
+        cmocka_unit_test(a_parent_that_ignores_children_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

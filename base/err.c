@@ -98,6 +98,17 @@ struct err *err_first(struct err *first, struct err *second)
     return first;
 }
 
+struct err *err_after(struct err *found, struct err *later)
+{
+    if (!found || !later)
+        return found ? found : later;
+    if (later != &out_of_memory && found->kind == ERR_CORRUPT)
+        later->kind = ERR_CORRUPT;
+    later = err_wrap(later, "%s", found->message);
+    err_free(found);
+    return later;
+}
+
 void err_free(struct err *e)
 {
     if (!e || e == &out_of_memory)

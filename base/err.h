@@ -42,6 +42,9 @@ struct err *err_hint(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3))) MUST_CHECK;
 /* Keeps the first of two errors and frees the second; either may be NULL. */
 struct err *err_first(struct err *first, struct err *second) MUST_CHECK;
+/* One error of two: `later` behind what was found before it; either may be NULL. Both are told; where damage was found (CORRUPT) it is
+ * damage, whatever ended the work. */
+struct err *err_after(struct err *found, struct err *later) MUST_CHECK;
 void err_free(struct err *e);
 /* Exit status of a kind, name of a kind ("corrupt"), meaning of a kind. */
 int err_kind_exit(enum err_kind kind);

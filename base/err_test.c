@@ -83,6 +83,23 @@ static void first_of_two_errors_is_kept(void **state)
     err_free(e);
 }
 
+static void damage_that_was_found_outlives_what_came_later(void **state)
+{
+    (void)state;
+    struct err *e = err_after(err_make(CORRUPT, "page 5 is damaged"),
+                              err_hint(err_make(IO, "no room"), "Make room."));
+    assert_string_equal(e->message, "page 5 is damaged: no room");
+    assert_string_equal(e->hint, "Make room.");
+    assert_int_equal(e->kind, ERR_CORRUPT);
+    err_free(e);
+    e = err_after(err_make(SERVER, "lost"), err_make(FAILED, "it ended"));
+    assert_string_equal(e->message, "lost: it ended");
+    assert_int_equal(e->kind, ERR_FAILED);
+    e = err_after(NULL, err_after(e, NULL));
+    assert_string_equal(e->message, "lost: it ended");
+    err_free(e);
+}
+
 static void every_kind_has_a_status_a_name_and_a_meaning(void **state)
 {
     (void)state;
@@ -115,6 +132,7 @@ int main(void)
         cmocka_unit_test(os_error_carries_errno_and_its_text),
         cmocka_unit_test(first_hint_wins),
         cmocka_unit_test(first_of_two_errors_is_kept),
+        cmocka_unit_test(damage_that_was_found_outlives_what_came_later),
         cmocka_unit_test(every_kind_has_a_status_a_name_and_a_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion. Every level
- * begins with the archive; what it found wrong ends there. */
+/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion. What fails
+ * otherwise ends the command, but does not hide that damage was found. Every level begins with the archive; what it found wrong ends
+ * there. */
 #include "cli/command.h"
 
 #include <errno.h>
@@ -209,5 +210,5 @@ struct err *command_verify(const struct session *s)
     struct err *e = strcmp(s->options->backup, "all") ? verify_found(&t, s) : verify_all(&t, s);
     if (t.read > 1 && t.first)
         t.first = err_wrap(t.first, "%zu of %zu backups are damaged, the first", t.damaged, t.read);
-    return err_first(e, t.first);
+    return err_after(t.first, e);
 }

@@ -84,10 +84,11 @@ static void general_help_lists_commands_and_exit_statuses(void **state)
     assert_lines_fit(text);
     for (int v = 0; v < VERB_COUNT; v++)
         assert_non_null(strstr(text, verb_rows[v].summary));
-    static const char *const rows[] = {"\n  0  success\n", "\n  1  the operation failed; ",
-                                       "\n  2  usage or configuration error\n",
-                                       "\n  3  damage or a difference was found\n",
-                                       "\n  4  refused: target not empty"};
+    static const char *const rows[] = {
+        "\n  0  success\n", "\n  1  the operation failed; ",
+        "\n  2  usage or configuration error\n",
+        "\n  3  damage or a difference was found, whatever else failed behind it\n",
+        "\n  4  refused: target not empty"};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_non_null(strstr(text, rows[i]));
 }

@@ -204,14 +204,9 @@ struct err *private_server_explain(struct private_server *s, struct err *e)
     if (e && e->kind == ERR_SERVER) /* it may still be about to end */
         child_wait(s->child, ENDING_SECONDS);
     struct err *stopped = signals_check();
-    if (!stopped && child_ended(s->child)) {
-        stopped = ended(s, "while it was being checked");
-        if (e)
-            stopped = err_wrap(stopped, "%s", e->message);
-        if (e && e->kind == ERR_CORRUPT)
-            stopped->kind = ERR_CORRUPT; /* damage was found first */
-    }
-    return err_first(stopped, e);
+    if (stopped)
+        return err_first(stopped, e);
+    return child_ended(s->child) ? err_after(e, ended(s, "while it was being checked")) : e;
 }
 
 /* P1. The other end of the socket is in the group of what we started. */
