@@ -12,8 +12,9 @@
 #include "verify/value_text.h"
 
 enum {
-    MEMORY_ROWS_MAX = 4 << 20, /* of one side, in a range or in the buckets that differ */
-    VALUE_SHOWN_MAX = 40,      /* bytes of a value */
+    MEMORY_ROWS_MAX = 4 << 20,   /* of one side, in a range or in the buckets that differ */
+    MEMORY_KEYS_MAX = 128 << 20, /* bytes of their keys */
+    VALUE_SHOWN_MAX = 40,        /* bytes of a value */
 };
 
 struct search {
@@ -202,8 +203,9 @@ static void keyed_rows_fini(struct keyed_rows *r)
 
 static struct err *too_many(void)
 {
-    return err_make(FAILED, "more than %d rows would have to be compared one by one",
-                    MEMORY_ROWS_MAX);
+    return err_make(FAILED,
+                    "more than %d rows, or %d MiB of keys, would have to be compared one by one",
+                    MEMORY_ROWS_MAX, MEMORY_KEYS_MAX >> 20);
 }
 
 static struct err *keep_row(void *ctx, const struct row_bytes *row)
@@ -215,6 +217,8 @@ static struct err *keep_row(void *ctx, const struct row_bytes *row)
     for (size_t i = 0; i < r->def->n_key; i++) {
         size_t len;
         const uint8_t *value = row_value(row, r->def->key[i], &len);
+        if (len > MEMORY_KEYS_MAX - r->n_bytes)
+            return too_many();
         mem_grow(&r->bytes, &r->cap_bytes, r->n_bytes + len, 1);
         memcpy(r->bytes + r->n_bytes, value, len);
         r->n_bytes += len;

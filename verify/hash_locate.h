@@ -25,7 +25,8 @@ struct located_row {
 typedef struct err *located_row_fn(void *ctx, const struct located_row *row);
 
 /* The rows of t, a table that both have and that differs, up to `most` of them. *more: there are more. FAILED when they cannot be told: other
- * columns, or more than four million rows of a side in one range, or in all buckets that differ. */
+ * columns, or more than four million rows of a side in one range, or in all buckets that differ, or 128 MiB of keys in a range. Whatever comes
+ * back, the metadata locks are let go. */
 struct err *hash_locate(const struct table_comparison *t, struct hash_snapshot *a,
                         struct hash_snapshot *b, size_t most, located_row_fn *on_row, void *ctx,
                         bool *more) MUST_CHECK;

@@ -77,6 +77,20 @@ static void each_class_has_its_bytes(void **state)
     row_bytes_fini(&r);
 }
 
+/* It has no room for one: what lies behind its bytes stays as it is. */
+static void a_decimal_without_digits_has_no_sign(void **state)
+{
+    (void)state;
+    struct row_bytes r = {0};
+    row_put_bytes(&r, VALUE_STRING, "longer", 6);
+    row_bytes_reset(&r);
+    r.p[5] = 'x';
+    row_put_decimal(&r, "-", 1);
+    assert_string_equal(hex(&r), "0500000000");
+    assert_int_equal(r.p[5], 'x');
+    row_bytes_fini(&r);
+}
+
 static void a_row_is_its_values_one_behind_the_other(void **state)
 {
     (void)state;
@@ -147,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_class_has_its_bytes),
+        cmocka_unit_test(a_decimal_without_digits_has_no_sign),
         cmocka_unit_test(a_row_is_its_values_one_behind_the_other),
         cmocka_unit_test(hashes_are_text_and_back),
         cmocka_unit_test(sums_carry),
