@@ -219,14 +219,15 @@ struct err *check_tables_run(struct check_tables_result *out,
     struct check k = {.options = options};
     pthread_mutex_init(&k.lock, NULL);
     progress_phase(options->progress, "check tables", 0);
-    struct err *e = prepare(&k);
+    struct err *e = prepare(&k), *damage = NULL;
     if (!e)
         e = workers_run(options->parallel, work, &k);
     rows_fini(&k.tables);
     pthread_mutex_destroy(&k.lock);
     *out = k.result;
-    if (!e && k.result.bad)
-        e = err_make(CORRUPT, "CHECK TABLE finds %" PRIu64 " of %" PRIu64 " tables to be damaged",
+    if (k.result.bad)
+        damage =
+            err_make(CORRUPT, "CHECK TABLE finds %" PRIu64 " of %" PRIu64 " tables to be damaged",
                      k.result.bad, k.result.checked);
-    return e;
+    return err_after(damage, e);
 }

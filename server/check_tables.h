@@ -34,7 +34,7 @@ enum check_verdict { CHECK_SOUND, CHECK_UNABLE, CHECK_BAD };
 enum check_verdict check_table_judge(const char *msg_type, const char *msg_text);
 
 /* Base tables of all schemas but information_schema and performance_schema. Each complaint is a log
- * line, an error for what is bad. CORRUPT when there was one; SERVER when a connection is lost. */
+ * line, an error for what is bad. CORRUPT when there was one, whatever else failed; SERVER when a connection is lost. */
 struct err *check_tables_run(struct check_tables_result *out,
                              const struct check_tables_options *options) MUST_CHECK;
 

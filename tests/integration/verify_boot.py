@@ -140,6 +140,24 @@ def server_that_dies(s, boots):
     boots.check_gone("after its server was killed")
 
 
+def server_that_dies_behind_damage(s, boots, backup):
+    """It is killed when damage was found, while others are checked or compared: damage it is. mbe rests meanwhile (SIGSTOP)."""
+    program = boots.installation.script(s.path("cut_and_die.sh"), PLAIN_FILE + 'truncate -s 30 "$f"')
+    for _ in range(5):
+        running = boots.mbe.start(*boots.args(program=program, backup=backup.id))
+        s.wait_until(lambda: "table `p`.`plain`: " in running.progress() or not running.running(), 60, "damage is found", every=0.002)
+        running.signal(signal.SIGSTOP)
+        for pid in boots.servers():
+            os.kill(pid, signal.SIGKILL)
+        running.signal(signal.SIGCONT)
+        done = running.wait(60)
+        if "while it was being checked" in done.err:
+            break       # else it was too late
+    s.check_equal(done.status, DAMAGE, "a server that was killed behind damage: %s" % done)
+    s.check("CHECK TABLE finds 1 of" in done.err and " damaged " in done.out and "was killed by signal 9 (Killed) while it was being checked" in done.err, "what is told: %s", done)
+    boots.check_gone("after its server was killed behind damage")
+
+
 def signalled(s, boots, number):
     """How mbe ended that got the signal while its server started or worked."""
     delay = s.random.uniform(0, 1.0)
@@ -300,6 +318,7 @@ def body(s, flavour):
     tables_of(s, mbe, restored, increment)
     listed(s, mbe, increment, "boot ")
     damaged_table(s, boots, bare)
+    server_that_dies_behind_damage(s, boots, increment)
     row_that_differs(s, boots, increment)
 
 
