@@ -201,6 +201,11 @@ void conn_abandon(struct conn *c)
     shutdown((int)c->mysql->net.fd, SHUT_RDWR);
 }
 
+uint64_t conn_id(const struct conn *c)
+{
+    return mysql_thread_id(c->mysql);
+}
+
 unsigned conn_errno(const struct conn *c)
 {
     return c->last_errno;

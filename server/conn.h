@@ -35,6 +35,9 @@ CLEANUP(conn, conn_close)
  * with the connection then. Locks and transactions end with it, as with any lost connection. */
 void conn_abandon(struct conn *c);
 
+/* The number that the server knows this connection by, for KILL. */
+uint64_t conn_id(const struct conn *c);
+
 /* Server error number behind the last failure of this connection (1205 lock wait timeout, 1213
  * deadlock, 1227 missing privilege, 2006 gone away, ...); 0 if none. */
 unsigned conn_errno(const struct conn *c);

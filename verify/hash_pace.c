@@ -38,6 +38,17 @@ static double book(struct hash_pace *p, uint64_t bytes, struct err **e)
     return wait;
 }
 
+bool hash_pace_spare(struct hash_pace *p, uint64_t bytes)
+{
+    if (!p->cut)
+        return true;
+    pthread_mutex_lock(&p->lock);
+    const bool enough = bytes <= p->spare;
+    p->spare -= enough ? bytes : 0;
+    pthread_mutex_unlock(&p->lock);
+    return enough;
+}
+
 struct err *hash_pace_step(struct hash_pace *p, uint64_t bytes)
 {
     progress_add(p->progress, bytes);

@@ -70,6 +70,27 @@ static void a_signal_ends_it(void **state)
     hash_pace_fini(&p);
 }
 
+static struct err *cut(void *ctx, const struct conn *c)
+{
+    (void)ctx;
+    (void)c;
+    return NULL;
+}
+
+static void what_is_more_than_was_said_is_spared_once(void **state)
+{
+    (void)state;
+    struct hash_pace p = {.spare = 10};
+    hash_pace_init(&p);
+    assert_true(hash_pace_spare(&p, 11)); /* nothing is limited */
+    p.cut = cut;
+    assert_true(hash_pace_spare(&p, 7));
+    assert_false(hash_pace_spare(&p, 4));
+    assert_true(hash_pace_spare(&p, 3));
+    assert_false(hash_pace_spare(&p, 1));
+    hash_pace_fini(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +98,7 @@ int main(void)
         cmocka_unit_test(without_a_rate_nothing_waits),
         cmocka_unit_test(poll_is_asked_while_the_rate_holds_back),
         cmocka_unit_test(a_signal_ends_it),
+        cmocka_unit_test(what_is_more_than_was_said_is_spared_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -408,6 +408,13 @@ static struct err *identify(const struct hash_snapshot *s, struct work *w)
     return e;
 }
 
+/* A KILL QUERY that comes when the statement has ended is for the next one: it had better be none that matters. */
+static void settle(const struct hash_snapshot *s, struct reader *r)
+{
+    if (s->queue->trying)
+        err_free(conn_exec(r->conn, "DO 0"));
+}
+
 /* H3, H5: *failed, owned by caller, is why the table has no hash; any other error ends everything. */
 static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct work *w, char **failed)
 {
@@ -419,6 +426,7 @@ static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct wor
     if (e)
         *failed = mem_strdup(e->message);
     err_free(e);
+    settle(s, r);
     return release(r);
 }
 
@@ -517,6 +525,16 @@ static uint64_t worth(const struct listed_table *t)
     return t->bytes < PLAIN_BYTES_MIN ? PLAIN_BYTES_MIN : t->bytes;
 }
 
+/* An archive or a compressed table has more rows than its size says, and somebody waits for the lock. */
+static struct err *end_statement(void *ctx, const struct conn *c)
+{
+    struct hash_snapshot *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    struct err *e = conn_exec(s->questions, "KILL QUERY %llu", (unsigned long long)conn_id(c));
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
 struct err *hash_snapshot_plain(struct hash_snapshot *s, uint64_t most_bytes)
 {
     AUTO_FREE const struct listed_table **small = mem_alloc(s->before.n * sizeof *small);
@@ -532,7 +550,11 @@ struct err *hash_snapshot_plain(struct hash_snapshot *s, uint64_t most_bytes)
         bytes += worth(small[n]);
         jobs[n] = (struct job){.table = small[n], .state = HASH_EXACT};
     }
+    s->pace.cut = end_statement;
+    s->pace.cut_ctx = s;
+    s->pace.spare = most_bytes;
     TRY(run_jobs(s, jobs, n, true, &s->done));
+    s->pace.cut = NULL;
     hash_set_sort(&s->done);
     return NULL;
 }

@@ -75,8 +75,9 @@ struct err *hash_snapshot_list(struct hash_snapshot *s) MUST_CHECK;
 /* H1. */
 struct err *hash_snapshot_take(struct hash_snapshot *s) MUST_CHECK;
 /* While nobody can write: the plain tables of the list, smallest first, as long as their data is most_bytes or less in all, where a
- * table counts for 64 KiB at least. One that somebody holds is not waited for (MySQL: for a second). Those that are left out are read
- * by run, see H4. Not calling it leaves out all. */
+ * table counts for 64 KiB at least. One that somebody holds is not waited for (MySQL: for a second). What the server says of their
+ * sizes is little for ARCHIVE, and for many small numbers: all together they may have most_bytes more of canonical bytes than it
+ * says, and one that would have more is left out. Those that are left out are read by run, see H4. Not calling it leaves out all. */
 struct err *hash_snapshot_plain(struct hash_snapshot *s, uint64_t most_bytes) MUST_CHECK;
 /* Hashes what is left, with all connections, and gives the whole set, sorted; *out is owned by caller, empty after an error. Server
  * facts, selection and time are filled in, lsn and coordinates are the caller's. Once. */

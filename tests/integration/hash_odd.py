@@ -6,8 +6,10 @@ invisible keys.
 # timeout: 400
 
 import json
+import os
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
+from harness.load import archive_options
 from harness.scenario import run
 
 # Each would change, shorten or end what is read, or hide columns.
@@ -41,6 +43,22 @@ def settings(s, server, mbe):
     s.check(before["t"] == after["t"] and before["t"]["rows"] == 5000, "settings change what is read:\n%s\n%s", before, after)
 
 
+def truncation(s, server, mbe):
+    """An option file that tells the client library not to report that a buffer was too short. The two values differ at their ends."""
+    server.sql("create database tr", "use tr", "create table one (id int primary key, v longblob) engine=innodb",
+               "create table two (id int primary key, v longblob) engine=innodb",
+               "insert into one values (1, concat(repeat('x', 100000), '1'))", "insert into two values (1, concat(repeat('x', 100000), '2'))")
+    usual, _ = hashes(mbe, "--databases=tr")
+    path = s.path("silent.cnf")
+    with open(mbe.option_file(), encoding="utf-8") as f, open(path, "w", encoding="utf-8") as silent:
+        silent.write(f.read() + "report-data-truncation=0\n")
+    os.chmod(path, 0o600)
+    done = mbe.run("hash", "--defaults-file=" + path, "--json", "--progress=none", "--databases=tr")
+    found = {t["table"]: t for t in json.loads(done.out)["tables"]}
+    s.check_equal(found, usual, "hashes of long values")
+    s.check(found["one"]["hash"] != found["two"]["hash"], "long values are not read to their ends: %s", found)
+
+
 def pieces(s, server, mbe):
     """48 MB are cut for several connections; the sums are those of one."""
     server.sql("create database pc", "use pc",
@@ -63,12 +81,21 @@ def engines(s, server, mbe):
                "create table large (v char(250) character set latin1) engine=myisam",
                "insert into large select repeat('l', 250) from " + server.numbers(20000),
                *["insert into large select * from large limit 140000"] * 4,
+               "create table packed (v longtext character set latin1) engine=archive",
+               "insert into packed select repeat('p', 1000000) from " + server.numbers(140),
+               "create table tiny (id int) engine=myisam", "insert into tiny values (1)",
+               "create table inno (id int primary key) engine=innodb", "insert into inno values (1)",
                "create table broken (id int) engine=innodb", "insert into broken values (1)", "alter table broken discard tablespace",
                "create table `br\u00f6ken-2` (id int) engine=innodb", "alter table `br\u00f6ken-2` discard tablespace")
     found, done = hashes(mbe, "--databases=en")
     s.check_equal((found["small"]["state"], found["large"]["state"]), ("exact", "unsynchronised"), "plain tables")
     s.check_equal(found["large"]["rows"], server.value("select count(*) from en.large"), "rows")
     s.check("without a lock" in found["large"]["reason"], "%s", found["large"])
+    # 140 MB by what is in it, and next to nothing by what the server says
+    s.check(int(server.value("select data_length from information_schema.tables where table_name='packed'")) < 1 << 20, "it is not packed")
+    s.check_equal((found["packed"]["state"], found["packed"]["rows"], found["packed"].get("reason")),
+                  ("unsynchronised", 140, found["large"]["reason"]), "a table that is larger than the server says")
+    s.check_equal([found[t]["state"] for t in ("tiny", "inno")], ["exact"] * 2, "the others")
     s.check_equal((found["mem"]["state"], found["broken"]["state"]), ("not hashed", "not hashed"), "what is not read")
     if server.family == "mariadb":
         s.check("en.broken is not hashed" in done.err, "%s", done.err)
@@ -117,9 +144,11 @@ def mysql_only(s, server, mbe):
 
 
 def body(s, flavour):
-    server = s.server("source", flavour=flavour).init().start()
+    server = s.server("source", flavour=flavour)
+    server.options += archive_options(server.installation)
+    server.init().start()
     mbe = s.mbe(server)
-    for part in (settings, pieces, engines, databases, mariadb_only if server.family == "mariadb" else mysql_only):
+    for part in (settings, truncation, pieces, engines, databases, mariadb_only if server.family == "mariadb" else mysql_only):
         part(s, server, mbe)
         s.say("%s", part.__name__)
 
