@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 
+enum { SET_MEMBERS_MAX = 64 };
+
 /* Engines whose tables are read; any other is not. The key of those with `by_key` is the order their rows are stored in. */
 static const struct {
     const char *engine;
@@ -581,6 +583,31 @@ static void put_time(struct row_bytes *out, enum value_class c, const struct row
                                       .negative = t->negative});
 }
 
+/* A comma as it is stored in that character set, *n bytes; NULL is one whose ASCII characters have one byte. */
+static const char *comma_of(const char *charset, size_t *n)
+{
+    static const struct {
+        const char *charset, *comma;
+        size_t n;
+    } wide[] = {
+        {"ucs2", "\0,", 2}, {"utf16", "\0,", 2}, {"utf16le", ",\0", 2}, {"utf32", "\0\0\0,", 4}};
+    for (size_t i = 0; charset && i < sizeof wide / sizeof wide[0]; i++)
+        if (!strcmp(charset, wide[i].charset)) {
+            *n = wide[i].n;
+            return wide[i].comma;
+        }
+    *n = 1;
+    return ",";
+}
+
+/* The bit of '' in a SET's number. There are 64 members at most: what says to have more has none that counts. */
+static uint64_t empty_bit(const struct table_column *c)
+{
+    return c->value == VALUE_SET && c->empty_member >= 0 && c->empty_member < SET_MEMBERS_MAX
+               ? UINT64_C(1) << c->empty_member
+               : 0;
+}
+
 /* The server leaves out the comma behind '' when that is the first of several members: such a text could be that of another set. */
 static void put_members(struct row_bytes *out, const struct table_column *c,
                         const struct row_cell *v, uint64_t number)
@@ -589,13 +616,14 @@ static void put_members(struct row_bytes *out, const struct table_column *c,
         row_put_no_member(out, c->value);
         return;
     }
-    const uint64_t empty =
-        c->value == VALUE_SET && c->empty_member >= 0 ? UINT64_C(1) << c->empty_member : 0;
+    const uint64_t empty = empty_bit(c);
     if (number & empty && !(number & (empty - 1)) && number != empty) {
-        AUTO_FREE char *text = mem_alloc(v->bytes.n + 1); /* may have zeros in it: UCS-2 */
-        text[0] = ',';
-        memcpy(text + 1, v->bytes.p, v->bytes.n);
-        row_put_bytes(out, c->value, text, v->bytes.n + 1);
+        size_t n;
+        const char *comma = comma_of(c->charset, &n);
+        AUTO_FREE char *text = mem_alloc(n + v->bytes.n); /* may have zeros in it: UCS-2 */
+        memcpy(text, comma, n);
+        memcpy(text + n, v->bytes.p, v->bytes.n);
+        row_put_bytes(out, c->value, text, n + v->bytes.n);
         return;
     }
     row_put_bytes(out, c->value, v->bytes.p, v->bytes.n);

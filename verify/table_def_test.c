@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "verify/table_def.h"
 
 static char a[] = "a", tick[] = "b`c", e[] = "e", s[] = "s", v[] = "v", primary[] = "PRIMARY";
@@ -107,6 +108,48 @@ static void members_are_told_by_number(void **state)
     row_bytes_fini(&row);
 }
 
+/* A SET('', 'b'), and what the server prints of both members: as it prints 'b'. */
+static void the_comma_behind_an_empty_member_is_of_the_character_set(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *charset, *b, *expected;
+        size_t n; /* bytes of b */
+    } cases[] = {
+        {"latin1", "b", ",b", 1},        {NULL, "b", ",b", 1},
+        {"ucs2", "\0b", "\0,\0b", 2},    {"utf16", "\0b", "\0,\0b", 2},
+        {"utf16le", "b\0", ",\0b\0", 2}, {"utf32", "\0\0\0b", "\0\0\0,\0\0\0b", 4},
+    };
+    struct row_bytes row = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AUTO_FREE char *charset = cases[i].charset ? mem_strdup(cases[i].charset) : NULL;
+        struct table_column c = columns[3];
+        const struct table_def d = {.columns = &c, .n_columns = 1};
+        const struct row_cell cells[] = {{.bytes = {.p = cases[i].b, .n = cases[i].n}}, number(3)};
+        c.charset = charset;
+        c.empty_member = 0;
+        assert_null(table_row_bytes(&row, &d, cells));
+        assert_int_equal(row.n, 5 + 2 * cases[i].n);
+        assert_memory_equal(row.p + 5, cases[i].expected, 2 * cases[i].n);
+    }
+    row_bytes_fini(&row);
+}
+
+/* No server has such a SET: one that says so has no hash that means anything, but harms nobody. */
+static void a_set_of_more_members_than_there_can_be_is_its_text(void **state)
+{
+    (void)state;
+    struct row_bytes row = {0};
+    struct table_column c = columns[3];
+    const struct table_def d = {.columns = &c, .n_columns = 1};
+    const struct row_cell cells[] = {bytes("x,y"), number(3)};
+    c.empty_member = 64;
+    assert_null(table_row_bytes(&row, &d, cells));
+    assert_int_equal(row.n, 5 + 3);
+    assert_memory_equal(row.p + 5, "x,y", 3);
+    row_bytes_fini(&row);
+}
+
 static void a_row_has_all_columns_and_nulls(void **state)
 {
     (void)state;
@@ -150,6 +193,8 @@ int main(void)
         cmocka_unit_test(a_select_names_everything),
         cmocka_unit_test(kinds_are_those_of_the_select),
         cmocka_unit_test(members_are_told_by_number),
+        cmocka_unit_test(the_comma_behind_an_empty_member_is_of_the_character_set),
+        cmocka_unit_test(a_set_of_more_members_than_there_can_be_is_its_text),
         cmocka_unit_test(a_row_has_all_columns_and_nulls),
         cmocka_unit_test(engines_are_read_in_their_way),
     };

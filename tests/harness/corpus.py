@@ -84,6 +84,9 @@ STRINGS = [
     ("em", "enum('%s','x') character set utf8mb4" % EMOJI, ["1", "2", "null"]),
     ("s", "set('a','b','c') character set latin1", ["''", "'a'", "'a,c'", "'a,b,c'", "null"]),
     ("se", "set('','b') character set latin1", ["0", "1", "2", "3", "null"]),
+    ("se2", "set('','b','c') character set ucs2", ["0", "1", "2", "3", "6", "7", "null"]),
+    ("se2l", "set('','b') character set utf16le", ["0", "1", "2", "3", "null"]),
+    ("se4", "set('','b') character set utf32", ["0", "1", "2", "3", "null"]),
 ]
 
 BLOBS = [
