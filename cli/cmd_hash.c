@@ -92,12 +92,9 @@ struct side {
     struct hash_set set;
 };
 
-static const char prefix_of_option_file[] = "defaults:";
-
 static bool is_server(const char *name)
 {
-    return !strcmp(name, "server") ||
-           !strncmp(name, prefix_of_option_file, strlen(prefix_of_option_file));
+    return options_side_is_server(name) || options_side_defaults(name);
 }
 
 static bool selects(const struct hash_select *s)
@@ -121,11 +118,11 @@ static struct err *hash_side(struct side *side, const struct session *s,
 {
     const struct options *o = s->options;
     struct conn_options conn;
-    if (!strcmp(side->name, "server")) {
+    if (options_side_is_server(side->name)) {
         TRY(password_load(&side->password, o, s->log));
         conn = connection_of(o, side->password);
     } else {
-        conn = (struct conn_options){.defaults_file = side->name + strlen(prefix_of_option_file)};
+        conn = (struct conn_options){.defaults_file = options_side_defaults(side->name)};
     }
     TRY(hash_snapshot_begin(&side->snapshot, &conn, (unsigned)o->parallel,
                             o->no_lock ? HASH_MOMENT_NONE : HASH_MOMENT_LOCKED,

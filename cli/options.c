@@ -180,6 +180,7 @@ static struct err *parse_options(struct options *o, int argc, char **argv)
             return err_make(USAGE, "--%s needs a value: --%s=%s", row->name, row->name,
                             row->argument);
         TRY_AT(set_value(o, row, optarg), "--%s", row->name);
+        o->given[row - option_rows] = true;
     }
 }
 
@@ -232,31 +233,36 @@ static struct err *check_type_of_backup(const struct options *o)
     return NULL;
 }
 
-/* The first of the connection options that was given; NULL: none. */
-static const char *connection_option(const struct options *o)
+static bool is_given(const struct options *o, const char *name)
 {
-    return o->defaults_file         ? "defaults-file"
-           : o->defaults_extra_file ? "defaults-extra-file"
-           : o->no_defaults         ? "no-defaults"
-           : o->host                ? "host"
-           : o->port                ? "port"
-           : o->socket              ? "socket"
-           : o->user                ? "user"
-           : o->password_file       ? "password-file"
-           : o->password.text       ? "password"
-           : o->password.prompt     ? "password"
-                                    : NULL;
+    for (int i = 0; i < N_ROWS; i++)
+        if (o->given[i] && !strcmp(option_rows[i].name, name))
+            return true;
+    return false;
 }
 
-/* The same of those that are about a server of our own. */
-static const char *server_option(const struct options *o)
+/* The first of `names`, which NULL ends, that was given; NULL: none. */
+static const char *first_given(const struct options *o, const char *const *names)
 {
-    return o->mysqld ? "mysqld" : o->scratch ? "scratch" : o->server_user ? "server-user" : NULL;
+    while (*names && !is_given(o, *names))
+        names++;
+    return *names;
 }
+
+/* How a server is reached. */
+static const char *const connection_options[] = {
+    "defaults-file", "defaults-extra-file", "no-defaults", "host", "port", "socket",
+    "user",          "password-file",       "password",    NULL};
+/* About a server of our own. */
+static const char *const server_options[] = {"mysqld", "scratch", "server-user", "server-wait",
+                                             NULL};
+/* How a server is read. */
+static const char *const reading_options[] = {"throttle", "no-lock", "lock-wait", "parallel", NULL};
 
 static struct err *check_level(const struct options *o)
 {
-    const char *connection = connection_option(o), *server = server_option(o);
+    const char *connection = first_given(o, connection_options);
+    const char *server = first_given(o, server_options);
     if (o->verb == VERB_RESTORE && server && !o->verify)
         return err_make(USAGE, "--%s is for restore --verify", server);
     if (o->verb != VERB_VERIFY)
@@ -266,12 +272,65 @@ static struct err *check_level(const struct options *o)
     if (server && o->level != VERIFY_LEVEL_BOOT &&
         !(o->level == VERIFY_LEVEL_PAGES && !strcmp(server, "scratch")))
         return err_make(USAGE, "--%s is for verify --level=boot", server);
+    if (is_given(o, "lock-wait") && o->level != VERIFY_LEVEL_TABLES)
+        return err_make(USAGE, "--lock-wait is for verify --level=tables");
+    if (is_given(o, "memory") && o->level != VERIFY_LEVEL_PAGES && o->level != VERIFY_LEVEL_BOOT)
+        return err_make(USAGE, "--memory is for verify --level=pages or --level=boot");
     if ((o->keyring_file || o->keyring_pass_file) && o->level != VERIFY_LEVEL_BOOT &&
         o->level != VERIFY_LEVEL_PAGES)
         return err_make(USAGE, "--keyring-%sfile is for verify --level=pages or --level=boot",
                         o->keyring_file ? "" : "pass-");
     if (o->level == VERIFY_LEVEL_TABLES && !strcmp(o->backup, "all"))
         return err_make(USAGE, "--level=tables compares a server with one backup: name it");
+    return NULL;
+}
+
+bool options_side_is_server(const char *side)
+{
+    return !strcmp(side, "server");
+}
+
+const char *options_side_defaults(const char *side)
+{
+    static const char prefix[] = "defaults:";
+    const size_t n = strlen(prefix);
+    return strncmp(side, prefix, n) ? NULL : side + n;
+}
+
+/* Nothing is said of a server that is not asked. */
+static struct err *check_sides(const struct options *o)
+{
+    const char *connection = first_given(o, connection_options);
+    const char *reading = first_given(o, reading_options);
+    bool any = false, named = false;
+    if (!o->sides[1])
+        return err_make(
+            USAGE, "hash --compare needs two to compare: each a file, server or defaults:FILE");
+    for (int i = 0; i < 2; i++) {
+        const char *defaults = options_side_defaults(o->sides[i]);
+        if (defaults && !*defaults)
+            return err_make(USAGE, "%s is followed by no option file", o->sides[i]);
+        named = named || options_side_is_server(o->sides[i]);
+        any = any || named || defaults;
+    }
+    if (connection && !named)
+        return err_make(USAGE, "--%s says how to reach the side named server, and none is",
+                        connection);
+    if (reading && !any)
+        return err_make(USAGE, "--%s is for reading a server, and both sides are files", reading);
+    return NULL;
+}
+
+static struct err *check_hash(const struct options *o)
+{
+    if (o->compare)
+        TRY(check_sides(o));
+    if (o->locate && !o->compare)
+        return err_make(USAGE, "--locate is for --compare");
+    if (o->output && o->compare)
+        return err_make(USAGE, "--output and --compare exclude each other");
+    if (o->no_lock && is_given(o, "lock-wait"))
+        return err_make(USAGE, "--no-lock and --lock-wait exclude each other");
     return NULL;
 }
 
@@ -286,13 +345,7 @@ static struct err *check_together(const struct options *o)
         return err_make(USAGE, "--defaults-file and --defaults-extra-file exclude each other");
     if (o->password_file && (o->password.text || o->password.prompt))
         return err_make(USAGE, "--password and --password-file exclude each other");
-    if (o->compare && !o->sides[1])
-        return err_make(
-            USAGE, "hash --compare needs two to compare: each a file, server or defaults:FILE");
-    if (o->locate && !o->compare)
-        return err_make(USAGE, "--locate is for --compare");
-    if (o->output && o->compare)
-        return err_make(USAGE, "--output and --compare exclude each other");
+    TRY(check_hash(o));
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
     if (o->verb == VERB_PRUNE && !o->keep_full && !o->keep_days)

@@ -71,6 +71,13 @@ enum hash_choice { HASH_CHOICE_TABLES, HASH_CHOICE_ALL, HASH_CHOICE_NONE };
 enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
+/* Rows of the table. */
+enum {
+    OPTION_COUNT = 0
+#define OPTION(...) +1
+#include "cli/options.def"
+};
+
 /* Texts are borrowed from argv. */
 struct options {
     enum verb verb;
@@ -87,6 +94,7 @@ struct options {
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
         keep_days, change_map, level, server_wait, hash, throttle;
+    bool given[OPTION_COUNT]; /* by row: it is on the command line */
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.
@@ -97,6 +105,10 @@ static inline void options_cleanup(struct options *o)
 {
     options_fini(o);
 }
+
+/* What a side of `mbe hash --compare` is: "server"; the path of "defaults:FILE", else NULL; otherwise a file of hashes. */
+bool options_side_is_server(const char *side);
+const char *options_side_defaults(const char *side);
 
 struct verb_row {
     const char *name, *synopsis, *summary, *description;

@@ -132,6 +132,35 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe restore --repo=/r --datadir=/d --scratch=/s", "--scratch is for restore --verify"},
         {"mbe restore --repo=/r --datadir=/d --verify --server-user=u",
          "restore has no option --server-user"},
+        {"mbe restore --repo=/r --datadir=/d --server-wait=5",
+         "--server-wait is for restore --verify"},
+        {"mbe verify --repo=/r --level=pages --server-wait=600",
+         "--server-wait is for verify --level=boot"},
+        {"mbe verify --repo=/r --level=boot --lock-wait=60",
+         "--lock-wait is for verify --level=tables"},
+        {"mbe verify --repo=/r -m 2G", "--memory is for verify --level=pages or --level=boot"},
+        {"mbe hash --locate", "--locate is for --compare"},
+        {"mbe hash a", "unexpected argument 'a'"},
+        {"mbe hash --no-lock --lock-wait=60", "--no-lock and --lock-wait exclude each other"},
+        {"mbe hash --compare a",
+         "hash --compare needs two to compare: each a file, server or defaults:FILE"},
+        {"mbe hash --compare a b c", "unexpected argument 'c'"},
+        {"mbe hash --compare a server --output=x", "--output and --compare exclude each other"},
+        {"mbe hash --compare a defaults:", "defaults: is followed by no option file"},
+        {"mbe hash --compare a b --socket=/s",
+         "--socket says how to reach the side named server, and none is"},
+        {"mbe hash --compare a ./server --no-defaults",
+         "--no-defaults says how to reach the side named server, and none is"},
+        {"mbe hash --compare a defaults:f --password",
+         "--password says how to reach the side named server, and none is"},
+        {"mbe hash --compare a b --throttle=1M",
+         "--throttle is for reading a server, and both sides are files"},
+        {"mbe hash --compare a b --no-lock",
+         "--no-lock is for reading a server, and both sides are files"},
+        {"mbe hash --compare a b --lock-wait=60",
+         "--lock-wait is for reading a server, and both sides are files"},
+        {"mbe hash --compare a b -j 2",
+         "--parallel is for reading a server, and both sides are files"},
         {"mbe prune --repo=/r", "prune needs --keep-full=N or --keep-days=D, or both"},
         {"mbe prune --repo=/r --dry-run", "prune needs --keep-full=N or --keep-days=D, or both"},
         {"mbe prune --repo=/r --keep-full=0",
@@ -250,6 +279,17 @@ static void every_option_of_a_command_arrives(void **state)
     free(l.text);
     o = parsed(&l, "mbe backup --full --repo=/r --hash=all");
     assert_int_equal(o.hash, HASH_CHOICE_ALL);
+    free(l.text);
+    o = parsed(&l,
+               "mbe hash --compare a server --socket=/s -j 3 --no-lock --throttle=1M --tables=t");
+    assert_true(o.compare && o.no_lock && o.parallel == 3 && o.throttle == 1 << 20);
+    assert_string_equal(o.sides[1], "server");
+    free(l.text);
+    o = parsed(&l, "mbe hash --compare defaults:f a --lock-wait=5 --locate");
+    assert_true(o.locate && o.lock_wait == 5);
+    free(l.text);
+    o = parsed(&l, "mbe hash --compare a b --locate --json --databases=d");
+    assert_true(o.locate && o.json);
     free(l.text);
     o = parsed(&l, "mbe delete --repo=/r --backup=x --with-dependents --dry-run");
     assert_string_equal(o.backup, "x");
