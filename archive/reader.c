@@ -291,6 +291,18 @@ bool archive_reader_has_content(const struct archive_reader *r, uint32_t i)
     return r->index.entries[i].n_extents != 0;
 }
 
+uint64_t archive_reader_stored(const struct archive_reader *r, uint32_t i, uint64_t *end)
+{
+    const struct index_entry *entry = &r->index.entries[i];
+    uint64_t sum = 0;
+    *end = 0;
+    for (size_t k = 0; k < entry->n_extents; k++) {
+        sum += entry->extents[k].len;
+        *end = entry->extents[k].offset + entry->extents[k].len;
+    }
+    return sum;
+}
+
 void archive_reader_keep(struct archive_reader *r, int n_chunks)
 {
     r->slots_kept = n_chunks;

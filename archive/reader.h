@@ -34,6 +34,8 @@ int64_t archive_reader_find(const struct archive_reader *r, const char *path);
 bool archive_reader_has_failed(const struct archive_reader *r);
 /* Whether anything of entry i is stored, be it zeros. */
 bool archive_reader_has_content(const struct archive_reader *r, uint32_t i);
+/* Bytes of entry i that are stored, zeros among them, and *end, where the last of them ends. */
+uint64_t archive_reader_stored(const struct archive_reader *r, uint32_t i, uint64_t *end);
 /* How many unpacked chunks (up to 2 MiB each) are kept for the next cursor; 8 unless told. To be
  * called before the reader is shared. */
 void archive_reader_keep(struct archive_reader *r, int n_chunks);

@@ -149,10 +149,13 @@ static struct err *check_files(struct layout *l, uint32_t page_size)
         struct space_plan *before = &l->spaces[i - 1], *p = &l->spaces[i];
         const uint64_t pages = p->first_page - (uint64_t)before->first_page;
         if (p->id == before->id && p->id == 0 && p->first_page > before->first_page &&
-            before->base_size <= pages * page_size)
+            before->base_size == pages * page_size)
             before->last_of_space = false;
         else if (p->id == before->id)
-            return err_make(CORRUPT, "tablespace %" PRIu32 " is in the archive twice: %s, %s",
+            return err_make(CORRUPT,
+                            p->id || p->first_page == before->first_page
+                                ? "tablespace %" PRIu32 " is in the archive twice: %s, %s"
+                                : "tablespace %" PRIu32 ": %s does not end where %s begins",
                             p->id, before->name, p->name);
     }
     return NULL;

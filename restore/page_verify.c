@@ -18,6 +18,7 @@ struct space_work {
     size_t ranges_left;
     bool learnt;                 /* page 0 makes sense */
     bool lost;                   /* a range could not be read: what hangs together is not known */
+    bool no_room;                /* for what is noted of its pages: none is checked */
     struct space_verify *verify; /* NULL: before the first range, and after the last */
 };
 
@@ -36,6 +37,7 @@ struct run {
     pthread_mutex_t lock; /* guards all below, and the spaces */
     size_t next_space, next_range;
     uint64_t n_pages;
+    struct err *no_room; /* of the first tablespace that has none; owned */
 };
 
 /* --- which tablespaces there are -------------------------------------------------------------- */
@@ -50,6 +52,19 @@ static void group_files(struct run *r)
         r->spaces[r->n_spaces - 1].n++;
         r->space_of[i] = r->n_spaces - 1;
     }
+}
+
+/* Before anything is made that is as large as page 0 says. */
+static struct err *learn_more(struct run *r, struct space_work *s)
+{
+    struct restored_file *files = &r->files.items[s->first];
+    struct err *e = NULL;
+    for (size_t k = 0; k < s->n && !e; k++)
+        e = restored_file_justify(&files[k], &r->env);
+    if (!e)
+        e = space_verify_learn(&r->verify_options, files, s->n);
+    s->learnt = !e;
+    return damage_take(&r->damage, e, "tablespace %" PRIu32, files->plan->id);
 }
 
 static struct err *learn_work(void *ctx, bool *more)
@@ -71,8 +86,7 @@ static struct err *learn_work(void *ctx, bool *more)
                         "tablespace %" PRIu32, f->plan->id));
         s->learnt = s->learnt && f->exists;
     }
-    return s->learnt ? space_verify_learn(&r->verify_options, &r->files.items[s->first], s->n)
-                     : NULL;
+    return s->learnt ? learn_more(r, s) : NULL;
 }
 
 /* Of a tablespace whose page 0 is damaged, or that has no pages, nothing is checked. */
@@ -100,8 +114,13 @@ static struct err *begin_range(struct run *r, const struct restored_range **rang
     if (r->next_range < r->end_range) {
         *range = &r->files.ranges[r->next_range++];
         struct space_work *s = *space = &r->spaces[r->space_of[(*range)->file]];
-        if (!s->verify)
+        if (!s->verify && !s->no_room)
             e = space_verify_new(&s->verify, &r->verify_options, &r->files.items[s->first], s->n);
+        s->no_room = s->no_room || e;
+    }
+    if (e && e->kind == ERR_IO) { /* the other tablespaces may need less room */
+        r->no_room = err_first(r->no_room, e);
+        e = NULL;
     }
     pthread_mutex_unlock(&r->lock);
     return e;
@@ -132,6 +151,8 @@ static struct err *range_work(void *ctx, bool *more)
     *more = range != NULL;
     if (!range)
         return NULL;
+    if (!space->verify)
+        return end_range(r, space, 0, true);
     const struct restored_file *file = &r->files.items[range->file];
     struct err *e = space_verify_range(space->verify, file, range->from, range->to, &n_pages);
     const bool lost = e != NULL;
@@ -192,7 +213,9 @@ static struct err *run(struct run *r)
     cut(r);
     TRY(check_all(r));
     index_defs_missing(r->defs, r, report_missing_root);
-    return NULL;
+    struct err *e = r->no_room;
+    r->no_room = NULL;
+    return e;
 }
 
 struct err *page_verify_run(struct page_verify_result *out,
@@ -202,16 +225,18 @@ struct err *page_verify_run(struct page_verify_result *out,
     const double started = clock_seconds();
     pthread_mutex_init(&r.lock, NULL);
     r.defs = index_defs_new();
-    struct err *e = run(&r);
+    struct err *e = run(&r), *damage = NULL;
     *out = (struct page_verify_result){r.n_spaces, r.n_pages, r.damage.n};
     if (!e)
         log_info(options->recovery.log, options->recovery.task,
                  "pages checked: %zu tablespaces, %" PRIu64 " pages in %.1f s", r.n_spaces,
                  r.n_pages, clock_seconds() - started);
-    if (!e && r.damage.n)
-        e = err_make(CORRUPT, "%s: %" PRIu64 " place%s of what it restores to %s damaged",
-                     chain_last(&r.recovery.chain)->path, r.damage.n, r.damage.n == 1 ? "" : "s",
-                     r.damage.n == 1 ? "is" : "are");
+    if (r.damage.n)
+        damage = err_make(CORRUPT, "%s: %" PRIu64 " place%s of what it restores to %s damaged",
+                          chain_last(&r.recovery.chain)->path, r.damage.n,
+                          r.damage.n == 1 ? "" : "s", r.damage.n == 1 ? "is" : "are");
+    e = err_after(damage, e);
+    err_free(r.no_room);
     for (size_t i = 0; i < r.n_spaces; i++)
         space_verify_free(r.spaces[i].verify);
     free(r.spaces);

@@ -140,16 +140,95 @@ static void an_lsn_beyond_the_end_is_damage(void **state)
     assert_damaged(b, 1);
 }
 
-/* More pages than are kept in memory. */
-static void a_large_tablespace_goes_through_the_scratch_directory(void **state)
+/* Page 0 of tablespace 5 says that it has so many pages. */
+static void make_page_0(uint8_t *page, uint32_t n_pages)
 {
-    struct bench *b = *state;
-    uint8_t page[PAGE_SIZE];
     struct space_format f;
     must(space_format_decode(&f, FLAGS, PAGE_SIZE));
     make_page(page, 5, 0, FROM - 1, 0);
-    put_be32(page + FSP_SIZE, (64 << 20) / 32 + 1);
+    put_be32(page + FSP_SIZE, n_pages);
     page_stamp(&f, page);
+}
+
+/* Tablespace 5 with n pages, of which every `step` pages one is stored, by what page 0 says of itself. */
+static void add_sparse(struct bench *b, uint32_t n, uint32_t step)
+{
+    uint8_t page[PAGE_SIZE];
+    const uint32_t entry = add_entry(b,
+                                     (struct archive_attr){.kind = ARCHIVE_SPACE,
+                                                           .path = "db/a.ibd",
+                                                           .size = n * (uint64_t)PAGE_SIZE,
+                                                           .mode = 0660,
+                                                           .space_id = 5,
+                                                           .page_size = PAGE_SIZE,
+                                                           .space_flags = FLAGS,
+                                                           .lsn_at_start = FROM},
+                                     NULL);
+    for (uint64_t no = 0; no < n; no += step) {
+        if (no)
+            make_page(page, 5, (page_no_t)no, FROM - 1, 0);
+        else
+            make_page_0(page, n);
+        must(archive_write(b->writer, entry, no * PAGE_SIZE, page, sizeof page));
+    }
+}
+
+static void assert_verdict(struct bench *b, const char *scratch, enum err_kind kind,
+                           const char *text, uint64_t places)
+{
+    struct err *e = verify_with(b, scratch);
+    assert_non_null(e);
+    if (!strstr(e->message, text))
+        fail_msg("\"%s\" expected in \"%s\"", text, e->message);
+    assert_int_equal(e->kind, kind);
+    assert_int_equal(result.damage, places);
+    err_free(e);
+}
+
+static const char nowhere[] = "/nonexistent/mbe";
+enum { LARGE = (64 << 20) / 32 + PAGE_SIZE }; /* pages: more than are kept in memory */
+
+static void a_large_tablespace_goes_through_the_scratch_directory(void **state)
+{
+    struct bench *b = *state;
+    add_sparse(b, LARGE, PAGE_SIZE);
+    assert_verdict(b, nowhere, ERR_IO, "/nonexistent/mbe: cannot create a spill file", 0);
+    must(verify(b));
+    assert_int_equal(result.pages, 2 + LARGE / PAGE_SIZE);
+}
+
+static void one_that_has_no_room_does_not_keep_others_from_being_checked(void **state)
+{
+    struct bench *b = *state;
+    add_sparse(b, LARGE, PAGE_SIZE);
+    add_index(b, 6, "db/b.ibd", 3, true); /* damaged */
+    assert_verdict(b, nowhere, ERR_CORRUPT,
+                   "1 place of what it restores to is damaged: /nonexistent/mbe: cannot create", 1);
+}
+
+/* A server may have made the file that large; it is zeros. */
+static void what_page_0_names_and_nothing_stores_takes_no_room(void **state)
+{
+    struct bench *b = *state;
+    add_sparse(b, 4000000000, UINT32_MAX);
+    must(verify_with(b, nowhere));
+    assert_int_equal(result.pages, 3);
+}
+
+/* Where a page is used, the descriptors of all pages before it are there. */
+static void a_size_that_cannot_be_is_damage(void **state)
+{
+    struct bench *b = *state;
+    add_sparse(b, 4000000000, 3999999999);
+    assert_verdict(b, nowhere, ERR_CORRUPT, "1 place of what it restores to is damaged", 1);
+}
+
+static void a_size_is_not_believed_before_the_checksum_of_its_page(void **state)
+{
+    struct bench *b = *state;
+    uint8_t page[PAGE_SIZE];
+    make_page_0(page, 2);
+    put_be32(page + FSP_SIZE, 4000000000);
     add_entry(b,
               (struct archive_attr){.kind = ARCHIVE_SPACE,
                                     .path = "db/a.ibd",
@@ -160,13 +239,8 @@ static void a_large_tablespace_goes_through_the_scratch_directory(void **state)
                                     .space_flags = FLAGS,
                                     .lsn_at_start = FROM},
               page);
-    struct err *e = verify_with(b, "/nonexistent/mbe");
-    assert_non_null(e);
-    assert_int_equal(e->kind, ERR_IO);
-    assert_non_null(strstr(e->message, "/nonexistent/mbe: cannot create a spill file"));
-    err_free(e);
-    must(verify(b));
-    assert_int_equal(result.pages, 3);
+    add_index(b, 6, "db/b.ibd", 3, true); /* damaged, too */
+    assert_verdict(b, nowhere, ERR_CORRUPT, "2 places of what it restores to are damaged", 2);
 }
 
 int main(void)
@@ -180,6 +254,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_damage_does_not_hide_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_lsn_beyond_the_end_is_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_large_tablespace_goes_through_the_scratch_directory,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            one_that_has_no_room_does_not_keep_others_from_being_checked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_page_0_names_and_nothing_stores_takes_no_room, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_size_that_cannot_be_is_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_size_is_not_believed_before_the_checksum_of_its_page,
                                         set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,7 +205,14 @@ static void files_of_the_system_tablespace_that_overlap_are_damage(void **state)
 {
     struct bench *b = *state;
     add_system_file(b, 1); /* the first one has pages 0 and 1 */
-    assert_fails(b, ERR_CORRUPT, "tablespace 0 is in the archive twice: ibdata1, ibdata2");
+    assert_fails(b, ERR_CORRUPT, "tablespace 0: ibdata1 does not end where ibdata2 begins");
+}
+
+static void a_gap_between_files_of_the_system_tablespace_is_damage(void **state)
+{
+    struct bench *b = *state;
+    add_system_file(b, 4000000000);
+    assert_fails(b, ERR_CORRUPT, "tablespace 0: ibdata1 does not end where ibdata2 begins");
 }
 
 static void name_that_leaves_the_target_is_damage(void **state)
@@ -297,6 +304,7 @@ int main(void)
         TEST(two_spaces_of_one_name_are_damage),
         TEST(files_of_the_system_tablespace_follow_each_other),
         TEST(files_of_the_system_tablespace_that_overlap_are_damage),
+        TEST(a_gap_between_files_of_the_system_tablespace_is_damage),
         TEST(name_that_leaves_the_target_is_damage),
         TEST(copy_from_before_an_import_is_damage),
         TEST(import_that_the_redo_does_not_tell_of_yet_is_restored),

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "innodb/redo_group.h"
 
 enum {
     RANGE_BYTES = 32 << 20, /* work item of a thread */
@@ -65,6 +66,67 @@ struct err *restored_file_learn(struct restored_file *f, const struct page_range
     f->exists = true;
     return NULL;
 }
+
+/* --- what of a size is backed by something ----------------------------------------------------- */
+
+static int compare_id(const void *id, const void *space)
+{
+    const struct redo_group_space *s = space;
+    const space_id_t x = *(const space_id_t *)id;
+    return (x > s->id) - (x < s->id);
+}
+
+/* Pages of the file up to the last that has redo. */
+static uint64_t redo_pages(const struct space_plan *p, const struct redo_group *group)
+{
+    size_t n;
+    const struct redo_group_space *spaces = redo_group_spaces(group, &n);
+    const struct redo_group_space *s =
+        n ? bsearch(&p->id, spaces, n, sizeof *spaces, compare_id) : NULL;
+    return s && s->last_page >= p->first_page ? s->last_page - (uint64_t)p->first_page + 1 : 0;
+}
+
+/* Pages of the file, counted from its first one, up to the last that is stored or has redo; *n: how many of them there can be at most. */
+static uint64_t backed_pages(const struct restored_file *f, const struct page_range_env *env,
+                             uint64_t *n)
+{
+    const struct space_plan *p = f->plan;
+    struct redo_group_stats redo;
+    uint64_t pages = redo_pages(p, env->group), bytes = 0;
+    for (size_t i = 0; p->parts && i < p->parts->n; i++) {
+        const struct file_part *part = &p->parts->items[i];
+        uint64_t end;
+        bytes += archive_reader_stored(env->chain->links[part->link].reader, part->entry, &end);
+        end = end < part->size ? end : part->size;
+        pages = max_u64(pages, (end + f->format.physical - 1) / f->format.physical);
+    }
+    redo_group_stats(env->group, &redo);
+    *n = bytes / f->format.physical + redo.bundles;
+    return pages;
+}
+
+/* Descriptors are made group by group, each on the first page of its group (space_use.h). The other files of a system tablespace have the
+ * size that they must have. */
+struct err *restored_file_justify(struct restored_file *f, const struct page_range_env *env)
+{
+    const struct space_plan *p = f->plan;
+    const uint64_t group = f->format.physical; /* pages */
+    uint64_t n;
+    if (!f->exists || !p->last_of_space)
+        return NULL;
+    const uint64_t backed = backed_pages(f, env, &n);
+    const uint64_t end = (p->first_page + backed + group - 1) / group * group;
+    const uint64_t size = (end - p->first_page) * f->format.physical;
+    f->size = size < f->size ? size : f->size;
+    if (f->size / f->format.physical / group > n)
+        return err_make(CORRUPT,
+                        "%s: page 0: names %" PRIu32 " pages, and at most %" PRIu64
+                        " are in the backup, too few for their extent descriptors",
+                        p->name, f->fsp_size, n);
+    return NULL;
+}
+
+/* --- */
 
 /* Each range of a file elsewhere costs an fsync. */
 static uint64_t range_bytes(const struct space_plan *p, size_t n_links)

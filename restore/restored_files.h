@@ -40,6 +40,11 @@ void restored_files_init(struct restored_files *out, const struct layout *layout
  * tablespace's key (keys: NULL, there are none). Several threads may do so, each with another file. */
 struct err *restored_file_learn(struct restored_file *f, const struct page_range_env *env,
                                 const struct keyring *keys) MUST_CHECK;
+/* Of a file that was learnt: leaves out of its size the end that no archive stores anything of and no redo makes, which is zeros. So what is
+ * made for each page of it is bounded by what there is. CORRUPT: page 0 names pages whose extent descriptors cannot all be there,
+ * which come before any page that is used. */
+struct err *restored_file_justify(struct restored_file *f,
+                                  const struct page_range_env *env) MUST_CHECK;
 /* Cuts all files that exist. n_links: archives of the chain. */
 void restored_files_cut(struct restored_files *files, size_t n_links);
 /* Wipes the keys. */

@@ -493,15 +493,28 @@ static void report_sdi(void *ctx, page_no_t no)
     report_for_tree(ctx, no, "the definition of a table in it is damaged");
 }
 
+/* It says how large the tablespace is, and how its pages are to be read. */
+static struct err *check_page_0(struct reader_of_pages *r)
+{
+    const struct restored_file *f = r->worker.s->files;
+    char why[PAGE_WHY_SIZE];
+    TRY(read_stored(&r->worker, 0, r->page));
+    if (page_crypt_check(&f->key, &f->format, f->plan->id, 0, r->page, r->worker.clear, why) ==
+        PAGE_CORRUPT)
+        return err_make(CORRUPT, "%s: page 0: %s", f->plan->name, why);
+    return NULL;
+}
+
 struct err *space_verify_learn(const struct space_verify_options *options,
                                const struct restored_file *files, size_t n)
 {
     struct space_verify s = {0};
     const uint8_t *page;
-    if (!has_sdi(options->env->family, &files[0].format))
-        return NULL;
     TRY(set_files(&s, options, files, n));
     AUTO(reader_of_pages) r = reader_of_pages_new(&s);
+    TRY(check_page_0(r));
+    if (!has_sdi(options->env->family, &files[0].format))
+        return NULL;
     const struct sdi_walk w = {.format = &files[0].format,
                                .n_pages = s.n_pages,
                                .ctx = r,

@@ -25,7 +25,8 @@ struct space_verify_options {
     struct index_defs *defs; /* what is known of the server's indexes; this adds to it */
 };
 
-/* MySQL: takes what the tablespace says of the indexes in it. Before any of the others is called for it, by any thread. */
+/* Before any of the others is called for it, by any thread. CORRUPT when its page 0 is damaged: then nothing that it says counts, and its
+ * pages cannot be checked. MySQL: takes what the tablespace says of the indexes in it. */
 struct err *space_verify_learn(const struct space_verify_options *options,
                                const struct restored_file *files, size_t n) MUST_CHECK;
 
