@@ -531,8 +531,13 @@ static struct err *read_rows(struct reader_of_pages *r, struct sys_join *join, e
 {
     const struct index_checked page = checked_frame(&r->worker);
     const struct key_columns key = sys_table_key(table);
+    struct index_facts facts;
     TRY(read_frame(r, no));
-    const char *why = key_order_check(&page, &key);
+    /* It was whole in its turn; but this is another reading, and a file can be written to meanwhile. */
+    const char *why = index_check(&facts, &r->worker.records, &page);
+    if (why)
+        return err_make(CORRUPT, "page %" PRIu32 ": %s", no, why);
+    why = key_order_check(&page, &key);
     if (why)
         report(r->worker.s, no, why);
     for (uint32_t at = index_check_next(&page, 0); at; at = index_check_next(&page, at)) {
