@@ -16,6 +16,7 @@
 #include "restore/backup_facts.h"
 #include "restore/finish.h"
 #include "restore/scratch.h"
+#include "restore/target.h"
 #include "server/check_tables.h"
 #include "server/private_server.h"
 #include "server/server_program.h"
@@ -49,6 +50,12 @@ struct boot {
     bool was_there[EXTRAS];
     struct private_server *server;
 };
+
+/* Whether the datadir is one that the caller wants. */
+static bool stays(const struct boot *b)
+{
+    return b->options->restore->datadir;
+}
 
 /* --- before anything is written --- */
 
@@ -120,17 +127,16 @@ static void use_scratch(struct boot *b)
 static struct err *prepare(struct boot *b)
 {
     const struct boot_check_options *o = b->options;
-    const bool stays = o->restore->datadir;
     TRY(learn(b));
     TRY(server_program_find(&b->program, o->mysqld, b->flavour, b->version));
     log_info(b->restore.log, "verify", "%s will run on what is restored", b->program);
     TRY(resolve(&b->keyring_file, b->restore.keyring_file));
     TRY(resolve(&b->keyring_pass_file, b->restore.keyring_pass_file));
-    if (!stays)
+    if (!stays(b))
         TRY(choose_user(b));
-    TRY(scratch_open(&b->scratch, o->scratch, SERVER_BYTES + (stays ? 0 : b->bytes),
+    TRY(scratch_open(&b->scratch, o->scratch, SERVER_BYTES + (stays(b) ? 0 : b->bytes),
                      b->restore.log));
-    if (!stays)
+    if (!stays(b))
         use_scratch(b);
     return NULL;
 }
@@ -158,6 +164,12 @@ static struct err *remove_extras(const struct boot *b)
             return err_os("%s: cannot remove", path);
     }
     return file_fsync_dir(b->datadir);
+}
+
+static struct err *clean_up(const struct boot *b)
+{
+    TRY(remove_extras(b));
+    return stays(b) ? target_unmark(b->datadir) : NULL;
 }
 
 static struct err *write_extra(const struct boot *b, enum extra i, json_t *value)
@@ -200,7 +212,7 @@ static struct err *start_server(struct boot *b)
         .keyring_pass_file = b->keyring_pass_file,
         .uid = is_root ? owner.st_uid : (uid_t)-1,
         .gid = is_root ? owner.st_gid : (gid_t)-1,
-        .may_upgrade = !o->restore->datadir,
+        .may_upgrade = !stays(b),
         .memory = b->restore.memory,
         .seconds = o->server_wait,
         .log = b->restore.log,
@@ -259,11 +271,13 @@ static struct err *run(struct boot_check_result *out, struct boot *b)
     b->datadir = realpath(b->restore.datadir, NULL);
     if (!b->datadir)
         return err_os("%s: cannot resolve", b->restore.datadir);
+    if (stays(b)) /* B4 */
+        TRY(target_mark_again(b->datadir));
     note_extras(b);
     struct err *e = look(out, b);
     private_server_free(b->server);
     b->server = NULL;
-    e = err_first(e, remove_extras(b));
+    e = err_first(e, clean_up(b));
     if (!e && !out->hashes.has_hashes)
         log_info(b->restore.log, "verify",
                  "backup %s holds no table hashes: %" PRIu64

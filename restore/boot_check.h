@@ -4,7 +4,9 @@
  *  B1 What is needed is looked for before anything is written: a server program of the backup's family and series, its user, room.
  *  B2 The server is one that we start (server/private_server.h); one that runs already is never asked, nor is its datadir touched.
  *  B3 Of a check in a scratch directory nothing is left, whatever comes of it. In a datadir that stays, nothing is but the
- *     backup's files, recovered by the server. */
+ *     backup's files, recovered by the server.
+ *  B4 While a server may run on a datadir that stays, and what it is given to start lies there, the datadir has the marker of a restore
+ *     that has not finished (target.h): a run that is killed leaves what is no part of a restore, and nobody takes it for one. */
 #ifndef MBE_RESTORE_BOOT_CHECK_H
 #define MBE_RESTORE_BOOT_CHECK_H
 

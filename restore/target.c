@@ -182,12 +182,23 @@ struct err *target_write_file(const struct target *t, const char *name, const vo
 
 struct err *target_commit(struct target *t)
 {
-    AUTO_FREE char *marker = mem_printf("%s/" TARGET_MARKER, t->dir);
     if (syncfs(t->fd))
         return err_os("%s: cannot make the restored files durable", t->dir);
+    return target_unmark(t->dir);
+}
+
+struct err *target_mark_again(const char *dir)
+{
+    AUTO_FREE char *marker = mem_printf("%s/" TARGET_MARKER, dir);
+    return file_replace(marker, marker_text, sizeof marker_text - 1, 0600);
+}
+
+struct err *target_unmark(const char *dir)
+{
+    AUTO_FREE char *marker = mem_printf("%s/" TARGET_MARKER, dir);
     if (unlink(marker))
         return err_os("%s: cannot remove", marker);
-    return file_fsync(t->fd, t->dir);
+    return file_fsync_dir(dir);
 }
 
 void target_fini(struct target *t)

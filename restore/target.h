@@ -41,4 +41,8 @@ struct err *target_write_file(const struct target *t, const char *name, const vo
 struct err *target_commit(struct target *t) MUST_CHECK;
 void target_fini(struct target *t);
 
+/* The marker once more, in the directory of a committed target, for as long as it holds what is no part of it; both are durable. */
+struct err *target_mark_again(const char *dir) MUST_CHECK;
+struct err *target_unmark(const char *dir) MUST_CHECK;
+
 #endif

@@ -114,6 +114,21 @@ static void unknown_owner_is_a_usage_error(void **state)
     free(dir);
 }
 
+static void a_marker_that_is_back_means_the_same(void **state)
+{
+    struct target t;
+    must(target_open(&t, *state, NULL, NULL, NULL));
+    must(target_commit(&t));
+    must(target_mark_again(t.dir));
+    assert_true(exists(*state, TARGET_MARKER));
+    struct target again;
+    assert_refused(target_open(&again, *state, NULL, NULL, NULL), ERR_REFUSED, "is not empty",
+                   "did not finish");
+    must(target_unmark(t.dir));
+    assert_false(exists(*state, TARGET_MARKER));
+    target_fini(&t);
+}
+
 static void file_that_exists_is_not_overwritten(void **state)
 {
     struct target t;
@@ -138,6 +153,7 @@ int main(void)
         TEST(remains_of_a_restore_are_called_that),
         TEST(lost_and_found_is_no_content),
         TEST(unknown_owner_is_a_usage_error),
+        TEST(a_marker_that_is_back_means_the_same),
         TEST(file_that_exists_is_not_overwritten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,6 +238,28 @@ def restore_and_verify(s, boots, source, state, backup):
     return restored
 
 
+def killed_while_proving(s, boots, backup):
+    """What the server was given, and has made, is still there: the datadir is called one that is not finished."""
+    target = s.path("killed-data")
+    args = ["restore", "--repo=" + boots.mbe.repo, "--backup=" + backup.id, "--datadir=" + target, "--progress=none", "--verify",
+            *boots.options()[:2]]
+    running = boots.mbe.start(*args)
+
+    def servers():
+        return [p for p in processes_with("--datadir=" + target) if p != running.pid]
+
+    s.wait_until(lambda: servers() or not running.running(), 60, "the server runs", every=0.01)
+    running.signal(signal.SIGKILL)
+    running.wait(60)
+    s.wait_until(lambda: not servers(), 10, "no server is left")
+    s.check(os.path.exists(os.path.join(target, "ibdata1")), "it was killed before the server ran: %s", running.progress())
+    s.check(os.path.exists(os.path.join(target, "mbe-restore-incomplete")), "a datadir that was being proven has no marker")
+    done = boots.mbe.run(*args, expect=REFUSED)
+    s.check("did not finish" in done.err, "the next restore: %s", done)
+    for left in os.listdir(boots.scratch):
+        os.utime(os.path.join(boots.scratch, left), (1e9, 1e9))     # for the next run to remove
+
+
 def tables_of(s, mbe, restored, backup):
     """The running restored server against the backup; then with one row that is another one."""
     mbe.server = restored
@@ -311,6 +333,7 @@ def body(s, flavour):
     servers_that_are_none(s, boots, flavour)
     as_another_user(s, boots)
     server_that_dies(s, boots)
+    killed_while_proving(s, boots, increment)
     signals(s, boots)
     source.stop()
     restored = restore_and_verify(s, boots, source, state, increment)
