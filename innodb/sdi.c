@@ -145,7 +145,7 @@ static bool is_unfinished(const uint8_t *ref)
     return be64(ref + REF_LENGTH) == 0;
 }
 
-/* *whole: its text was given out, or there is none. */
+/* *whole: its text was given out, or is none that is. */
 static struct err *take_record(struct walk *w, bool *whole, const uint8_t *frame, uint32_t r)
 {
     const uint32_t top = be16(frame + INDEX_HEAP_TOP);
@@ -159,7 +159,8 @@ static struct err *take_record(struct walk *w, bool *whole, const uint8_t *frame
     const uint8_t *p = frame + r;
     const uint32_t type = be32(p), len = be32(p + LEAF_TEXT_LEN),
                    packed = be32(p + LEAF_DEFLATED_LEN);
-    if (len > SDI_TEXT_MAX || packed > SDI_TEXT_MAX)
+    *whole = len > SDI_TEXT_MAX || packed > SDI_TEXT_MAX;
+    if (*whole)
         return NULL;
     AUTO_FREE uint8_t *deflated = mem_alloc(packed + 1);
     struct text t = {.p = deflated, .want = packed};

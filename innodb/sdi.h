@@ -36,7 +36,7 @@ struct key_columns sdi_key(void);
 /* Page where the tree begins, by page 0; PAGE_NO_NONE: there is none. */
 page_no_t sdi_root(const struct space_format *format, const uint8_t *page_0);
 /* Gives out all texts. Of the tree, what is damaged is left out: who checks pages says so. A text that was not written yet when it ended
- * is left out as well. Errors are those of the functions. */
+ * is left out as well, and one of more than SDI_TEXT_MAX bytes, which a table of thousands of partitions can have. Errors are those of the functions. */
 struct err *sdi_walk_run(const struct sdi_walk *w, page_no_t root) MUST_CHECK;
 
 #endif

@@ -252,8 +252,6 @@ static void damage_is_told_by_its_leaf(void **state)
         uint32_t at, value; /* of the record */
     } cases[] = {
         {25, sizeof text},    /* another length */
-        {25, 0x7FFFFFFF},     /* more than there may be */
-        {29, 0x7FFFFFFF},     /* the same, packed */
         {33 + 4, 7},          /* a page that continues nothing */
         {33 + 4, PAGES},      /* one that cannot be read */
         {33 + 4, UINT32_MAX}, /* none */
@@ -269,6 +267,21 @@ static void damage_is_told_by_its_leaf(void **state)
         assert_int_equal(s.lost, 1);
         assert_int_equal(s.lost_on, ROOT);
         assert_int_equal(s.taken, 0);
+    }
+}
+
+/* A table of thousands of partitions with dozens of indexes each has one. */
+static void a_text_that_is_too_long_is_left_out(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {25, 29}; /* of the record: of the text, packed and not */
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct space s = chain_of_one(false);
+        put_be32(s.pages[ROOT] + COMP_HEAP + 2 + COMP_EXTRA + lengths[i], SDI_TEXT_MAX + 1);
+        walk(&s, ROOT);
+        assert_int_equal(s.reads, 1);
+        assert_int_equal(s.taken, 0);
+        assert_int_equal(s.lost, 0);
     }
 }
 
@@ -290,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_chain_that_brings_nothing_has_an_end),
         cmocka_unit_test(packed_chains_that_name_themselves_have_one_end),
         cmocka_unit_test(damage_is_told_by_its_leaf),
+        cmocka_unit_test(a_text_that_is_too_long_is_left_out),
         cmocka_unit_test(what_was_not_written_yet_is_no_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
