@@ -145,7 +145,7 @@ static bool is_unfinished(const uint8_t *ref)
     return be64(ref + REF_LENGTH) == 0;
 }
 
-/* *whole: its text was given out, or is none that is. */
+/* *whole: its text was given out, or there is none to give out. */
 static struct err *take_record(struct walk *w, bool *whole, const uint8_t *frame, uint32_t r)
 {
     const uint32_t top = be16(frame + INDEX_HEAP_TOP);
