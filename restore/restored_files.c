@@ -118,11 +118,13 @@ struct err *restored_file_justify(struct restored_file *f, const struct page_ran
     const uint64_t end = (p->first_page + backed + group - 1) / group * group;
     const uint64_t size = (end - p->first_page) * f->format.physical;
     f->size = size < f->size ? size : f->size;
-    if (f->size / f->format.physical / group > n)
+    const uint64_t pages = f->size / f->format.physical;
+    if (pages / group > n)
         return err_make(CORRUPT,
-                        "%s: page 0: names %" PRIu32 " pages, and at most %" PRIu64
+                        "%s: page 0: of %" PRIu64 " pages up to the last that is stored or has "
+                        "redo, at most %" PRIu64
                         " are in the backup, too few for their extent descriptors",
-                        p->name, f->fsp_size, n);
+                        p->name, pages, n);
     return NULL;
 }
 

@@ -204,9 +204,9 @@ struct err *private_server_explain(struct private_server *s, struct err *e)
     if (e && e->kind == ERR_SERVER) /* it may still be about to end */
         child_wait(s->child, ENDING_SECONDS);
     struct err *stopped = signals_check();
-    if (stopped)
-        return err_first(stopped, e);
-    return child_ended(s->child) ? err_after(e, ended(s, "while it was being checked")) : e;
+    if (!stopped && child_ended(s->child))
+        stopped = ended(s, "while it was being checked");
+    return err_after(e, stopped);
 }
 
 /* P1. The other end of the socket is in the group of what we started. */

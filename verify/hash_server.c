@@ -26,6 +26,7 @@ enum {
 struct reader {
     struct conn *conn;
     bool has_savepoint;
+    bool is_cut;         /* KILL QUERY was sent to it */
     struct reader *next; /* of those that are idle */
 };
 
@@ -409,10 +410,11 @@ static struct err *identify(const struct hash_snapshot *s, struct work *w)
 }
 
 /* A KILL QUERY that comes when the statement has ended is for the next one: it had better be none that matters. */
-static void settle(const struct hash_snapshot *s, struct reader *r)
+static void settle(struct reader *r)
 {
-    if (s->queue->trying)
+    if (r->is_cut)
         err_free(conn_exec(r->conn, "DO 0"));
+    r->is_cut = false;
 }
 
 /* H3, H5: *failed, owned by caller, is why the table has no hash; any other error ends everything. */
@@ -426,7 +428,7 @@ static struct err *do_work(struct hash_snapshot *s, struct reader *r, struct wor
     if (e)
         *failed = mem_strdup(e->message);
     err_free(e);
-    settle(s, r);
+    settle(r);
     return release(r);
 }
 
@@ -529,6 +531,9 @@ static uint64_t worth(const struct listed_table *t)
 static struct err *end_statement(void *ctx, const struct conn *c)
 {
     struct hash_snapshot *s = ctx;
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->readers[i].conn == c) /* this thread's own */
+            s->readers[i].is_cut = true;
     pthread_mutex_lock(&s->lock);
     struct err *e = conn_exec(s->questions, "KILL QUERY %llu", (unsigned long long)conn_id(c));
     pthread_mutex_unlock(&s->lock);
