@@ -74,7 +74,7 @@ enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* Rows of the table. */
 enum {
     OPTION_COUNT = 0
-#define OPTION(...) +1
+#define OPTION(...) +1 /* NOLINT(bugprone-macro-parentheses): a term of the sum */
 #include "cli/options.def"
 };
 
