@@ -7,8 +7,9 @@
  *     SYS_INDEXES  TABLE_ID 8, ID 8, trx 6, roll 7, NAME, N_FIELDS 4, TYPE 4, SPACE 4, PAGE_NO 4, ...
  *     SYS_FIELDS   INDEX_ID 8, POS 4, trx 6, roll 7, COL_NAME
  *   POS of SYS_FIELDS: 0, 1...; if any field of the index is a prefix or descending, all are position << 16 and what that says.
- *   MTYPE 3: bytes of fixed length, 6: integer; both sort by their bytes. PRTYPE: 0x100 NOT NULL, 0x2000 virtual.
- *   TYPE: 32 fulltext, 64 spatial. PAGE_NO 0xFFFFFFFF: it has no tree.
+ *   MTYPE 3: bytes of fixed length, 4: of any, 6: integer; they sort by their bytes. 12: VARCHAR, 13: CHAR of the collation in bits 16
+ *   to 30 of PRTYPE; of that, too, 0x100: NOT NULL, 0x2000: virtual. LEN: bytes, at most.
+ *   TYPE: 1 clustered, 32 fulltext, 64 spatial. PAGE_NO 0xFFFFFFFF: it has no tree.
  *
  * Facts: MariaDB 10.11.19, 11.8.6, by experiment. */
 #ifndef MBE_INNODB_SYS_TABLES_H
@@ -30,7 +31,8 @@ struct sys_row {
     uint32_t pos;        /* SYS_FIELDS */
     const uint8_t *name; /* of a column */
     uint32_t name_len;
-    bool sorts; /* SYS_COLUMNS: by its bytes, of which it always has column.len */
+    bool sorts;      /* SYS_COLUMNS: by its bytes */
+    bool is_virtual; /* SYS_COLUMNS */
     struct key_column column;
     uint32_t n_fields, type, space; /* SYS_INDEXES; no fields: the key is DB_ROW_ID, 6 bytes */
     page_no_t root;

@@ -46,12 +46,21 @@ static void take_report(void *ctx, page_no_t no, const char *what)
 /* What is done with records of a page that is whole. */
 static void read_records(const struct index_checked *page)
 {
-    const struct key_columns key = {
-        .n = 3,
-        .columns = {{.len = 4, .nullable = true}, {.len = 8, .descending = true}, {.len = 300}}};
-    const char *why = key_order_check(page, &key);
-    if (why && !why[0])
-        abort();
+    static const struct key_columns keys[] = {
+        {.n = 3,
+         .columns = {{.len = 4, .nullable = true}, {.len = 8, .descending = true}, {.len = 300}}},
+        {.n = 3,
+         .n_nullable = 30,
+         .columns = {{.kind = KEY_BINARY, .nullable = true},
+                     {.kind = KEY_PADDED, .is_long = true},
+                     {.kind = KEY_PADDED}}},
+        {.n = 2, .n_nullable = KEY_NULLABLE_UNKNOWN, .columns = {{.kind = KEY_PADDED}, {.len = 1}}},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *why = key_order_check(page, &keys[i]);
+        if (why && !why[0])
+            abort();
+    }
     for (uint32_t r = index_check_next(page, 0); r; r = index_check_next(page, r))
         for (int table = 0; table < SYS_TABLE_COUNT; table++) {
             struct sys_row row;

@@ -21,6 +21,8 @@ from harness.scenario import run
 PAGE_SIZES = (16, 16, 4, 8, 32, 64)
 INCREMENTS = 2
 ROWS = 6000
+# In MariaDB's definitions nothing tells where records of a clustered index have the lengths of their fields.
+BINARY_KEY = {"mariadb": "binary(16)", "mysql": "varbinary(20)"}
 ENCRYPTED = {"mariadb": "encrypted=yes", "mysql": "encryption='Y'"}
 
 
@@ -44,6 +46,13 @@ def fill(s, source, page_size):
         "use z",
         "create table names (n varchar(190) primary key, v int, key(v)) " + engine(),
         "insert into names select concat(repeat(conv(seq*7919%%100003, 10, 36), 9), seq), seq from %s" % numbers,
+        # byte by byte: what STRINGS_FILE of plant_damage is about
+        "create table bins (n %s primary key, m varchar(90) character set utf8mb4 collate utf8mb4_bin, l char(33) character set latin1"
+        " collate latin1_bin not null, v varbinary(300) not null, a int, key(m), key(l), key(v(280), a)) row_format=%s %s" %
+        (BINARY_KEY[source.family], s.random.choice(("dynamic", "compact", "redundant")), engine()),
+        "insert into bins select unhex(left(sha2(seq, 256), 32)), concat(left(sha2(seq, 256), 32), repeat('\u00e9', seq%%40)),"
+        " left(sha2(seq+1, 256), 32), sha2(seq*7, 256), nullif(seq%%3, 0) from %s" % numbers,
+        "delete from bins where v < '2'",
         "create table keyless (a int, b varchar(300)) " + engine(),
         "insert into keyless select seq, repeat('k', seq%%300) from %s" % numbers,
         "create table places (id int primary key, g geometry not null, spatial index(g)) " + engine(),
@@ -64,6 +73,7 @@ def change(source, page_size):
         "use z",
         *("update %s set a=a+1, b=concat(left(b, 100), 'x') where id%%7=2" % name for name in formats_of(source.family, page_size)),
         "update names set v=v+1 where v%7=2",
+        "update bins set l=right(v, 32) where left(v, 1) between '4' and '7'",
         "update keyless set b=concat(left(b, 200), 'x') where a%7=2",
         "update places set g=point(id%100, 1) where id%7=2",
         "update instant set a=concat(left(a, 50), 'x') where id%7=2")

@@ -328,9 +328,16 @@ static bool damage_index_id(struct victim *v)
     return true;
 }
 
-/* Whether all keys of the page begin with an integer, as it seems: of strings nothing but their collation tells the order. */
-static bool has_integer_keys(const struct victim *v)
+/* A table of this name has keys that begin with strings of collations that compare bytes, and differ early. */
+#define STRINGS_FILE "/bins.ibd"
+
+/* Whether the order of the records can be told without collations: all keys of the page begin with an integer, as it seems, or it
+ * is of such a table. */
+static bool has_sorted_keys(const struct victim *v)
 {
+    const char *path = v->space->attr->path, *name = strrchr(path, '/');
+    if (name && !strcmp(name, STRINGS_FILE))
+        return be16(v->frame + FIL_TYPE) == FIL_TYPE_INDEX;
     uint32_t r = index_check_next(&v->page, 0);
     const uint8_t first = r ? v->frame[r] : 0xFF;
     for (; r && v->frame[r] == first; r = index_check_next(&v->page, r))
@@ -342,7 +349,7 @@ static bool has_integer_keys(const struct victim *v)
 static bool damage_order(struct victim *v)
 {
     struct index_page ix = open_page(v);
-    for (int i = 0; i < 20 && has_integer_keys(v); i++) {
+    for (int i = 0; i < 20 && has_sorted_keys(v); i++) {
         const uint32_t a = any_record(v), b = a ? index_check_next(&v->page, a) : 0;
         const uint32_t c = b ? index_check_next(&v->page, b) : 0;
         if (!c || index_page_n_owned(&ix, b) || index_page_n_owned(&ix, c) ||
@@ -383,6 +390,18 @@ static bool damage_child(struct victim *v)
     if (!at || be32(v->frame + at) == no)
         return false;
     put_be32(v->frame + at, no);
+    return true;
+}
+
+/* The last byte of the key of a node pointer that leads to other node pointers. */
+static bool damage_child_key(struct victim *v)
+{
+    const uint32_t first = index_check_next(&v->page, 0);
+    const uint32_t r = v->facts.level > 1 && !v->facts.rtree ? any_record(v) : 0;
+    const uint32_t at = r ? child_at(v, r) : 0;
+    if (r == first || at <= r)
+        return false;
+    v->frame[at - 1] ^= 1;
     return true;
 }
 
@@ -470,6 +489,7 @@ static const struct kind {
     {"index_id", damage_index_id, true},
     {"order", damage_order, false},
     {"child", damage_child, false},
+    {"child_key", damage_child_key, false},
     {"swap", damage_swap, false},
     {"type", damage_type, true},
     {"zeros", damage_zeros, false},
