@@ -21,8 +21,10 @@ from harness.scenario import run
 PAGE_SIZES = (16, 16, 4, 8, 32, 64)
 INCREMENTS = 2
 ROWS = 6000
-# In MariaDB's definitions nothing tells where records of a clustered index have the lengths of their fields.
+# In MariaDB's definitions nothing tells where records of a clustered index have the lengths of their fields, nor which part of an index a
+# prefix is.
 BINARY_KEY = {"mariadb": "binary(16)", "mysql": "varbinary(20)"}
+V_LENGTH = {"mariadb": 300, "mysql": 280}
 ENCRYPTED = {"mariadb": "encrypted=yes", "mysql": "encryption='Y'"}
 
 
@@ -48,8 +50,8 @@ def fill(s, source, page_size):
         "insert into names select concat(repeat(conv(seq*7919%%100003, 10, 36), 9), seq), seq from %s" % numbers,
         # byte by byte: what STRINGS_FILE of plant_damage is about
         "create table bins (n %s primary key, m varchar(90) character set utf8mb4 collate utf8mb4_bin, l char(33) character set latin1"
-        " collate latin1_bin not null, v varbinary(300) not null, a int, key(m), key(l), key(v(280), a)) row_format=%s %s" %
-        (BINARY_KEY[source.family], s.random.choice(("dynamic", "compact", "redundant")), engine()),
+        " collate latin1_bin not null, v varbinary(300) not null, a int, key(m), key(l), key(v(%d), a)) row_format=%s %s" %
+        (BINARY_KEY[source.family], V_LENGTH[source.family], s.random.choice(("dynamic", "compact", "redundant")), engine()),
         "insert into bins select unhex(left(sha2(seq, 256), 32)), concat(left(sha2(seq, 256), 32), repeat('\u00e9', seq%%40)),"
         " left(sha2(seq+1, 256), 32), sha2(seq*7, 256), nullif(seq%%3, 0) from %s" % numbers,
         "delete from bins where v < '2'",
@@ -147,7 +149,7 @@ def body(s, flavour):
     calm.append(calm_backup(source, mbe, given, "--incremental", "--require-base"))
     damaged = [how for n in range(s.rounds(4)) for how in damaged_backup(s, mbe, calm[n % 2], s.seed + n, given)]
     s.say("%d pages damaged, %d of them encrypted, all found", len(damaged), damaged.count("encrypted"))
-    s.check("encrypted" in damaged, "no encrypted page was damaged")
+    s.check(s.rounds(4) < 4 or "encrypted" in damaged, "no encrypted page was damaged")
 
     load.start()
     storm = storms.Storm(source, s.seed, ddl=1, dml=1).prepare().start()

@@ -3,12 +3,12 @@
  *
  *     plant_damage [--kind=KIND] [--keyring-file=FILE] REPOSITORY ID NEW_ARCHIVE SEED
  *
- * Damages one page of every other tablespace that has a page it can damage in the way that its turn is, or all in the way of KIND, 20 in
- * all: mbe names 100 places. Of a full backup one seed in five the system tablespace, and nothing else: MariaDB's definitions of indexes are
+ * Damages one page of each of up to 20 tablespaces of which the archive stores anything, in the way that its turn is or in the next one
+ * that can be, or all in the way of KIND: mbe names 100 places. Of a full backup one seed in five the system tablespace, and nothing else: MariaDB's definitions of indexes are
  * there. A page is taken that this archive stores (of an increment: pages that it does not store are read from those below, and stay), that is in use, and
  * that no redo of the archive changes, so that a restore has it as it is here. An encrypted page is enciphered again; without the key file
  * it is left alone. Prints "KIND clear|encrypted PAGE PATH" for each. What is changed is always live structure: the heap, lists and directory of records,
- * links between pages, node pointers, what a page says it is, and which pages are in use. */
+ * links between pages, node pointers, what a page says it is, which pages are in use, and which segments they are of. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,6 +42,7 @@ struct space {
     struct space_format format;
     bool instant_metadata;
     page_no_t n_pages;
+    uint32_t extent;  /* pages */
     uint8_t *bytes;   /* of the file, as they are stored over the chain */
     bool *is_of_last; /* of each page: the last archive stores it */
     struct space_key key;
@@ -126,6 +127,7 @@ static struct err *load_space(struct space *s, const struct chain *chain,
     AUTO_FREE struct overlay_window *w = mem_zalloc(sizeof *w);
     const bool last_has_some = parts->items[0].link == chain->n - 1;
     s->n_pages = (page_no_t)(s->attr->size / s->format.physical);
+    s->extent = space_extent_pages(s->format.page_size);
     s->bytes = mem_alloc((size_t)s->attr->size + 1);
     s->is_of_last = mem_zalloc((size_t)s->n_pages + 1);
     TRY(overlay_open(&o, chain, parts, 0, s->attr->size));
@@ -451,20 +453,107 @@ static bool damage_zeros(struct victim *v)
     return is_missed(v);
 }
 
+/* Page `no` instead of the victim into the frame. */
+static bool take_page(struct victim *v, page_no_t no)
+{
+    struct space *s = v->space;
+    struct err *e = no < s->n_pages ? read_page(s, no, v->frame) : err_make(USAGE, "no such page");
+    const bool read = !e && !page_is_compressed(&s->format, v->frame);
+    err_free(e);
+    v->no = no;
+    return read;
+}
+
+/* Descriptor of extent i, which page 0 has. */
+static uint8_t *descriptor(const struct victim *v, uint32_t i)
+{
+    return v->frame + FSP_XDES + (size_t)i * (24 + (2 * v->space->extent + 7) / 8);
+}
+
 /* Its extent descriptor says that the page is free. */
 static bool damage_use(struct victim *v)
 {
-    struct space *s = v->space;
-    const uint32_t extent = space_extent_pages(s->format.page_size);
-    const uint32_t size = 24 + (2 * extent + 7) / 8, i = v->no % extent;
-    if (v->no >= s->format.physical || !is_missed(v) || be16(v->stored + FIL_TYPE) == FIL_TYPE_SDI)
+    const page_no_t no = v->no, i = no % v->space->extent;
+    if (no >= v->space->format.physical || !is_missed(v) ||
+        be16(v->stored + FIL_TYPE) == FIL_TYPE_SDI || !take_page(v, 0))
         return false;
-    struct err *e = read_page(s, 0, v->frame);
-    const bool read = !e && !page_is_compressed(&s->format, v->frame);
-    err_free(e);
-    v->no = 0;
-    v->frame[FSP_XDES + v->about / extent * size + 24 + i / 4] |= (uint8_t)(1 << (i % 4 * 2));
-    return read;
+    descriptor(v, no / v->space->extent)[24 + i / 4] |= (uint8_t)(1 << (i % 4 * 2));
+    return true;
+}
+
+/* Any extent of page 0 that is in a list; NULL: there is none. */
+static uint8_t *any_extent(struct victim *v, uint32_t state)
+{
+    const struct space *s = v->space;
+    const uint32_t n = s->format.physical / s->extent, have = s->n_pages / s->extent + 1;
+    v->about = 0;
+    if (!take_page(v, 0))
+        return NULL;
+    for (int i = 0; i < TRIES; i++) {
+        uint8_t *xdes = descriptor(v, pick(have < n ? have : n));
+        if (be32(xdes + 20) == state)
+            return xdes;
+    }
+    return NULL;
+}
+
+/* Leads from one extent to another one than the next. */
+static bool damage_extent_list(struct victim *v)
+{
+    uint8_t *xdes = any_extent(v, 1 + pick(4));
+    if (!xdes)
+        return false;
+    uint8_t *link = xdes + 8 + (pick(2) ? 6 : 0);
+    const bool last = be32(link) == PAGE_NO_NONE;
+    uint8_t old[6];
+    memcpy(old, link, sizeof old);
+    put_be32(link, last || pick(2) ? pick(4) : PAGE_NO_NONE);
+    put_be16(link + 4, (uint16_t)(FSP_XDES + 8 + 40 * pick(9)));
+    return memcmp(link, old, sizeof old);
+}
+
+static bool damage_extent_owner(struct victim *v)
+{
+    uint8_t *xdes = any_extent(v, 4);
+    if (xdes)
+        put_be64(xdes, be64(xdes) + 1 + pick(9));
+    return xdes;
+}
+
+static bool damage_list_length(struct victim *v)
+{
+    v->about = 0;
+    if (!take_page(v, 0))
+        return false;
+    uint8_t *base = v->frame + 62 + (size_t)16 * pick(3);
+    put_be32(base, be32(base) + 1 + pick(3));
+    return true;
+}
+
+/* The inode page, in its usual place, forgets that a segment has the page. */
+static bool damage_single_page(struct victim *v)
+{
+    const page_no_t no = v->no;
+    if (!take_page(v, 2) || be16(v->frame + FIL_TYPE) != FIL_TYPE_INODE)
+        return false;
+    const uint32_t size = 64 + 2 * v->space->extent;
+    for (uint32_t inode = 50; inode + size + 10 <= v->space->format.physical; inode += size)
+        for (uint32_t at = inode + 64; at < inode + size && be64(v->frame + inode); at += 4)
+            if (be32(v->frame + at) == no) {
+                put_be32(v->frame + at, PAGE_NO_NONE);
+                return true;
+            }
+    return false;
+}
+
+/* A root has the segments of its leaves and of all else the wrong way round. */
+static bool damage_segments(struct victim *v)
+{
+    uint8_t leaf[10];
+    memcpy(leaf, v->frame + 74, sizeof leaf);
+    memcpy(v->frame + 74, v->frame + 84, sizeof leaf);
+    memcpy(v->frame + 84, leaf, sizeof leaf);
+    return v->facts.root;
 }
 
 static const struct kind {
@@ -494,6 +583,11 @@ static const struct kind {
     {"type", damage_type, true},
     {"zeros", damage_zeros, false},
     {"use", damage_use, false},
+    {"extent_list", damage_extent_list, false},
+    {"extent_owner", damage_extent_owner, false},
+    {"list_length", damage_list_length, false},
+    {"single_page", damage_single_page, false},
+    {"segments", damage_segments, true},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -555,7 +649,8 @@ struct planter {
     struct map64 in_redo;    /* space << 32 | page */
     const struct kind *kind; /* NULL: by turns */
     unsigned turn, planted;
-    bool system; /* the system tablespace, and nothing else */
+    uint32_t n_spaces; /* that could be */
+    bool system;       /* the system tablespace, and nothing else */
 };
 
 static struct err *note_record(void *ctx, const struct redo_record *rec, lsn_t start, lsn_t end)
@@ -633,6 +728,13 @@ static struct err *plant_in(struct planter *p, struct space *s, struct victim *v
     return NULL;
 }
 
+static bool may_be_damaged(const struct planter *p, uint32_t entry)
+{
+    const struct archive_attr *a = archive_reader_entry(p->reader, entry);
+    return archive_is_space(a->kind) && !a->first_page && (a->space_id == 0) == p->system &&
+           archive_reader_has_content(p->reader, entry);
+}
+
 static struct err *copy_space(struct planter *p, uint32_t entry, uint32_t id)
 {
     const uint32_t page_size = chain_last(&p->chain)->manifest.page_size;
@@ -642,8 +744,7 @@ static struct err *copy_space(struct planter *p, uint32_t entry, uint32_t id)
     struct err *e = NULL;
     bool done = false;
     TRY(space_format_decode(&s.format, s.attr->space_flags, page_size));
-    if (!s.attr->first_page && (s.attr->space_id == 0) == p->system && p->planted < PLANTED_MAX &&
-        (p->system || pick(2)))
+    if (may_be_damaged(p, entry) && pick(p->n_spaces) < PLANTED_MAX && p->planted < PLANTED_MAX)
         e = plant_in(p, &s, v, &p->files.of[entry], &done);
     free(s.bytes);
     free(s.is_of_last);
@@ -658,6 +759,8 @@ static struct err *copy_space(struct planter *p, uint32_t entry, uint32_t id)
 
 static struct err *copy_all(struct planter *p)
 {
+    for (uint32_t i = 0; i < archive_reader_n_entries(p->reader); i++)
+        p->n_spaces += may_be_damaged(p, i);
     for (uint32_t i = 0; i < archive_reader_n_entries(p->reader); i++) {
         const struct archive_attr *a = archive_reader_entry(p->reader, i);
         uint32_t id;
