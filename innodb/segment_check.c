@@ -14,11 +14,13 @@
 #include "innodb/fil_page.h"
 
 enum {
+    FSP_LIMIT = 50,
     FSP_FREE = 62,
     FSP_FREE_FRAG = 78,
     FSP_FULL_FRAG = 94,
     FSP_INODES_FULL = 118,
     FSP_INODES_FREE = 134,
+    FSP_LISTS_END = 150,
     XDES_NODE = 8,
     XDES_STATE = 20,
     XDES_BITS = 24,
@@ -50,7 +52,8 @@ struct run {
     struct map64 inodes; /* page << 16 | offset -> segment */
     struct map64 ids;    /* segment -> page of its inode */
     struct map64 single; /* page -> segment */
-    bool lost;           /* not all lists and inodes could be read */
+    bool lists_lost;     /* not all lists of extents could be followed */
+    bool inodes_lost;    /* not all inodes could be read */
 };
 
 __attribute__((format(printf, 3, 4))) static void report(const struct run *r, page_no_t no,
@@ -183,7 +186,7 @@ static void check_extents(struct run *r, const struct extent_list *list)
     for (; at.page != PAGE_NO_NONE; n++) {
         const struct extent_fact *e = take_extent(r, list, at, prev);
         if (!e) {
-            r->lost = true;
+            r->lists_lost = true;
             return;
         }
         prev = at;
@@ -199,7 +202,7 @@ static void check_unlisted(const struct run *r)
 {
     const size_t n = segment_n_extents(r->c->format, r->c->n_pages);
     page_no_t said = PAGE_NO_NONE;
-    for (size_t i = 0; i < n && !r->lost; i++) {
+    for (size_t i = 0; i < n && !r->lists_lost; i++) {
         const struct extent_fact *e = &r->c->extents[i];
         if (e->state == STATE_NONE || e->listed || said == descriptor_page(r, i))
             continue;
@@ -240,7 +243,7 @@ static void check_inode(struct run *r, page_no_t no, uint32_t offset)
         return;
     if (be32(inode + INODE_MAGIC) != INODE_MAGIC_VALUE) {
         report(r, no, "has a damaged inode of segment %" PRIu64, segment);
-        r->lost = true;
+        r->inodes_lost = r->lists_lost = true;
         return;
     }
     if (map64_get(&r->ids, segment, &other))
@@ -276,24 +279,20 @@ static struct err *read_inodes(struct run *r, page_no_t no, bool *is)
     return NULL;
 }
 
-/* The inode pages of a list whose base is on page 0. */
-static struct err *check_inode_pages(struct run *r, const uint8_t *base)
+/* The inode pages of a list whose base is on page 0; *whole: all of them were read. */
+static struct err *check_inode_pages(struct run *r, const uint8_t *base, bool *whole)
 {
-    const uint32_t size = INODE_PAGES + r->extent / 2 * 4;
-    const uint32_t length = be32(base);
-    const struct list_address last = address_at(base + 10);
+    const uint32_t size = INODE_PAGES + r->extent / 2 * 4, length = be32(base);
     struct list_address at = address_at(base + 4), prev = {PAGE_NO_NONE, 0};
     uint32_t n = 0;
+    *whole = false;
     for (; at.page != PAGE_NO_NONE && n < length; n++) {
         bool is;
         TRY(read_inodes(r, at.page, &is));
-        if (!is) {
-            r->lost = true;
+        if (!is)
             return NULL;
-        }
         if (at.offset != INODE_NODE || !same_address(address_at(r->page + INODE_NODE), prev)) {
             report(r, at.page, "does not fit the list of segment inodes that it is in");
-            r->lost = true;
             return NULL;
         }
         for (uint32_t i = INODES; i + size + INODES_END <= r->c->format->physical; i += size)
@@ -301,11 +300,21 @@ static struct err *check_inode_pages(struct run *r, const uint8_t *base)
         prev = at;
         at = address_at(r->page + INODE_NODE + 6);
     }
-    if (n == length && at.page == PAGE_NO_NONE && same_address(prev, last))
-        return NULL;
-    report(r, 0, "has a list of %" PRIu32 " pages of segment inodes that is not as long as it says",
-           n);
-    r->lost = true;
+    *whole = n == length && at.page == PAGE_NO_NONE && same_address(prev, address_at(base + 10));
+    if (!*whole)
+        report(r, 0,
+               "has a list of %" PRIu32 " pages of segment inodes that is not as long as it says",
+               n);
+    return NULL;
+}
+
+static struct err *check_inodes(struct run *r, const uint8_t *full, const uint8_t *with_room)
+{
+    bool whole[2];
+    TRY(check_inode_pages(r, full, &whole[0]));
+    TRY(check_inode_pages(r, with_room, &whole[1]));
+    if (!whole[0] || !whole[1])
+        r->inodes_lost = r->lists_lost = true;
     return NULL;
 }
 
@@ -317,14 +326,14 @@ struct owners {
     bool said; /* a page of it is in another one: when its root is wrong, all are */
 };
 
-static uint64_t segment_of_header(struct run *r, page_no_t root, const uint8_t *header)
+static uint64_t segment_of_header(const struct run *r, page_no_t root, const uint8_t *header)
 {
     const struct list_address at = address_at(header + 4);
     uint64_t segment;
     if (be32(header) == r->c->space &&
         map64_get(&r->inodes, (uint64_t)at.page << 16 | at.offset, &segment))
         return segment;
-    if (!r->lost)
+    if (r->c->is_live(r->c->ctx, r->c->facts[root].index_id))
         report(r, root, "names a segment that is none, at page %" PRIu32 ", byte %u", at.page,
                at.offset);
     return 0;
@@ -403,8 +412,10 @@ static void check_owners(const struct run *r, const struct index_owners *all, bo
 static struct err *check_index_pages(struct run *r)
 {
     struct index_owners all = {0};
+    if (r->inodes_lost)
+        return NULL;
     struct err *e = find_owners(r, &all);
-    if (!e && !r->lost) {
+    if (!e) {
         check_owners(r, &all, true);
         check_owners(r, &all, false);
     }
@@ -414,6 +425,13 @@ static struct err *check_index_pages(struct run *r)
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
+
+/* A file that was just made: the server writes size and flags first, and then lays it out. */
+static bool is_bare(const uint8_t *page_0)
+{
+    return be32(page_0 + FSP_LIMIT) == 0 &&
+           bytes_are_zero(page_0 + FSP_FREE, FSP_LISTS_END - FSP_FREE);
+}
 
 static struct err *check_space(struct run *r)
 {
@@ -425,13 +443,12 @@ static struct err *check_space(struct run *r)
     uint8_t inode_bases[2 * BASE_SIZE];
     const uint8_t *page;
     TRY(r->c->read(r->c->ctx, &page, 0));
-    if (!page)
+    if (!page || is_bare(page))
         return NULL;
     memcpy(inode_bases, page + FSP_INODES_FULL, sizeof inode_bases);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         check_extents(r, &(struct extent_list){0, page + lists[i].base, lists[i].state, 0});
-    TRY(check_inode_pages(r, inode_bases));
-    TRY(check_inode_pages(r, inode_bases + FSP_INODES_FREE - FSP_INODES_FULL));
+    TRY(check_inodes(r, inode_bases, inode_bases + FSP_INODES_FREE - FSP_INODES_FULL));
     check_unlisted(r);
     return check_index_pages(r);
 }

@@ -20,7 +20,8 @@
  *  S3 A page that a segment has singly is in use, in an extent of such pages, and of no other segment. A segment has one inode.
  *  S4 A page of an index is in the segment that the root names for its level. One page of an index that is not is reported.
  *
- * What follows from a page that cannot be read is not looked at. Counts of used pages are not checked. An extent of state 5 (MySQL)
+ * An index that is being removed, which the dictionary has no longer, may have lost the segment of its leaves. What follows from a page
+ * that cannot be read is not looked at. Counts of used pages are not checked. An extent of state 5 (MySQL)
  * is lent to a segment, and in one of its lists.
  *
  * Facts: MySQL 9.7.4, MariaDB 10.11.19 and 11.8.6, by experiment. */
@@ -61,6 +62,8 @@ struct segment_check {
     void *ctx;
     /* The logical image of a page (of a COMPRESSED one as it is stored), borrowed until the next call; NULL: it cannot be read. */
     struct err *(*read)(void *ctx, const uint8_t **page, page_no_t no);
+    /* Whether the server's dictionary has that index: nobody is removing it. */
+    bool (*is_live)(void *ctx, uint64_t index_id);
     /* What is wrong with a page: a clause without its number. Borrowed. */
     void (*report)(void *ctx, page_no_t no, const char *what);
 };

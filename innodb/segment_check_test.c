@@ -37,7 +37,7 @@ struct space {
     uint8_t pages[ROOT + 1][SIZE];
     struct page_fact facts[N];
     struct extent_fact extents[N_EXTENTS];
-    bool inodes_lost;
+    bool inodes_lost, dead;
     char all[1024]; /* "PAGE what\n"... */
 };
 
@@ -131,6 +131,13 @@ static struct err *read_page(void *ctx, const uint8_t **page, page_no_t no)
     return NULL;
 }
 
+static bool is_live(void *ctx, uint64_t index_id)
+{
+    const struct space *s = ctx;
+    assert_int_equal(index_id, 20);
+    return !s->dead;
+}
+
 static void report(void *ctx, page_no_t no, const char *what)
 {
     struct space *s = ctx;
@@ -152,6 +159,7 @@ static void expect(struct space *s, const char *text)
                                         .extents = s->extents,
                                         .ctx = s,
                                         .read = read_page,
+                                        .is_live = is_live,
                                         .report = report};
     s->all[0] = '\0';
     assert_null(segment_check_run(&check));
@@ -190,6 +198,9 @@ static void a_list_leads_to_extents_that_fit_it(void **state)
     make(&s);
     put_address(xdes(&s, 3) + 14, 0, FSP_XDES + 9);
     expect(&s, "0 has a list of extents that leads to page 0, byte 159: there is none\n");
+    s.facts[FAR_LEAF].level = 1; /* which does not hide what is wrong with indexes */
+    expect(&s, "0 has a list of extents that leads to page 0, byte 159: there is none\n"
+               "256 is of index 20, and in segment 2 instead of 1\n");
     make(&s);
     put_address(s.pages[INODES_ON] + LEAVES + 28 + 4, N, FSP_XDES + 8);
     expect(&s, "2 has a list of extents that leads to page 1024, byte 158: there is none\n");
@@ -200,6 +211,7 @@ static void a_list_leads_to_extents_that_fit_it(void **state)
            "(base on page 0)\n");
     make(&s);
     put_be64(xdes(&s, 1), 9);
+    s.facts[FAR_LEAF].use = PAGE_USE_FREE;
     expect(&s,
            "0 the extent from page 256 on has not the state or segment of the list that it is in "
            "(base on page 2)\n");
@@ -278,6 +290,23 @@ static void pages_of_an_index_are_in_its_segments(void **state)
     make(&s);
     put_header(s.pages[ROOT] + 74, LEAVES + INODE_SIZE);
     expect(&s, "3 names a segment that is none, at page 2, byte 1202\n");
+    s.dead = true; /* it is being removed */
+    expect(&s, "");
+}
+
+static void a_file_that_was_just_made_has_no_lists_yet(void **state)
+{
+    struct space s;
+    (void)state;
+    make(&s);
+    memset(s.pages[0] + 50, 0, 100);
+    expect(&s, "");
+    put_be32(s.pages[0] + 50, 64);
+    expect(&s, "0 has a list of extents that leads to page 0, byte 0: there is none\n"
+               "0 has a list of extents that leads to page 0, byte 0: there is none\n"
+               "0 has a list of extents that leads to page 0, byte 0: there is none\n"
+               "0 has a list of 0 pages of segment inodes that is not as long as it says\n"
+               "0 has a list of 0 pages of segment inodes that is not as long as it says\n");
 }
 
 static void what_cannot_be_read_makes_no_damage(void **state)
@@ -299,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_single_page_is_in_use_and_of_one_segment),
         cmocka_unit_test(a_segment_has_one_inode),
         cmocka_unit_test(pages_of_an_index_are_in_its_segments),
+        cmocka_unit_test(a_file_that_was_just_made_has_no_lists_yet),
         cmocka_unit_test(what_cannot_be_read_makes_no_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

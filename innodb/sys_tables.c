@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 
 enum {
+    ROOTS = 70,
     ROOT_COLUMNS = 78,
     ROOT_INDEXES = 82,
     ROOT_FIELDS = 86,
@@ -19,6 +20,11 @@ enum {
     PRTYPE_COLLATION_MASK = 0x7FFF,
     SHORT_MAX = 255, /* bytes of a column whose length is a byte */
 };
+
+page_no_t sys_root(const uint8_t *page_7, uint32_t i)
+{
+    return be32(page_7 + ROOTS + (size_t)4 * i);
+}
 
 page_no_t sys_table_root(const uint8_t *page_7, enum sys_table table)
 {

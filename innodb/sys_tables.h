@@ -1,6 +1,6 @@
 /* innodb/sys_tables.h: MariaDB's own tables of indexes, in the system tablespace. REDUNDANT. Pure.
  *
- *   Page 7 (BE32 root pages):  78 SYS_COLUMNS   82 SYS_INDEXES   86 SYS_FIELDS
+ *   Page 7 (BE32 root pages):  70 SYS_TABLES by name   74 by id   78 SYS_COLUMNS   82 SYS_INDEXES   86 SYS_FIELDS
  *
  *   Fields of a leaf record, in their order:
  *     SYS_COLUMNS  TABLE_ID 8, POS 4, trx 6, roll 7, NAME, MTYPE 4, PRTYPE 4, LEN 4, PREC 4
@@ -18,10 +18,12 @@
 #include "innodb/index_check.h"
 #include "innodb/key_order.h"
 
-enum { SYS_TABLES_PAGE_NO = 7 };
+enum { SYS_TABLES_PAGE_NO = 7, SYS_ROOTS = 5 };
 
 enum sys_table { SYS_TABLE_COLUMNS, SYS_TABLE_FIELDS, SYS_TABLE_INDEXES, SYS_TABLE_COUNT };
 
+/* Root page of each of the SYS_ROOTS indexes that page 7 names, which no row says anything of. */
+page_no_t sys_root(const uint8_t *page_7, uint32_t i);
 /* Root page of a table, by page 7. */
 page_no_t sys_table_root(const uint8_t *page_7, enum sys_table table);
 

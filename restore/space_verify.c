@@ -549,6 +549,17 @@ static struct err *read_rows(struct reader_of_pages *r, struct sys_join *join, e
     return NULL;
 }
 
+/* The dictionary's own indexes are not in it. */
+static void add_own_indexes(const struct space_verify *s, const uint8_t *page_7)
+{
+    for (uint32_t i = 0; i < SYS_ROOTS; i++) {
+        const page_no_t root = sys_root(page_7, i);
+        if (root < s->n_pages && s->facts[root].kind == PAGE_KIND_INDEX)
+            index_defs_add(s->o->defs,
+                           &(struct index_def){.id = s->facts[root].index_id, .root = root});
+    }
+}
+
 /* MariaDB's definitions of all indexes. */
 static struct err *read_sys_tables(struct space_verify *s, struct reader_of_pages *r)
 {
@@ -561,6 +572,7 @@ static struct err *read_sys_tables(struct space_verify *s, struct reader_of_page
     TRY(read_logical(r, &image, SYS_TABLES_PAGE_NO));
     for (int table = 0; table < SYS_TABLE_COUNT; table++)
         roots[table] = sys_table_root(image, (enum sys_table)table);
+    add_own_indexes(s, image);
     for (int table = 0; table < SYS_TABLE_COUNT; table++) {
         if (roots[table] >= s->n_pages)
             continue;
@@ -641,14 +653,15 @@ struct err *space_verify_finish(struct space_verify *s)
                                            .extents = s->extents,
                                            .ctx = r,
                                            .read = read_raw,
+                                           .is_live = is_live_for_tree,
                                            .report = report_for_tree};
     check_size(s);
     check_sdi_root(s);
     report_broken(s);
     note_roots(s);
+    TRY(read_sys_tables(s, r)); /* what follows asks which indexes there are */
     TRY(tree_check_run(&t));
-    TRY(segment_check_run(&segments));
-    return read_sys_tables(s, r);
+    return segment_check_run(&segments);
 }
 
 void space_verify_free(struct space_verify *s)

@@ -148,6 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                            .extents = extents,
                                            .ctx = &p,
                                            .read = read_raw,
+                                           .is_live = is_live,
                                            .report = take_report};
     if (!taken(segment_check_run(&segments)))
         abort();
