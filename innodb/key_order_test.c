@@ -219,7 +219,7 @@ static void redundant_records_tell_their_lengths(void **state)
                                     .n_nullable = KEY_NULLABLE_UNKNOWN,
                                     .columns = {{.kind = KEY_PADDED, .nullable = true},
                                                 {.kind = KEY_BINARY, .descending = true}}};
-    const struct text null = {{0x80 | 3, 4}, 2, "\0\0\0z", 4}, a_z = {{1, 2}, 2, "az", 2},
+    const struct text null = {{0x80 | 3, 4}, 2, "~~~z", 4}, a_z = {{1, 2}, 2, "az", 2},
                       a_b = {{1, 2}, 2, "ab", 2}, ab = {{2, 2}, 2, "ab", 2};
     const struct text *ordered[] = {&null, &a_z, &a_b, &ab};
     (void)state;

@@ -292,6 +292,12 @@ static void pages_of_an_index_are_in_its_segments(void **state)
     expect(&s, "3 names a segment that is none, at page 2, byte 1202\n");
     s.dead = true; /* it is being removed */
     expect(&s, "");
+    make(&s);
+    put_be32(s.pages[ROOT] + 84, SPACE + 1);
+    expect(&s, "3 names a segment that is none, at page 2, byte 50\n");
+    make(&s);
+    s.facts[ROOT].level = 0; /* a root is never among the leaves */
+    expect(&s, "");
 }
 
 static void a_file_that_was_just_made_has_no_lists_yet(void **state)
