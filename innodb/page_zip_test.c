@@ -450,7 +450,8 @@ static void damage_is_named(void **state)
         struct page_zip_layout layout;
         uint8_t frame[PAGE], image[PAGE];
         memcpy(image, page_of(&f, FX_LEAF), f.zip_size);
-        uint8_t *p = image + damages[i].at + (damages[i].at < 0 ? (int)f.zip_size : 0);
+        const int at = damages[i].at + (damages[i].at < 0 ? (int)f.zip_size : 0);
+        uint8_t *p = image + at;
         for (int k = 0; k < damages[i].width; k++)
             p[k] = (uint8_t)(damages[i].value >> 8 * (damages[i].width - 1 - k));
         const char *why = page_zip_decode(&layout, frame, PAGE, image, f.zip_size);

@@ -18,8 +18,7 @@ enum {
     FSP_FREE = 62,
     FSP_FREE_FRAG = 78,
     FSP_FULL_FRAG = 94,
-    FSP_INODES_FULL = 118,
-    FSP_INODES_FREE = 134,
+    FSP_INODES = 118, /* two bases: pages that are full, and with room */
     FSP_LISTS_END = 150,
     XDES_NODE = 8,
     XDES_STATE = 20,
@@ -445,10 +444,10 @@ static struct err *check_space(struct run *r)
     TRY(r->c->read(r->c->ctx, &page, 0));
     if (!page || is_bare(page))
         return NULL;
-    memcpy(inode_bases, page + FSP_INODES_FULL, sizeof inode_bases);
+    memcpy(inode_bases, page + FSP_INODES, sizeof inode_bases);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         check_extents(r, &(struct extent_list){0, page + lists[i].base, lists[i].state, 0});
-    TRY(check_inodes(r, inode_bases, inode_bases + FSP_INODES_FREE - FSP_INODES_FULL));
+    TRY(check_inodes(r, inode_bases, inode_bases + BASE_SIZE));
     check_unlisted(r);
     return check_index_pages(r);
 }
