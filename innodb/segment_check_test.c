@@ -237,7 +237,7 @@ static void an_extent_is_in_one_list(void **state)
 
 static void a_single_page_is_in_use_and_of_one_segment(void **state)
 {
-    struct space s;
+    struct space s = {0};
     uint8_t *slot = s.pages[INODES_ON] + TOP + 64;
     (void)state;
     make(&s);
