@@ -1,14 +1,15 @@
-/* tests/tools/plant_damage.c: makes a copy of an archive in which index pages are damaged, with right checksums everywhere: what only
- * a check of the structure can find.
+/* tests/tools/plant_damage.c: makes a copy of an archive in which index pages, extent descriptors and segment inodes are damaged, with
+ * right checksums everywhere: what only a check of the structure can find.
  *
  *     plant_damage [--kind=KIND] [--keyring-file=FILE] REPOSITORY ID NEW_ARCHIVE SEED
  *
  * Damages one page of each of up to 20 tablespaces of which the archive stores anything, in the way that its turn is or in the next one
- * that can be, or all in the way of KIND: mbe names 100 places. Of a full backup one seed in five the system tablespace, and nothing else: MariaDB's definitions of indexes are
- * there. A page is taken that this archive stores (of an increment: pages that it does not store are read from those below, and stay), that is in use, and
- * that no redo of the archive changes, so that a restore has it as it is here. An encrypted page is enciphered again; without the key file
- * it is left alone. Prints "KIND clear|encrypted PAGE PATH" for each. What is changed is always live structure: the heap, lists and directory of records,
- * links between pages, node pointers, what a page says it is, which pages are in use, and which segments they are of. */
+ * that can be, or all in the way of KIND: mbe names 100 places. Of a full backup one seed in five the system tablespace, and nothing
+ * else: MariaDB's definitions of indexes are there. A page is taken that this archive stores (of an increment: pages that it does not
+ * store are read from those below, and stay), that is in use, and that no redo of the archive changes, so that a restore has it as it is
+ * here. An encrypted page is enciphered again; without the key file it is left alone. Prints "KIND clear|encrypted PAGE PATH" for each.
+ * What is changed is always live structure: the heap, lists and directory of records, links between pages, node pointers, what a page
+ * says it is, which pages are in use, and which segments they are of. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,6 +32,20 @@
 enum {
     FIL_PREV = 8,
     FIL_NEXT = 12,
+    FSP_LISTS = 62, /* see innodb/segment_check.h, space_use.h */
+    LIST_BASE = 16,
+    XDES_NODE = 8,
+    NODE_NEXT = 6,
+    XDES_STATE = 20,
+    XDES_BITS = 24,
+    STATE_SEGMENT = 4,
+    INODE_PAGE_NO = 2,
+    INODES = 50,
+    INODES_END = 10,
+    INODE_PAGES = 64,
+    SEGMENT_LEAF = 74,
+    SEGMENT_TOP = 84,
+    SEGMENT_SIZE = 10,
     TRIES = 300,
     STATUS_BITS = 7,
     SEEDS_OF_OTHERS = 5,
@@ -467,7 +482,7 @@ static bool take_page(struct victim *v, page_no_t no)
 /* Descriptor of extent i, which page 0 has. */
 static uint8_t *descriptor(const struct victim *v, uint32_t i)
 {
-    return v->frame + FSP_XDES + (size_t)i * (24 + (2 * v->space->extent + 7) / 8);
+    return v->frame + FSP_XDES + (size_t)i * (XDES_BITS + (2 * v->space->extent + 7) / 8);
 }
 
 /* Its extent descriptor says that the page is free. */
@@ -477,7 +492,7 @@ static bool damage_use(struct victim *v)
     if (no >= v->space->format.physical || !is_missed(v) ||
         be16(v->stored + FIL_TYPE) == FIL_TYPE_SDI || !take_page(v, 0))
         return false;
-    descriptor(v, no / v->space->extent)[24 + i / 4] |= (uint8_t)(1 << (i % 4 * 2));
+    descriptor(v, no / v->space->extent)[XDES_BITS + i / 4] |= (uint8_t)(1 << (i % 4 * 2));
     return true;
 }
 
@@ -491,7 +506,7 @@ static uint8_t *any_extent(struct victim *v, uint32_t state)
         return NULL;
     for (int i = 0; i < TRIES; i++) {
         uint8_t *xdes = descriptor(v, pick(have < n ? have : n));
-        if (be32(xdes + 20) == state)
+        if (be32(xdes + XDES_STATE) == state)
             return xdes;
     }
     return NULL;
@@ -500,21 +515,21 @@ static uint8_t *any_extent(struct victim *v, uint32_t state)
 /* Leads from one extent to another one than the next. */
 static bool damage_extent_list(struct victim *v)
 {
-    uint8_t *xdes = any_extent(v, 1 + pick(4));
+    uint8_t *xdes = any_extent(v, 1 + pick(STATE_SEGMENT));
     if (!xdes)
         return false;
-    uint8_t *link = xdes + 8 + (pick(2) ? 6 : 0);
+    uint8_t *link = xdes + XDES_NODE + (pick(2) ? NODE_NEXT : 0);
     const bool last = be32(link) == PAGE_NO_NONE;
-    uint8_t old[6];
+    uint8_t old[NODE_NEXT];
     memcpy(old, link, sizeof old);
     put_be32(link, last || pick(2) ? pick(4) : PAGE_NO_NONE);
-    put_be16(link + 4, (uint16_t)(FSP_XDES + 8 + 40 * pick(9)));
+    put_be16(link + 4, (uint16_t)(FSP_XDES + XDES_NODE + 40 * pick(9)));
     return memcmp(link, old, sizeof old);
 }
 
 static bool damage_extent_owner(struct victim *v)
 {
-    uint8_t *xdes = any_extent(v, 4);
+    uint8_t *xdes = any_extent(v, STATE_SEGMENT);
     if (xdes)
         put_be64(xdes, be64(xdes) + 1 + pick(9));
     return xdes;
@@ -525,7 +540,7 @@ static bool damage_list_length(struct victim *v)
     v->about = 0;
     if (!take_page(v, 0))
         return false;
-    uint8_t *base = v->frame + 62 + (size_t)16 * pick(3);
+    uint8_t *base = v->frame + FSP_LISTS + (size_t)LIST_BASE * pick(3);
     put_be32(base, be32(base) + 1 + pick(3));
     return true;
 }
@@ -534,11 +549,13 @@ static bool damage_list_length(struct victim *v)
 static bool damage_single_page(struct victim *v)
 {
     const page_no_t no = v->no;
-    if (!take_page(v, 2) || be16(v->frame + FIL_TYPE) != FIL_TYPE_INODE)
+    if (!take_page(v, INODE_PAGE_NO) || be16(v->frame + FIL_TYPE) != FIL_TYPE_INODE)
         return false;
-    const uint32_t size = 64 + 2 * v->space->extent;
-    for (uint32_t inode = 50; inode + size + 10 <= v->space->format.physical; inode += size)
-        for (uint32_t at = inode + 64; at < inode + size && be64(v->frame + inode); at += 4)
+    const uint32_t size = INODE_PAGES + 2 * v->space->extent;
+    for (uint32_t inode = INODES; inode + size + INODES_END <= v->space->format.physical;
+         inode += size)
+        for (uint32_t at = inode + INODE_PAGES; at < inode + size && be64(v->frame + inode);
+             at += 4)
             if (be32(v->frame + at) == no) {
                 put_be32(v->frame + at, PAGE_NO_NONE);
                 return true;
@@ -549,10 +566,10 @@ static bool damage_single_page(struct victim *v)
 /* A root has the segments of its leaves and of all else the wrong way round. */
 static bool damage_segments(struct victim *v)
 {
-    uint8_t leaf[10];
-    memcpy(leaf, v->frame + 74, sizeof leaf);
-    memcpy(v->frame + 74, v->frame + 84, sizeof leaf);
-    memcpy(v->frame + 84, leaf, sizeof leaf);
+    uint8_t leaf[SEGMENT_SIZE];
+    memcpy(leaf, v->frame + SEGMENT_LEAF, sizeof leaf);
+    memcpy(v->frame + SEGMENT_LEAF, v->frame + SEGMENT_TOP, sizeof leaf);
+    memcpy(v->frame + SEGMENT_TOP, leaf, sizeof leaf);
     return v->facts.root;
 }
 
