@@ -41,7 +41,7 @@ struct bench {
     uint64_t manifest_from, manifest_to;
     const char *flavour, *space_map, *external_dir;
     const char *more; /* of the manifest */
-    bool without_redo;
+    bool without_redo, without_check;
     /* the backups finished so far, and what the next one says of the last of them */
     unsigned n_finished;
     char *ids[8];
@@ -338,7 +338,8 @@ static inline struct err *restore(struct bench *b)
                                       .datadir = b->target,
                                       .memory = 16 << 20,
                                       .parallel = 2,
-                                      .external_dir = b->external_dir};
+                                      .external_dir = b->external_dir,
+                                      .check = !b->without_check};
     if (b->writer)
         finish(b);
     return restore_run(&o);

@@ -68,6 +68,21 @@ static void marker_stays_until_commit(void **state)
     free(dir);
 }
 
+static void looking_at_a_target_makes_nothing(void **state)
+{
+    char *dir = mem_printf("%s/new/data", (const char *)*state);
+    must(target_check(dir, NULL, NULL, NULL));
+    assert_false(exists(*state, "new"));
+    must(target_check(*state, "/", NULL, NULL));
+    assert_false(exists(*state, TARGET_MARKER));
+    assert_refused(target_check("/dev/null", NULL, NULL, NULL), ERR_IO, "/dev/null", NULL);
+    assert_refused(target_check(dir, "relative", NULL, NULL), ERR_USAGE,
+                   "not an absolute path: relative", NULL);
+    assert_refused(target_check(dir, NULL, "no-such-user-here", NULL), ERR_USAGE, "no such user",
+                   NULL);
+    free(dir);
+}
+
 static void full_directory_is_refused_and_left_alone(void **state)
 {
     const char *dir = *state;
@@ -75,6 +90,8 @@ static void full_directory_is_refused_and_left_alone(void **state)
     must(file_replace(file, "x", 1, 0600));
     struct target t;
     assert_refused(target_open(&t, dir, NULL, NULL, NULL), ERR_REFUSED, "not empty",
+                   "empty or absent");
+    assert_refused(target_check(dir, NULL, NULL, NULL), ERR_REFUSED, "not empty",
                    "empty or absent");
     assert_true(exists(dir, "precious"));
     assert_false(exists(dir, TARGET_MARKER));
@@ -134,6 +151,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(marker_stays_until_commit),
+        TEST(looking_at_a_target_makes_nothing),
         TEST(full_directory_is_refused_and_left_alone),
         TEST(remains_of_a_restore_are_called_that),
         TEST(lost_and_found_is_no_content),

@@ -28,8 +28,11 @@ def judge_restore(s, title, mbe, archive, original, damaged):
     with open(archive, "wb") as f:
         f.write(damaged)
     target = s.path("target")
-    done = mbe.run("restore", "--repo=" + mbe.repo, "--datadir=" + target, "--progress=none", expect=None, seconds=60)
+    done = mbe.restore(target, expect=None, seconds=60)
     s.check_equal(done.status, DAMAGE, "restore, %s: %s" % (title, done))
+    s.check(not os.path.exists(target), "restore, %s: the target was touched: %s", title, done)
+    done = mbe.restore(target, "--no-check", expect=None, seconds=60)
+    s.check_equal(done.status, DAMAGE, "unchecked restore, %s: %s" % (title, done))
     s.check(not os.path.exists(target) or not os.listdir(target) or os.path.exists(os.path.join(target, "mbe-restore-incomplete")),
             "restore, %s: looks whole: %s", title, done)
     shutil.rmtree(target, ignore_errors=True)
