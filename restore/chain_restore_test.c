@@ -137,15 +137,7 @@ static void what_was_cut_off_does_not_come_back_when_the_file_grows(void **state
     uint8_t pages[4 * PAGE_SIZE];
     for (page_no_t no = 0; no < 4; no++)
         make_page(pages + no * (size_t)PAGE_SIZE, 5, no, FROM - 1, 4);
-    add_entry(b,
-              (struct archive_attr){.kind = ARCHIVE_SPACE,
-                                    .path = "db/a.ibd",
-                                    .size = sizeof pages,
-                                    .space_id = 5,
-                                    .page_size = PAGE_SIZE,
-                                    .space_flags = FLAGS,
-                                    .lsn_at_start = FROM},
-              pages);
+    add_copy(b, 5, "db/a.ibd", sizeof pages / PAGE_SIZE, pages);
     redo_new_page(b, 5, 3);
     next_backup(b, FROM + 100);
     add_delta(b, 5, "db/a.ibd", 2);
@@ -162,15 +154,7 @@ static void whole_copy_in_the_middle_ends_the_chain_of_a_space(void **state)
     add_space(b, 5, "db/a.ibd", 1);
     redo_new_page(b, 5, 1);
     next_backup(b, FROM + 100);
-    const uint32_t whole = add_entry(b,
-                                     (struct archive_attr){.kind = ARCHIVE_SPACE,
-                                                           .path = "db/a.ibd",
-                                                           .size = 2 * PAGE_SIZE,
-                                                           .space_id = 5,
-                                                           .page_size = PAGE_SIZE,
-                                                           .space_flags = FLAGS,
-                                                           .lsn_at_start = FROM + 100},
-                                     NULL);
+    const uint32_t whole = add_copy(b, 5, "db/a.ibd", 2, NULL);
     put_page(b, whole, 5, 0, FROM - 5, 0);
     next_backup(b, FROM + 200);
     add_delta(b, 5, "db/a.ibd", 2);

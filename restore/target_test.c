@@ -10,25 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "restore/target.h"
-
-static int set_up(void **state)
-{
-    char *dir = mem_strdup("/tmp/mbe-target-XXXXXX");
-    *state = dir;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    const int failed = e != NULL;
-    err_free(e);
-    free(*state);
-    return failed;
-}
 
 static void must(struct err *e)
 {
@@ -148,7 +133,7 @@ static void file_that_exists_is_not_overwritten(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_dir_make, test_dir_remove)
     const struct CMUnitTest tests[] = {
         TEST(marker_stays_until_commit),
         TEST(looking_at_a_target_makes_nothing),
