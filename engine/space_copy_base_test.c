@@ -5,10 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <sys/uio.h>
+#include <zlib.h>
 
 #include "engine/base_test_util.h"
 #include "engine/page_filter.h"
 #include "engine/space_copy_test_util.h"
+#include "innodb/fil_page.h"
+#include "innodb/index_page.h"
 
 /* Ends the first backup and begins one that is based on it, at this LSN. */
 static void base_on_this(struct fixture *f, struct base_facts *facts, lsn_t lsn)
@@ -184,44 +187,120 @@ static void copy_again_takes_the_place_of_a_delta(void **state)
 }
 
 /* Page 3 was changed, and is of an index; the base knows those up to LAST. */
-static void a_file_with_an_index_that_the_base_does_not_know_is_a_suspect(void **state)
+enum { LAST_INDEX = 100 };
+
+/* A file whose base knows the indexes up to LAST_INDEX. */
+static void base_with_indexes(struct fixture *f, struct base_facts *facts)
 {
-    enum { LAST = 100 };
-    static const struct change_map changes = {1, {3}};
+    put_space(f, "d/a.ibd", 5, PAGES);
+    put_page(f, "d/a.ibd", 5, 17, 600); /* the witness */
+    ok(copy_all(f));
+    base_on_this(f, facts, 1000);
+    facts->last_index_id = LAST_INDEX;
+}
+
+static void pages_of_an_index_that_the_base_does_not_know_are_stored(void **state)
+{
+    static const struct change_map changes = {1, {12}};
     static const struct {
         uint64_t index_id;
         lsn_t lsn;
-        bool mysql, tracked, suspect;
+        bool mysql, tracked;
+        const char *stored;
     } cases[] = {
-        {LAST, 1000, true, false, false},      {LAST + 1, 1000, true, false, true},
-        {LAST + 1, 999, true, false, false}, /* as old as it looks: not the index's root, for that is made with redo */
-        {LAST + 1, 1000, false, false, false}, /* MariaDB builds with redo */
-        {LAST + 1, 1000, true, true, false},   /* all of the map is stored */
+        {LAST_INDEX, 900, true, false, "4z 9z 14z 19z"},
+        {LAST_INDEX + 1, 900, true, false, "3 4z 9z 14z 19z"}, /* whatever its LSN */
+        {LAST_INDEX + 1, 1000, true, false, "3 4z 9z 14z 19z"},
+        {LAST_INDEX + 1, 900, false, false, "4z 9z 14z 19z"}, /* MariaDB builds with redo */
+        {LAST_INDEX + 1, 900, true, true, "12"},              /* all of the map is stored */
     };
     struct fixture *f = *state;
     struct base_facts facts;
-    put_space(f, "d/a.ibd", 5, PAGES);
-    ok(copy_all(f));
-    base_on_this(f, &facts, 1000);
-    facts.last_index_id = LAST;
+    base_with_indexes(f, &facts);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         put_index_page(f, "d/a.ibd", 5, 3, cases[i].lsn, cases[i].index_id);
         f->set.by_file = cases[i].mysql;
         f->env.changes = cases[i].tracked ? &changes : NULL;
         ok(copy_all(f));
-        const char *suspect = space_set_find(&f->set, 5)->suspect;
-        assert_int_equal(suspect != NULL, cases[i].suspect);
-        if (suspect)
-            assert_non_null(
-                strstr(suspect, "d/a.ibd: page 3: of an index that was built since the base"));
-        begin_again(f, archive_end(&f->archive));
+        assert_null(space_set_find(&f->set, 5)->suspect);
+        struct archive_reader *r = archive_end(&f->archive);
+        assert_stored(r, "d/a.ibd", cases[i].stored);
+        begin_again(f, r);
     }
     f->set.by_file = true;
     f->env.changes = NULL;
     facts.last_index_id = 0; /* a base that has not noted it */
-    put_index_page(f, "d/a.ibd", 5, 3, 1000, 1);
+    put_index_page(f, "d/a.ibd", 5, 3, 900, 1);
     ok(copy_all(f));
-    assert_non_null(space_set_find(&f->set, 5)->suspect);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_stored(r, "d/a.ibd", "3 4z 9z 14z 19z");
+    archive_reader_free(r);
+    base_facts_fini(&facts);
+}
+
+/* A page of LSN 500 in a tablespace of MySQL. */
+static void make_mysql_page(uint8_t *page, page_no_t no, uint32_t flags, uint64_t index_id)
+{
+    struct space_format format;
+    ok(space_format_decode(&format, flags, PAGE));
+    make_page(page, 5, no);
+    if (no)
+        put_be64(page + INDEX_ID, index_id);
+    else
+        put_be32(page + FSP_FLAGS, flags);
+    page_stamp(&format, page);
+}
+
+/* Compresses it as MySQL does. */
+static void pack_page(uint8_t *page)
+{
+    AUTO_FREE uint8_t *body = mem_alloc(PAGE);
+    uLongf n = PAGE - FIL_BODY;
+    memcpy(body, page, PAGE);
+    assert_int_equal(compress(page + FIL_BODY, &n, body + FIL_BODY, PAGE - FIL_BODY), Z_OK);
+    memset(page + FIL_BODY + n, 0, PAGE - FIL_BODY - n);
+    put_be16(page + FIL_PACK_TYPE, be16(body + FIL_TYPE));
+    put_be16(page + FIL_TYPE, FIL_TYPE_PACKED);
+    page[FIL_PACK_VERSION] = 2;
+    page[FIL_PACK_ALGORITHM] = 1;
+    put_be16(page + FIL_PACK_SIZE, PAGE - FIL_BODY);
+    put_be16(page + FIL_PACK_STORED, (uint16_t)n);
+}
+
+/* Pages that do not tell their index, in whatever order they are met; and a file of several tables. Page 16 lies among zeros and is read
+ * whole, page 2 is known by its head. */
+static void a_file_of_which_not_all_pages_of_a_new_index_are_known_is_a_suspect(void **state)
+{
+    enum { FLAGS = 0x21, SHARED = FLAGS | FSP_FLAG_SHARED };
+    static const struct {
+        page_no_t packed, built; /* page that is compressed, page of the new index; 0: none */
+        uint32_t flags;
+        bool suspect;
+    } cases[] = {
+        {2, 11, FLAGS, true}, {16, 2, FLAGS, true}, {2, 0, FLAGS, false},
+        {0, 2, FLAGS, false}, {0, 2, SHARED, true}, {0, 0, SHARED, false},
+    };
+    struct fixture *f = *state;
+    struct base_facts facts;
+    AUTO_FREE uint8_t *pages = mem_zalloc(PAGES * PAGE);
+    base_with_indexes(f, &facts);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (page_no_t no = 0; no < PAGES - 3; no++)
+            make_mysql_page(pages + no * PAGE, no, cases[i].flags,
+                            no && no == cases[i].built ? LAST_INDEX + 1 : LAST_INDEX);
+        if (cases[i].packed)
+            pack_page(pages + cases[i].packed * PAGE);
+        write_bytes(f->data, "d/a.ibd", pages, PAGES * PAGE);
+        f->set.by_file = true;
+        ok(copy_all(f)); /* the witness, page 17, is zeros, which is no sign of another history */
+        const char *suspect = space_set_find(&f->set, 5)->suspect;
+        if (!suspect == cases[i].suspect)
+            fail_msg("case %zu: %s", i, suspect ? suspect : "no suspect");
+        if (suspect)
+            assert_non_null(
+                strstr(suspect, ": of an index that was built since the base, or may be"));
+        begin_again(f, archive_end(&f->archive));
+    }
     abandon(f);
     base_facts_fini(&facts);
 }
@@ -555,7 +634,8 @@ int main(void)
         TEST(a_file_that_was_cut_off_is_read_whole),
         TEST(a_file_that_the_map_does_not_know_well_is_read_whole),
         TEST(a_witness_is_looked_at_in_each_part_that_has_no_changes),
-        TEST(a_file_with_an_index_that_the_base_does_not_know_is_a_suspect),
+        TEST(pages_of_an_index_that_the_base_does_not_know_are_stored),
+        TEST(a_file_of_which_not_all_pages_of_a_new_index_are_known_is_a_suspect),
         TEST(cached_pages_that_are_as_they_were_are_known_by_their_heads),
         TEST(a_page_that_is_cut_off_in_the_middle_is_none),
         TEST(a_file_that_nobody_wrote_to_is_not_read),
