@@ -41,6 +41,7 @@ struct err *tailer_check(struct tailer *t)
 struct change_map {
     size_t n;
     page_no_t pages[8];
+    bool distrusted;
 };
 
 bool change_map_next(const struct change_map *m, space_id_t space, page_no_t from, page_no_t gap,
@@ -62,6 +63,11 @@ bool change_map_has(const struct change_map *m, space_id_t space, page_no_t page
         if (m->pages[i] == page)
             return true;
     return false;
+}
+
+bool change_map_distrusts(const struct change_map *m, space_id_t space)
+{
+    return space == 5 && m->distrusted;
 }
 
 lsn_t change_map_end(const struct change_map *m)
