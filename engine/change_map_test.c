@@ -37,7 +37,7 @@ static void set_data(struct block *b, size_t len)
     put_be32(b->bytes + 2, crc32c(0, b->bytes + 32, len));
 }
 
-/* With one point, before the first data block's pages. */
+/* File 0 has one point, before its first data block's pages. */
 static struct block reset_block(uint64_t file)
 {
     struct block b = {{1, 0}};
@@ -46,7 +46,7 @@ static struct block reset_block(uint64_t file)
     put_be64(b.bytes + 24, file);
     put_be64(b.bytes + 32, BEGIN);
     put_be16(b.bytes + 42, 32);
-    set_data(&b, 12);
+    set_data(&b, file ? 0 : 12);
     return b;
 }
 
