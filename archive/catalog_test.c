@@ -18,25 +18,10 @@
 
 #include "archive/catalog.h"
 #include "base/clock.h"
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
-
-static int make_dir(void **state)
-{
-    char *dir = mem_strdup("/tmp/mbe-catalog-XXXXXX");
-    *state = dir;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    const int rc = e ? -1 : 0;
-    err_free(e);
-    free(*state);
-    return rc;
-}
 
 static bool exists(const char *dir, const char *name)
 {
@@ -618,7 +603,7 @@ static void a_record_grows_line_by_line_and_goes_with_its_backup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
+#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, test_dir_make, test_dir_remove)
         IN_DIR(a_backup_is_listed_once_it_is_published),
         IN_DIR(a_draft_that_is_given_up_leaves_nothing),
         IN_DIR(a_draft_without_archive_cannot_be_published),

@@ -68,8 +68,7 @@ static struct err *check_records(const struct chunk *c)
     return NULL;
 }
 
-struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
-                         const uint8_t *body)
+struct err *chunk_check(struct chunk *out, const struct chunk_header *h, const uint8_t *body)
 {
     const size_t table_len = (size_t)h->n_records * RECORD_SIZE;
     const struct hash128 computed = hash128_of(body, table_len + h->stored_len, NULL, 0);
@@ -79,7 +78,13 @@ struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chu
                         "%016" PRIx64 " computed",
                         h->body_hash.hi, h->body_hash.lo, computed.hi, computed.lo);
     *out = (struct chunk){.header = *h, .table = body, .raw = body + table_len};
-    TRY(check_records(out));
+    return check_records(out);
+}
+
+struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
+                         const uint8_t *body)
+{
+    TRY(chunk_check(out, h, body));
     if (h->codec == ARCHIVE_CODEC_ZSTD) {
         TRY(decompress(u, h, out->raw));
         out->raw = u->raw;

@@ -16,16 +16,21 @@
 struct chunk {
     struct chunk_header header;
     const uint8_t *table; /* header.n_records records */
-    const uint8_t *raw;   /* header.raw_len bytes */
+    const uint8_t *raw;   /* header.raw_len bytes; of chunk_check: stored_len */
 };
+
+/* `body` holds the chunk_size(h) - CHUNK_HEADER_SIZE bytes behind the header. Verifies its checksum
+ * and the records. out->raw is the payload as it is stored: nothing is decompressed. Valid as long
+ * as body lives. */
+struct err *chunk_check(struct chunk *out, const struct chunk_header *h,
+                        const uint8_t *body) MUST_CHECK;
 
 struct unpacker;
 struct unpacker *unpacker_new(void);
 void unpacker_free(struct unpacker *u); /* NULL is fine */
 
-/* `body` holds the chunk_size(h) - CHUNK_HEADER_SIZE bytes behind the header. Verifies the
- * body's checksum, decompresses and checks the records. Valid until the next call with the same
- * unpacker and as long as body lives. */
+/* chunk_check, and decompresses. Valid until the next call with the same unpacker and as long as
+ * body lives. */
 struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
                          const uint8_t *body) MUST_CHECK;
 

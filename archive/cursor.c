@@ -41,8 +41,7 @@ static struct chunk_slot *take_loaded(struct archive_reader *r, uint32_t number)
     return found;
 }
 
-/* Takes the slot unused for longest, or a new one while there are few. */
-static struct chunk_slot *take_any(struct archive_reader *r)
+struct chunk_slot *chunk_slot_take(struct archive_reader *r)
 {
     struct chunk_slot *s = NULL;
     pthread_mutex_lock(&r->lock);
@@ -58,7 +57,7 @@ static struct chunk_slot *take_any(struct archive_reader *r)
     return s ? s : chunk_slot_new();
 }
 
-static void put_slot(struct archive_reader *r, struct chunk_slot *s)
+void chunk_slot_put(struct archive_reader *r, struct chunk_slot *s)
 {
     if (!s)
         return;
@@ -109,7 +108,7 @@ void archive_cursor_free(struct archive_cursor *c)
 {
     if (!c)
         return;
-    put_slot(c->r, c->slot);
+    chunk_slot_put(c->r, c->slot);
     free(c);
 }
 
@@ -137,7 +136,7 @@ void archive_cursor_rest(struct archive_cursor *c)
     if (c->at < c->extent_end && c->from < c->extent_end)
         return;
     c->at = c->extent_end;
-    put_slot(c->r, c->slot);
+    chunk_slot_put(c->r, c->slot);
     c->slot = NULL;
 }
 
@@ -147,12 +146,12 @@ static struct err *load(struct archive_cursor *c, uint32_t number)
         return NULL;
     struct chunk_slot *s = take_loaded(c->r, number);
     if (s) {
-        put_slot(c->r, c->slot);
+        chunk_slot_put(c->r, c->slot);
         c->slot = s;
         return NULL;
     }
     if (!c->slot)
-        c->slot = take_any(c->r);
+        c->slot = chunk_slot_take(c->r);
     const uint64_t at = c->r->index.chunk_at[number], end = c->r->index.chunk_at[number + 1];
     TRY(archive_load_chunk(c->r, c->slot, number, at, end - at));
     c->slot->number = number;

@@ -51,25 +51,42 @@ static struct err *read_exactly(const struct archive_reader *r, void *buf, size_
     return NULL;
 }
 
-static struct err *load_chunk(const struct archive_reader *r, struct chunk_slot *s,
-                              uint64_t sequence, uint64_t at, uint64_t size)
+/* Into s->file_bytes; the header, which is checked, into *h as well. */
+static struct err *read_chunk(const struct archive_reader *r, struct chunk_slot *s,
+                              struct chunk_header *h, uint64_t sequence, uint64_t at, uint64_t size)
 {
-    struct chunk_header h;
     if (size < CHUNK_HEADER_SIZE || size > CHUNK_SIZE_MAX)
         return err_make(CORRUPT, "%" PRIu64 " bytes, %d to %d expected", size, CHUNK_HEADER_SIZE,
                         CHUNK_SIZE_MAX);
     slot_reserve(s, (size_t)size);
     TRY(read_exactly(r, s->file_bytes, (size_t)size, at));
-    TRY(chunk_header_get(&h, s->file_bytes));
-    if (h.archive_id != r->header.archive_id)
+    TRY(chunk_header_get(h, s->file_bytes));
+    if (h->archive_id != r->header.archive_id)
         return err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected",
-                        h.archive_id, r->header.archive_id);
-    if (h.sequence != sequence)
-        return err_make(CORRUPT, "sequence number %" PRIu64 " found", h.sequence);
-    if (chunk_size(&h) != size)
+                        h->archive_id, r->header.archive_id);
+    if (h->sequence != sequence)
+        return err_make(CORRUPT, "sequence number %" PRIu64 " found", h->sequence);
+    if (chunk_size(h) != size)
         return err_make(CORRUPT, "%" PRIu32 " bytes by its header, %" PRIu64 " expected",
-                        chunk_size(&h), size);
+                        chunk_size(h), size);
+    return NULL;
+}
+
+static struct err *load_chunk(const struct archive_reader *r, struct chunk_slot *s,
+                              uint64_t sequence, uint64_t at, uint64_t size)
+{
+    struct chunk_header h;
+    TRY(read_chunk(r, s, &h, sequence, at, size));
     return chunk_unpack(s->unpacker, &s->chunk, &h, s->file_bytes + CHUNK_HEADER_SIZE);
+}
+
+/* Notes an error of reading a chunk and says where that is. */
+static struct err *chunk_error(struct archive_reader *r, struct err *e, uint64_t sequence,
+                               uint64_t at)
+{
+    if (e)
+        r->failed = true;
+    return err_wrap(e, "%s: chunk %" PRIu64 " at offset %" PRIu64, r->path, sequence, at);
 }
 
 struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, uint64_t sequence,
@@ -77,9 +94,7 @@ struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, u
 {
     struct err *e = load_chunk(r, s, sequence, at, size);
     s->loaded = !e;
-    if (e)
-        r->failed = true;
-    return err_wrap(e, "%s: chunk %" PRIu64 " at offset %" PRIu64, r->path, sequence, at);
+    return chunk_error(r, e, sequence, at);
 }
 
 /* Size of the index or manifest chunk at `at`, which must end at or before `end`. */
@@ -306,4 +321,45 @@ uint64_t archive_reader_stored(const struct archive_reader *r, uint32_t i, uint6
 void archive_reader_keep(struct archive_reader *r, int n_chunks)
 {
     r->slots_kept = n_chunks;
+}
+
+uint32_t archive_reader_n_chunks(const struct archive_reader *r)
+{
+    return r->index.n_chunks;
+}
+
+uint64_t archive_reader_chunk_bytes(const struct archive_reader *r, uint32_t from, uint32_t to)
+{
+    return r->index.chunk_at[to] - r->index.chunk_at[from];
+}
+
+static bool has_piece_in(const struct index_entry *e, uint32_t chunk)
+{
+    for (size_t i = 0; i < e->n_extents; i++)
+        if (e->extents[i].chunk == chunk)
+            return true;
+    return false;
+}
+
+const char *archive_reader_file_in(const struct archive_reader *r, uint32_t chunk)
+{
+    for (uint32_t i = 0; i < r->index.n_entries; i++)
+        if (has_piece_in(&r->index.entries[i], chunk))
+            return r->index.entries[i].attr.path;
+    return NULL;
+}
+
+struct err *archive_check_chunk(struct archive_reader *r, uint32_t chunk, enum archive_cache cache)
+{
+    const uint64_t at = r->index.chunk_at[chunk], size = r->index.chunk_at[chunk + 1] - at;
+    struct chunk_slot *s = chunk_slot_take(r);
+    struct chunk_header h;
+    s->loaded = false;
+    struct err *e = read_chunk(r, s, &h, chunk, at, size);
+    if (!e)
+        e = chunk_check(&s->chunk, &h, s->file_bytes + CHUNK_HEADER_SIZE);
+    chunk_slot_put(r, s);
+    if (cache == ARCHIVE_CACHE_DROP) /* advice: what it answers does not matter */
+        (void)posix_fadvise(r->fd, (off_t)at, (off_t)size, POSIX_FADV_DONTNEED);
+    return chunk_error(r, e, chunk, at);
 }

@@ -1,5 +1,5 @@
-/* archive/reader.h: reads an archive file: by index (entries, ranges) or front to back (chunks,
- * for verify and for damaged or truncated archives). Everything read is verified by the chunk's
+/* archive/reader.h: reads an archive file: by index (entries, ranges, or single chunks to check
+ * them) or front to back (chunks, for verify and for damaged or truncated archives). Everything read is verified by the chunk's
  * XXH3-128 before it is used. Damage is an error of kind CORRUPT that names archive, chunk
  * number and offset. Threads: a reader may be shared; a cursor may not. */
 #ifndef MBE_ARCHIVE_READER_H
@@ -39,6 +39,23 @@ uint64_t archive_reader_stored(const struct archive_reader *r, uint32_t i, uint6
 /* How many unpacked chunks (up to 2 MiB each) are kept for the next cursor; 8 unless told. To be
  * called before the reader is shared. */
 void archive_reader_keep(struct archive_reader *r, int n_chunks);
+
+/* ---- chunks as they are stored, to check an archive before anything of it is used ---- */
+
+/* Data chunks: 0 .. n-1, in the order in which they lie in the file. */
+uint32_t archive_reader_n_chunks(const struct archive_reader *r);
+/* Bytes that data chunks [from, to) take in the file. */
+uint64_t archive_reader_chunk_bytes(const struct archive_reader *r, uint32_t from, uint32_t to);
+/* Path of the first entry that has a piece in this chunk, borrowed; NULL: no entry has. Slow: for
+ * messages. */
+const char *archive_reader_file_in(const struct archive_reader *r, uint32_t chunk);
+/* What becomes of the chunk in the system's file cache. */
+enum archive_cache { ARCHIVE_CACHE_KEEP, ARCHIVE_CACHE_DROP };
+/* Reads a data chunk and verifies its checksum, without unpacking it. Thread-safe. */
+struct err *archive_check_chunk(struct archive_reader *r, uint32_t chunk,
+                                enum archive_cache cache) MUST_CHECK;
+
+/* ---- content ---- */
 
 /* Iterates over the stored pieces of entry i that overlap [offset, offset + len), in offset
  * order. */

@@ -41,5 +41,9 @@ struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, u
                                uint64_t at, uint64_t size) MUST_CHECK;
 struct chunk_slot *chunk_slot_new(void);
 void chunk_slot_free(struct chunk_slot *s); /* NULL is fine */
+/* Takes the slot unused for longest, or a new one while there are few; and gives one back, NULL is
+ * fine. Thread-safe. */
+struct chunk_slot *chunk_slot_take(struct archive_reader *r);
+void chunk_slot_put(struct archive_reader *r, struct chunk_slot *s);
 
 #endif

@@ -41,6 +41,16 @@ static struct err *read_all(const char *path)
     return NULL;
 }
 
+/* Opens and checks all chunks as they are stored. */
+static struct err *check_all(const char *path)
+{
+    AUTO(archive_reader) r = NULL;
+    TRY(archive_reader_open(&r, path));
+    for (uint32_t i = 0; i < archive_reader_n_chunks(r); i++)
+        TRY(archive_check_chunk(r, i, i % 2 ? ARCHIVE_CACHE_KEEP : ARCHIVE_CACHE_DROP));
+    return NULL;
+}
+
 static void assert_sample(const char *path)
 {
     AUTO(archive_reader) r = NULL;
@@ -57,6 +67,12 @@ static void assert_sample(const char *path)
     assert_null(archive_read(r, 1, 0, content, n));
     for (uint32_t i = 0; i < n; i++)
         assert_int_equal(content[i], test_sample_byte(i));
+    assert_null(check_all(path));
+    assert_int_equal(archive_reader_n_chunks(r), 4);
+    assert_int_equal(archive_reader_chunk_bytes(r, 0, 4),
+                     archive_reader_chunk_bytes(r, 0, 1) + archive_reader_chunk_bytes(r, 1, 4));
+    assert_string_equal(archive_reader_file_in(r, 2), "db/a.ibd");
+    assert_string_equal(archive_reader_file_in(r, 3), "db/b.frm");
     assert_null(archive_read(r, 2, 499, content, 1));
     assert_int_equal(content[0], 'b');
 }
@@ -91,6 +107,14 @@ struct flips {
 
 enum { BYTES_AT_ONCE = 256 };
 
+static struct err *must_be_found(struct err *e, const char *path)
+{
+    const bool found = e && e->kind == ERR_CORRUPT && strstr(e->message, path);
+    struct err *bad = found ? NULL : err_make(FAILED, "%s", e ? e->message : "not detected");
+    err_free(e);
+    return bad;
+}
+
 /* Flips each bit of some bytes, alone, in a file of its own. */
 static struct err *flip_some(void *ctx, bool *more)
 {
@@ -108,11 +132,10 @@ static struct err *flip_some(void *ctx, bool *more)
             const uint8_t flipped = bytes[i] ^ (uint8_t)(1u << bit);
             if (pwrite(file.fd, &flipped, 1, (off_t)i) != 1)
                 abort();
-            struct err *e = read_all(file.path);
-            if (!e || e->kind != ERR_CORRUPT || !strstr(e->message, file.path))
-                bad = err_make(FAILED, "byte %zu bit %d: %s", i, bit,
-                               e ? e->message : "not detected");
-            err_free(e);
+            bad = must_be_found(read_all(file.path), file.path);
+            if (!bad)
+                bad = must_be_found(check_all(file.path), file.path);
+            bad = err_wrap(bad, "byte %zu bit %d", i, bit);
         }
         if (pwrite(file.fd, bytes + i, 1, (off_t)i) != 1)
             abort();

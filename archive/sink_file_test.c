@@ -11,24 +11,9 @@
 #include <sys/stat.h>
 
 #include "archive/archive_test_util.h"
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
-
-static int make_dir(void **state)
-{
-    char *dir = mem_strdup("/tmp/mbe-sink-XXXXXX");
-    *state = dir;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    const int rc = e ? -1 : 0;
-    err_free(e);
-    free(*state);
-    return rc;
-}
 
 static void small_and_large_appends_keep_their_order(void **state)
 {
@@ -119,11 +104,14 @@ static void a_disk_that_runs_full_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(small_and_large_appends_keep_their_order, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(without_commit_nothing_is_left, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(a_file_that_is_there_is_not_touched, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(a_disk_that_runs_full_is_named, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(small_and_large_appends_keep_their_order, test_dir_make,
+                                        test_dir_remove),
+        cmocka_unit_test_setup_teardown(without_commit_nothing_is_left, test_dir_make,
+                                        test_dir_remove),
+        cmocka_unit_test_setup_teardown(a_file_that_is_there_is_not_touched, test_dir_make,
+                                        test_dir_remove),
+        cmocka_unit_test_setup_teardown(a_disk_that_runs_full_is_named, test_dir_make,
+                                        test_dir_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,26 +13,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 
 #define OK(expr) assert_null(expr)
-
-static int scratch_make(void **state)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *dir = mem_printf("%s/mbe-file-test-XXXXXX", tmp ? tmp : "/tmp");
-    *state = mkdtemp(dir);
-    return *state ? 0 : -1;
-}
-
-static int scratch_remove(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    err_free(e);
-    free(*state);
-    return e ? -1 : 0;
-}
 
 static char *in(void **state, const char *name)
 {
@@ -239,7 +224,7 @@ static void only_names_that_stay_below_are_safe(void **state)
     assert_true(file_name_is_safe(name));
 }
 
-#define SCRATCH_TEST(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
+#define SCRATCH_TEST(f) cmocka_unit_test_setup_teardown(f, test_dir_make, test_dir_remove)
 
 int main(void)
 {

@@ -13,70 +13,25 @@ absolute number has its ratio beside it, because only the ratio means something 
 Nothing of the system's own servers is touched; all data is below $TMPDIR (default /var/tmp) and removed at the end.
 """
 
-import argparse
-import contextlib
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "bench")]
+import common       # noqa: E402
 import dataset      # noqa: E402
 import measure      # noqa: E402
-from harness.servers import FLAVOURS, INSTALLED, Server, ServerFailed, Unavailable, installed_flavour  # noqa: E402
+from common import PEER, medians, peer_backup, print_table, ratio, restore_mbe, say, shown, start_on      # noqa: E402
 
 LEVELS = (1, 3)
 LOAD_THREADS = 4
 LOAD_BASELINE_SECONDS = 10
-PEER = "mariadb-backup"
 CLONE = "CLONE LOCAL"
 CLONE_RESTORE = "cp of the clone"
-FAMILY_NAMES = {"mariadb": "MariaDB", "mysql": "MySQL"}
-LOG_OPTION = {"mariadb": "--innodb-log-file-size=1G", "mysql": "--innodb-redo-log-capacity=1G"}
-
-
-def say(text):
-    print(time.strftime("%H:%M:%S ") + text, flush=True)
-
-
-class Bench:
-    """Settings, the server, and where things are."""
-
-    def __init__(self, options, folder):
-        self.mbe = os.path.abspath(options.mbe)
-        self.runs = options.runs
-        self.size = options.size
-        self.cold = options.cold
-        self.folder = folder
-        self.cpus = os.cpu_count() or 1
-        self.flavour = options.flavour or installed_flavour()
-        self.server = Server(self.flavour, os.path.join(folder, "server"), [
-            "--innodb-buffer-pool-size=512M", "--key-buffer-size=64M", "--server-id=1", "--log-bin=binlog",
-            "--max-connections=100"])
-        self.server.options.append(LOG_OPTION[self.server.family])
-        self.has_clone = self.server.family == "mysql" and self.server.installation.has_plugin("mysql_clone")
-        self.has_peer = self.server.family == "mariadb" and shutil.which(PEER) is not None
-        self.log = os.path.join(folder, "tool.log")
-        self.results = {"backup": {}, "load": {}, "restore": {}}
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def equal_start(self, files=None):
-        """The same state of page cache and disk for whoever is next."""
-        measure.sync_filesystem(self.folder)
-        if self.cold:
-            measure.drop_caches()
-        else:
-            measure.touch_memory(self.folder, self.size)
-            measure.warm(files or dataset.data_files(self.server.datadir))
 
 
 # --- backup -----------------------------------------------------------------------------------------------------------
@@ -103,11 +58,6 @@ def mbe_backup(codec):
     return lambda b, target: [[b.mbe, "backup", "--full", "--no-defaults", "--repo=" + target, "--user=root",
                                "--socket=" + b.server.socket, "--compress=" + codec, "--parallel=%d" % b.cpus,
                                "--progress=none"]]
-
-
-def peer_backup(b, *more):
-    return [PEER, "--no-defaults", "--backup", "--user=root", "--socket=" + b.server.socket, "--parallel=%d" % b.cpus,
-            "--datadir=" + b.server.datadir, *more]
 
 
 def peer_stream(level):
@@ -184,30 +134,6 @@ def load_round(bench, load, all_of_them, number):
 
 # --- restore ----------------------------------------------------------------------------------------------------------
 
-def start_on(bench, datadir, defaults):
-    """Seconds until a server on the datadir answers."""
-    folder = bench.path("restored-server")
-    os.makedirs(folder)
-    server = Server(bench.flavour, folder, ["--innodb-buffer-pool-size=512M", LOG_OPTION[bench.server.family], "--server-id=2",
-                                            "--log-bin=" + os.path.join(folder, "binlog")],
-                    datadir=datadir, defaults=defaults)
-    started = time.monotonic()
-    try:
-        server.start()
-        seconds = time.monotonic() - started
-        server.value("select count(*) from bench_innodb.orders1")
-        return seconds
-    finally:
-        server.kill()
-        shutil.rmtree(folder)
-
-
-def restore_mbe(bench, source, target):
-    used = measure.run([[bench.mbe, "restore", "--repo=" + source, "--backup=latest", "--datadir=" + target,
-                         "--memory=1G", "--parallel=%d" % bench.cpus, "--progress=none"]], bench.log, sync=bench.folder)
-    return used, os.path.join(target, "mbe-my.cnf")
-
-
 def restore_clone(bench, source, target):
     used = measure.run([["cp", "-r", os.path.join(source, "full"), target]], bench.log, sync=bench.folder)
     return used, None
@@ -252,28 +178,6 @@ def restore_round(bench, number):
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
-
-def medians(rows):
-    return {key: measure.median([r[key] for r in rows if r[key] is not None]) for key in rows[0]}
-
-
-def ratio(value, base):
-    return "%.2f" % (value / base) if base else "-"
-
-
-def shown(form, value):
-    """A number, or a dash where there is none."""
-    return "-" if value is None else form % value
-
-
-def print_table(title, header, rows):
-    widths = [max(len(str(r[i])) for r in [header, *rows]) for i in range(len(header))]
-    lines = [title]
-    for row in [header, *rows]:
-        lines.append("  " + "  ".join(str(v).ljust(w) if i == 0 else str(v).rjust(w)
-                                      for i, (v, w) in enumerate(zip(row, widths))))
-    return "\n".join(lines) + "\n"
-
 
 def tables(bench, data):
     backup = {k: medians(v) for k, v in bench.results["backup"].items()}
@@ -334,14 +238,9 @@ def targets(backup, load, restore):
 
 # --- all of it --------------------------------------------------------------------------------------------------------
 
-def machine():
-    with open("/proc/cpuinfo", encoding="utf-8") as f:
-        model = re.search(r"model name\s*: (.*)", f.read())
-    return {"cpu": model.group(1) if model else os.uname().machine, "cpus": os.cpu_count(),
-            "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "kernel": os.uname().release}
-
-
 def run_all(bench, stack):
+    if not bench.has_peer and not bench.has_clone:
+        say("no %s here: its rows are left out" % (CLONE if bench.server.family == "mysql" else PEER))
     say("building %d MB of InnoDB and %d %% of it of MyISAM below %s" %
         (bench.size >> 20, dataset.MYISAM_PERCENT[bench.server.family], bench.folder))
     bench.server.init()
@@ -365,76 +264,28 @@ def run_all(bench, stack):
     bench.server.stop()
     for number in range(1, bench.runs + 1):
         restore_round(bench, number)
-    return data, version, load.name()
+    return report(bench, data, version, load.name())
 
 
-def report(bench, data, version, load, folder):
+def report(bench, data, version, load):
     text, summary = tables(bench, data)
-    about = machine()
+    about = common.machine()
     text = ("%s, %d CPUs, %d GB; %s %s; medians of %d; page cache %s; load: %s\n\n" %
-            (about["cpu"], about["cpus"], about["memory"] >> 30, FAMILY_NAMES[bench.server.family], version, bench.runs,
+            (about["cpu"], about["cpus"], about["memory"] >> 30, common.FAMILY_NAMES[bench.server.family], version, bench.runs,
              "cold" if bench.cold else "warm", load)) + text
-    print("\n" + text)
-    os.makedirs(folder, exist_ok=True)
-    name = os.path.join(folder, time.strftime("bench-%Y%m%dT%H%M%S"))
-    with open(name + ".json", "w", encoding="utf-8") as f:
-        json.dump({"machine": about, "server": version, "bytes": data, "runs": bench.runs, "cold": bench.cold,
-                   "load": load, "medians": summary, "all": bench.results}, f, indent=1)
-    with open(name + ".txt", "w", encoding="utf-8") as f:
-        f.write(text)
-    say("written: %s.json, .txt" % name)
-
-
-def size_of(text):
-    found = re.fullmatch(r"(\d+)([KMGT]?)", text.upper())
-    if not found:
-        raise argparse.ArgumentTypeError("%s is no size such as 512M or 2G" % text)
-    return int(found.group(1)) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[found.group(2)]
-
-
-def parse_options():
-    parser = argparse.ArgumentParser(description="mbe beside cp, zstd, and mariadb-backup or CLONE.")
-    parser.add_argument("--mbe", default="build/mbe")
-    parser.add_argument("--flavour", choices=sorted(FLAVOURS),
-                        help="the server: without it, MySQL if it is installed, else the installed MariaDB")
-    parser.add_argument("--size", type=size_of, default="2G",
-                        help="bytes of InnoDB (default: 2G); on MariaDB MyISAM is a tenth more")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", default="build/bench", help="folder for the results")
-    parser.add_argument("--cold", action="store_true", help="drop the page cache before each run (root only)")
-    return parser.parse_args()
-
-
-def stop_on_signal(signum, _frame):
-    raise SystemExit(128 + signum)
+    return text, {"server": version, "bytes": data, "runs": bench.runs, "cold": bench.cold, "load": load, "medians": summary,
+                  "all": bench.results}
 
 
 def main():
-    options = parse_options()
+    parser = common.parser("mbe beside cp, zstd, and mariadb-backup or CLONE. On MariaDB, MyISAM is a tenth more than --size.", "2G")
+    parser.add_argument("--cold", action="store_true", help="drop the page cache before each run (root only)")
+    options = parser.parse_args()
     if options.cold and os.getuid() != 0:
         print("--cold needs root", file=sys.stderr)
         return 2
-    base = os.environ.get("TMPDIR") or "/var/tmp"
     # dataset, one copy being made, four kept for the restores, one more being prepared and one restored
-    if shutil.disk_usage(base).free < 9 * options.size + (4 << 30):
-        print("not enough space below %s for %d MB; set TMPDIR" % (base, options.size >> 20), file=sys.stderr)
-        return 1
-    signal.signal(signal.SIGTERM, stop_on_signal)
-    folder = tempfile.mkdtemp(prefix="mbe-bench-", dir=base)
-    if (options.flavour or installed_flavour()) in INSTALLED:       # a fetched one stays where the next run finds it
-        os.environ["MBE_TEST_CACHE"] = os.path.join(folder, "cache")
-    try:
-        with contextlib.ExitStack() as stack:
-            bench = Bench(options, folder)
-            if not bench.has_peer and not bench.has_clone:
-                say("no %s here: its rows are left out" % (CLONE if bench.server.family == "mysql" else PEER))
-            report(bench, *run_all(bench, stack), options.json)
-        return 0
-    except (measure.CommandFailed, ServerFailed, Unavailable) as e:
-        print("bench: %s" % e, file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return common.run(options, "bench", 9 * options.size + (4 << 30), run_all)
 
 
 if __name__ == "__main__":

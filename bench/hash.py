@@ -6,28 +6,21 @@ Contestants take turns, and start from the same state of the page cache. CPU is 
 only the ratios mean something on another machine.
 """
 
-import argparse
 import contextlib
-import json
 import os
 import queue
 import shutil
-import signal
 import sys
-import tempfile
 import threading
 import time
 
 import pymysql
 
 sys.dont_write_bytecode = True
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "bench")]
-import bench as common      # noqa: E402
-import dataset              # noqa: E402
-import measure              # noqa: E402
-from bench import print_table, ratio, say, shown     # noqa: E402
-from harness.servers import FLAVOURS, ServerFailed, Unavailable, installed_flavour      # noqa: E402
+import common       # noqa: E402
+import dataset      # noqa: E402
+import measure      # noqa: E402
+from common import print_table, ratio, say, shown     # noqa: E402
 
 SCHEMA = "bench_innodb"
 CHECKSUM, PT, DUMP = "CHECKSUM TABLE", "pt-table-checksum", "dump | md5sum"
@@ -195,8 +188,7 @@ def report(bench, data, version, load):
           "%.0f %%" % (100 * (1 - r["tps_during"] / r["tps_alone"])) if r["tps_alone"] else "-", "%.0f" % r["lost"],
           "%.0f" % (r["stall"] * 1e3)] for name, r in loaded.items()])
     text += "\n" + targets(bench, alone)
-    print("\n" + text)
-    return text, {"alone": alone, "load": loaded}
+    return text, {"medians": {"alone": alone, "load": loaded}}
 
 
 def run_all(bench, stack):
@@ -217,44 +209,9 @@ def run_all(bench, stack):
     return report(bench, data, version, load)
 
 
-def parse_options():
-    parser = argparse.ArgumentParser(description="mbe hash beside CHECKSUM TABLE, pt-table-checksum and a dump.")
-    parser.add_argument("--mbe", default="build/mbe")
-    parser.add_argument("--flavour", choices=sorted(FLAVOURS),
-                        help="the server: without it, MySQL if it is installed, else the installed MariaDB")
-    parser.add_argument("--size", type=common.size_of, default="2G", help="bytes of InnoDB (default: 2G)")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", default="build/bench", help="folder for the results")
-    return parser.parse_args()
-
-
 def main():
-    options = parse_options()
-    options.cold = False
-    base = os.environ.get("TMPDIR") or "/var/tmp"
-    if shutil.disk_usage(base).free < 3 * options.size + (4 << 30):
-        print("not enough space below %s for %d MB; set TMPDIR" % (base, options.size >> 20), file=sys.stderr)
-        return 1
-    signal.signal(signal.SIGTERM, common.stop_on_signal)
-    folder = tempfile.mkdtemp(prefix="mbe-bench-", dir=base)
-    if (options.flavour or installed_flavour()) in common.INSTALLED:
-        os.environ["MBE_TEST_CACHE"] = os.path.join(folder, "cache")
-    try:
-        with contextlib.ExitStack() as stack:
-            text, summary = run_all(common.Bench(options, folder), stack)
-        os.makedirs(options.json, exist_ok=True)
-        name = os.path.join(options.json, time.strftime("hash-%Y%m%dT%H%M%S"))
-        with open(name + ".json", "w", encoding="utf-8") as f:
-            json.dump({"machine": common.machine(), "medians": summary}, f, indent=1)
-        with open(name + ".txt", "w", encoding="utf-8") as f:
-            f.write(text)
-        say("written: %s.json, .txt" % name)
-        return 0
-    except (measure.CommandFailed, ServerFailed, Unavailable) as e:
-        print("bench: %s" % e, file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    options = common.parser("mbe hash beside CHECKSUM TABLE, pt-table-checksum and a dump.", "2G").parse_args()
+    return common.run(options, "hash", 3 * options.size + (4 << 30), run_all)
 
 
 if __name__ == "__main__":

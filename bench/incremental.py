@@ -7,26 +7,20 @@ same state. Restores are compared at the end: of the chain, of a full of the ver
 the full and of each increment, with its copy-back. As in bench.py, only the ratios mean something on another machine.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "bench")]
-import bench as common      # noqa: E402
-import dataset              # noqa: E402
-import measure              # noqa: E402
-from bench import PEER, print_table, ratio, say     # noqa: E402
-from harness.servers import FLAVOURS, ServerFailed, Unavailable, installed_flavour      # noqa: E402
+import common       # noqa: E402
+import dataset      # noqa: E402
+import measure      # noqa: E402
+from common import PEER, print_table, ratio, say     # noqa: E402
 
 STEPS = 10
 UPDATES_AT_ONCE = 500
@@ -159,11 +153,14 @@ def report(bench, percent, data, version, chain, full, restored):
                  ["tracked / full", 0.1, steps[TRACKED]["seconds"] / steps[FULL]["seconds"]]]
     text += "\n" + print_table("targets", ["", "at most", "measured", ""],
                                [[name, "%.2f" % most, "%.2f" % got, "met" if got <= most else "MISSED"] for name, most, got in rows])
-    print("\n" + text)
-    return text, {"steps": steps, "restore": restored}
+    return text, {"medians": {"steps": steps, "restore": restored}}
 
 
-def run_all(bench, stack, percent):
+def run_all(bench, stack, steps, percent):
+    bench.random = random.Random(1)
+    bench.n_steps, bench.steps = steps, {}
+    bench.tracks = bench.server.family == "mysql"
+    bench.scan = ["--change-map=scan"] if bench.tracks else []
     bench.server.init()
     stack.callback(bench.server.kill)
     bench.server.start()
@@ -185,52 +182,14 @@ def run_all(bench, stack, percent):
     return report(bench, percent, data, version, *restores(bench))
 
 
-def parse_options():
-    parser = argparse.ArgumentParser(description="mbe's incremental backups beside cat, full backups and mariadb-backup.")
-    parser.add_argument("--mbe", default="build/mbe")
-    parser.add_argument("--flavour", choices=sorted(FLAVOURS),
-                        help="the server: without it, MySQL if it is installed, else the installed MariaDB")
-    parser.add_argument("--size", type=common.size_of, default="4G", help="bytes of InnoDB (default: 4G)")
+def main():
+    parser = common.parser("mbe's incremental backups beside cat, full backups and mariadb-backup.", "4G", "restores of each kind (default: 3)")
     parser.add_argument("--change", type=int, default=1, help="percent of the pages that change before a step (default: 1)")
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--runs", type=int, default=3, help="restores of each kind")
-    parser.add_argument("--json", default="build/bench", help="folder for the results")
-    return parser.parse_args()
-
-
-def main():
-    options = parse_options()
-    options.cold = False
-    base = os.environ.get("TMPDIR") or "/var/tmp"
+    options = parser.parse_args()
     # dataset; a full of each contestant and one at the end, one that is measured, one restored; the increments
-    if shutil.disk_usage(base).free < (8 + options.steps * options.change / 20) * options.size + (4 << 30):
-        print("not enough space below %s for %d MB; set TMPDIR" % (base, options.size >> 20), file=sys.stderr)
-        return 1
-    signal.signal(signal.SIGTERM, common.stop_on_signal)
-    folder = tempfile.mkdtemp(prefix="mbe-bench-", dir=base)
-    if (options.flavour or installed_flavour()) in common.INSTALLED:
-        os.environ["MBE_TEST_CACHE"] = os.path.join(folder, "cache")
-    try:
-        with contextlib.ExitStack() as stack:
-            bench = common.Bench(options, folder)
-            bench.random = random.Random(1)
-            bench.n_steps, bench.steps = options.steps, {}
-            bench.tracks = bench.server.family == "mysql"
-            bench.scan = ["--change-map=scan"] if bench.tracks else []
-            text, summary = run_all(bench, stack, options.change)
-        os.makedirs(options.json, exist_ok=True)
-        name = os.path.join(options.json, time.strftime("incremental-%Y%m%dT%H%M%S"))
-        with open(name + ".json", "w", encoding="utf-8") as f:
-            json.dump({"machine": common.machine(), "medians": summary}, f, indent=1)
-        with open(name + ".txt", "w", encoding="utf-8") as f:
-            f.write(text)
-        say("written: %s.json, .txt" % name)
-        return 0
-    except (measure.CommandFailed, ServerFailed, Unavailable) as e:
-        print("bench: %s" % e, file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    room = (8 + options.steps * options.change / 20) * options.size + (4 << 30)
+    return common.run(options, "incremental", room, lambda bench, stack: run_all(bench, stack, options.steps, options.change))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ struct restore_options restore_of(const struct session *s, const char *backup_id
         .memory = o->memory,
         .parallel = (int)o->parallel,
         .external_dir = o->external_dir,
+        .check = !o->no_check,
         .log = s->log,
         .progress = s->progress,
     };

@@ -11,25 +11,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
 #include "cli/password.h"
-
-static int scratch_make(void **state)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *dir = mem_printf("%s/mbe-password-test-XXXXXX", tmp ? tmp : "/tmp");
-    *state = mkdtemp(dir);
-    return *state ? 0 : -1;
-}
-
-static int scratch_remove(void **state)
-{
-    err_free(file_remove_tree(*state));
-    free(*state);
-    return 0;
-}
 
 /* A password file with this content and mode; path owned by caller. */
 static char *file_of(void **state, const void *content, size_t n, mode_t mode)
@@ -181,7 +167,7 @@ static void a_signal_ends_the_wait_for_a_pipe(void **state)
     close(ends[1]);
 }
 
-#define SCRATCH_TEST(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
+#define SCRATCH_TEST(f) cmocka_unit_test_setup_teardown(f, test_dir_make, test_dir_remove)
 
 int main(void)
 {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "engine/base_test_util.h"
 #include "engine/engine_test_util.h"
 #include "engine/mysql_settle.h"
 #include "server/mysql.h"
@@ -399,19 +400,7 @@ bool change_map_next(const struct change_map *m, space_id_t space, page_no_t fro
 /* What was copied becomes the base of what comes next. */
 static void base_on_copies(struct fixture *f, struct base_facts *facts, lsn_t lsn)
 {
-    struct out_bytes o = {0};
-    const struct file_mark none = {0};
-    base_facts_put_head(&o, 0, &none);
-    space_set_put_facts(&f->set, &o);
-    base_facts_put_end(&o);
-    ok(base_facts_parse(facts, o.p, o.n));
-    free(o.p);
-    space_set_fini(&f->set);
-    archive_next(&f->archive, f->dir);
-    f->env.writer = f->archive.writer;
-    f->env.base = facts;
-    f->env.base_lsn = lsn;
-    space_set_init(&f->set, &f->env);
+    base_on_set(facts, &f->set, &f->archive, f->dir, lsn);
     mysql_settle_fini(&f->settle);
     mysql_settle_init(&f->settle, &f->set, f->settle.calls, 1);
 }

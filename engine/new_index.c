@@ -16,6 +16,7 @@ enum {
     DICT_HDR_INDEX_ID = FIL_BODY + 16,
     DICT_HDR_BYTES = DICT_HDR_INDEX_ID + 8, /* in one sector of the disk: never half written */
 };
+_Static_assert((int)NEW_INDEX_HEAD_BYTES == INDEX_ID + 8, "the id is the last of it");
 
 struct err *new_index_last_id(uint64_t *last, const char *system_path, uint32_t page_size)
 {
@@ -31,20 +32,27 @@ struct err *new_index_last_id(uint64_t *last, const char *system_path, uint32_t 
     return NULL;
 }
 
-bool new_index_has(const struct space_format *format, const uint8_t *page, uint64_t last)
+enum index_age new_index_look(const uint8_t *head, uint64_t last)
 {
-    AUTO_FREE uint8_t *plain = NULL;
-    if (page_is_compressed(format, page)) {
-        plain = mem_alloc_aligned(format->page_size);
-        struct err *e = page_decompress(format, page, plain);
-        if (e) {
-            err_free(e);
-            return true; /* nothing can be said of it */
-        }
-        page = plain;
-    }
-    const uint16_t type = be16(page + FIL_TYPE);
-    const uint64_t id = be64(page + INDEX_ID);
+    const uint16_t type = be16(head + FIL_TYPE);
+    const uint64_t id = be64(head + INDEX_ID);
+    if (type >= FIL_TYPE_PACKED && type <= FIL_TYPE_RTREE_ENCRYPTED)
+        return INDEX_UNCLEAR;
     return (type == FIL_TYPE_INDEX || type == FIL_TYPE_RTREE) && id > last &&
-           !index_is_change_buffer(be32(page + FIL_SPACE), id);
+                   !index_is_change_buffer(be32(head + FIL_SPACE), id)
+               ? INDEX_NEW
+               : INDEX_KNOWN;
+}
+
+enum index_age new_index_look_inside(const struct space_format *format, const uint8_t *page,
+                                     uint64_t last)
+{
+    if (!page_is_compressed(format, page))
+        return new_index_look(page, last);
+    AUTO_FREE uint8_t *plain = mem_alloc_aligned(format->page_size);
+    struct err *e = page_decompress(format, page, plain);
+    if (!e)
+        return new_index_look(plain, last);
+    err_free(e);
+    return INDEX_NEW; /* nothing can be said of it */
 }

@@ -46,16 +46,19 @@ static void a_page_tells_its_index(void **state)
     static const struct {
         uint16_t type;
         uint64_t id;
-        bool is_new;
+        enum index_age age;
     } cases[] = {
-        {FIL_TYPE_INDEX, LAST, false},
-        {FIL_TYPE_INDEX, LAST + 1, true},
-        {FIL_TYPE_RTREE, LAST + 1, true},
-        {FIL_TYPE_RTREE, LAST, false},
-        {FIL_TYPE_SDI, UINT64_MAX, false},                     /* the dictionary's own, with redo */
-        {FIL_TYPE_INDEX, UINT64_C(0xFFFFFFFF00000000), false}, /* the change buffer */
-        {FIL_TYPE_BLOB, LAST + 1, false},
-        {FIL_TYPE_PACKED, LAST, true}, /* and cannot be unpacked */
+        {FIL_TYPE_INDEX, LAST, INDEX_KNOWN},
+        {FIL_TYPE_INDEX, LAST + 1, INDEX_NEW},
+        {FIL_TYPE_RTREE, LAST + 1, INDEX_NEW},
+        {FIL_TYPE_RTREE, LAST, INDEX_KNOWN},
+        {FIL_TYPE_SDI, UINT64_MAX, INDEX_KNOWN}, /* the dictionary's own, with redo */
+        {FIL_TYPE_INDEX, UINT64_C(0xFFFFFFFF00000000), INDEX_KNOWN}, /* the change buffer */
+        {FIL_TYPE_BLOB, LAST + 1, INDEX_KNOWN},
+        {FIL_TYPE_PACKED, LAST, INDEX_UNCLEAR},
+        {FIL_TYPE_ENCRYPTED, LAST, INDEX_UNCLEAR},
+        {FIL_TYPE_PACKED_ENCRYPTED, LAST, INDEX_UNCLEAR},
+        {FIL_TYPE_RTREE_ENCRYPTED, LAST, INDEX_UNCLEAR},
     };
     (void)state;
     struct space_format format;
@@ -64,7 +67,11 @@ static void a_page_tells_its_index(void **state)
         uint8_t page[PAGE] = {0};
         put_be16(page + FIL_TYPE, cases[i].type);
         put_be64(page + 66, cases[i].id);
-        assert_int_equal(new_index_has(&format, page, LAST), cases[i].is_new);
+        assert_int_equal(new_index_look(page, LAST), cases[i].age);
+        if (cases[i].type == FIL_TYPE_PACKED) /* and cannot be unpacked */
+            assert_int_equal(new_index_look_inside(&format, page, LAST), INDEX_NEW);
+        else if (cases[i].age != INDEX_UNCLEAR)
+            assert_int_equal(new_index_look_inside(&format, page, LAST), cases[i].age);
     }
 }
 

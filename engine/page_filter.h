@@ -44,7 +44,10 @@ enum { PAGE_HEAD_BYTES = 38 };
  *
  * It is enough, even of a page that is just being written: a page that was changed between the base's end and the checkpoint that our
  * redo begins with was written whole by the time that checkpoint was known, and from then on has, in each of its sectors, what was
- * written then or later. What was changed later is in our redo. */
+ * written then or later. What was changed later is in our redo.
+ *
+ * Its checksum is not verified: what is in the file cache says nothing of the disk, and reading it costs three times as much
+ * (docs/backup.md). Every page that is read whole is verified. */
 bool page_filter_knows(const struct page_filter *f, uint32_t part, page_no_t no,
                        const uint8_t *head);
 

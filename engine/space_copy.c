@@ -61,6 +61,7 @@ struct job {
     bool damage_may_wait; /* as the set has it */
     _Atomic bool is_suspect;
     char *suspect;
+    atomic_uint index_ages; /* of what was met in the file: enum index_age */
 };
 
 struct copy_queue {
@@ -184,6 +185,8 @@ static void choose_filter(const struct copy_env *env, struct job *j)
     const bool whole =
         env->stores_whole || (env->changes && change_map_distrusts(env->changes, j->id));
     page_filter_init(&j->filter, whole ? NULL : env->base, env->base_lsn, &file);
+    if (j->listed->system || (j->format.flags & FSP_FLAG_SHARED))
+        atomic_store(&j->index_ages, INDEX_UNCLEAR);
 }
 
 /* Whether only changed pages are read. What was written without redo behind the barrier is not in the map, whenever the file was
@@ -451,15 +454,35 @@ static struct err *check_page(struct copy_env *env, struct job *j, struct piece 
     return settle_page(env, j, page, no, piece->at + i, scratch, why, look);
 }
 
-/* Page `no`, just checked, is stored because it was changed. Whether it tells of an index that the base does not know. With a map
- * of changes that does not matter: all of the map is stored. */
-static bool tells_of_new_index(const struct copy_env *env, const struct job *j, page_no_t no,
-                               const uint8_t *page, const uint8_t *deciphered)
+/* Whether indexes matter that the base does not know. With a map of changes they do not: all of the map is stored. */
+static bool looks_at_indexes(const struct copy_env *env, const struct job *j)
 {
-    if (!j->is_mysql || !j->filter.base || env->changes)
-        return false;
-    const bool is_encrypted = page_is_encrypted(&j->format, page, no);
-    return new_index_has(&j->format, is_encrypted ? deciphered : page, env->base->last_index_id);
+    return j->is_mysql && j->filter.base && !env->changes;
+}
+
+/* Notes what page `no` says of its index: the file is a suspect when there is a new one and not every page of it is known to be stored. */
+static void note_index(struct job *j, enum index_age age, page_no_t no)
+{
+    const unsigned both = INDEX_NEW | INDEX_UNCLEAR;
+    if (age == INDEX_KNOWN)
+        return;
+    const unsigned before = atomic_fetch_or(&j->index_ages, age);
+    if (before != both && (before | age) == both)
+        note_suspect(j, mem_printf("%s: page %" PRIu32
+                                   ": of an index that was built since the base, or may be",
+                                   j->listed->path, no));
+}
+
+/* Whether page `no`, which is good, is stored: as the filter says, or because it is of a new index. */
+static bool stores_for_index(const struct copy_env *env, struct job *j, page_no_t no,
+                             const uint8_t *page, const uint8_t *deciphered, bool stored)
+{
+    const uint64_t last = env->base->last_index_id;
+    const uint8_t *plain = page_is_encrypted(&j->format, page, no) ? deciphered : page;
+    const enum index_age age =
+        stored ? new_index_look_inside(&j->format, plain, last) : new_index_look(page, last);
+    note_index(j, age, no);
+    return stored || age == INDEX_NEW;
 }
 
 /* Checks the pages of the piece, settles torn ones, chooses those to be stored. piece->n: bytes of whole pages. */
@@ -480,14 +503,11 @@ static struct err *check_pages(struct copy_env *env, struct job *j, struct piece
             piece->n = i;
             return NULL;
         }
-        piece->stored[i / size] = look == LOOK_BAD ||
-                                  page_filter_stores(&j->filter, no, piece->buf + i) ||
-                                  (env->changes && change_map_has(env->changes, j->id, no));
-        if (look == LOOK_GOOD && piece->stored[i / size] && !doublewrite_has(&j->dblwr, no) &&
-            tells_of_new_index(env, j, no, piece->buf + i, scratch))
-            note_suspect(j, mem_printf("%s: page %" PRIu32
-                                       ": of an index that was built since the base",
-                                       j->listed->path, no));
+        bool stored = look == LOOK_BAD || page_filter_stores(&j->filter, no, piece->buf + i) ||
+                      (env->changes && change_map_has(env->changes, j->id, no));
+        if (look == LOOK_GOOD && !doublewrite_has(&j->dblwr, no) && looks_at_indexes(env, j))
+            stored = stores_for_index(env, j, no, piece->buf + i, scratch, stored);
+        piece->stored[i / size] = stored;
     }
     return NULL;
 }
@@ -604,28 +624,36 @@ static bool looks_at_heads(const struct job *j, const struct piece *piece)
            piece->at >= piece->cold_until;
 }
 
+_Static_assert((int)NEW_INDEX_HEAD_BYTES >= (int)PAGE_HEAD_BYTES, "one head is for both");
+
 /* Whether n bytes at piece->at need not be read: all of them are in the file cache, and the heads of all pages there say that they are
- * as they were in the base (page_filter.h). What would have to come from the disk is read whole: that costs no more, and there is
- * something to be checked. */
-static bool is_known(const struct job *j, struct piece *piece, size_t n,
+ * as they were in the base (page_filter.h), and of no new index. What would have to come from the disk is read whole: that costs no
+ * more, and there is something to be checked. */
+static bool is_known(const struct copy_env *env, struct job *j, struct piece *piece, size_t n,
                      struct witness_watch *watch)
 {
     const uint32_t size = j->format.physical;
     struct witness_watch seen = *watch;
+    bool unclear = false;
     if (!looks_at_heads(j, piece) || n % size || piece->at + n > j->mark.size)
         return false;
     for (size_t i = 0; i < n; i += size) {
-        uint8_t head[PAGE_HEAD_BYTES];
+        uint8_t head[NEW_INDEX_HEAD_BYTES];
         const struct iovec to = {head, sizeof head};
         const page_no_t no = j->listed->first_page + (page_no_t)((piece->at + i) / size);
-        if (preadv2(j->fd, &to, 1, (off_t)(piece->at + i), RWF_NOWAIT) != PAGE_HEAD_BYTES) {
+        if (preadv2(j->fd, &to, 1, (off_t)(piece->at + i), RWF_NOWAIT) != sizeof head) {
             piece->cold_until = piece->at + COLD_BYTES;
             return false;
         }
-        if (!page_filter_knows(&j->filter, watch->part, no, head))
+        const enum index_age age =
+            looks_at_indexes(env, j) ? new_index_look(head, env->base->last_index_id) : INDEX_KNOWN;
+        if (age == INDEX_NEW || !page_filter_knows(&j->filter, watch->part, no, head))
             return false;
+        unclear |= age == INDEX_UNCLEAR;
         witness_note(&seen, no, be64(head + FIL_LSN));
     }
+    if (unclear)
+        note_index(j, INDEX_UNCLEAR, j->listed->first_page + (page_no_t)(piece->at / size));
     *watch = seen;
     piece->n = n;
     return true;
@@ -656,7 +684,7 @@ static struct err *copy_part(struct copy_env *env, struct job *j, uint64_t from,
         piece->at = at;
         const size_t most = looks_at_heads(j, piece) ? LOOK_BYTES : ARCHIVE_PIECE_MAX;
         const size_t want = stop - at < most ? (size_t)(stop - at) : most;
-        if (!is_known(j, piece, want, &watch))
+        if (!is_known(env, j, piece, want, &watch))
             TRY(copy_piece(env, j, piece, want, &watch, scratch));
         atomic_fetch_add(&env->bytes_read, piece->n);
         progress_add(env->progress, piece->n);

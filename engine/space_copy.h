@@ -9,7 +9,8 @@
  *  - a page that fails its check is read again while the server may be writing it; then it is damage, unless it only
  *    carries another space's id, which is a tablespace being imported: kept as suspect and judged under BLOCK_DDL;
  *    while the set's damage_may_wait, damage makes a suspect too: the rest is left unread, all of it will be copied again;
- *  - MySQL: a file that the base has, and an index that it does not have, is a suspect, too (new_index.h);
+ *  - MySQL: of a file that the base has, pages of indexes that it does not have are stored; a file in which not all of these can be told is a
+ *    suspect, too (new_index.h);
  *  - of a file that the base has and that nobody wrote to since, nothing but page 0 is read: its inode, size and times are those
  *    that the base noted before it read it, when they were more than a second old, and the server was not restarted since. (Times
  *    may be lost in a power failure, when what was written is not: then the server was restarted.) What a write in flight brought

@@ -12,9 +12,10 @@
 #include "innodb/types.h"
 
 enum {
-    FSP_SPACE_ID = 38,            /* BE32 on page 0 */
-    FSP_SIZE = 46,                /* BE32 on page 0: size in pages */
-    FSP_FLAGS = 54,               /* BE32 on page 0 */
+    FSP_SPACE_ID = 38,         /* BE32 on page 0 */
+    FSP_SIZE = 46,             /* BE32 on page 0: size in pages */
+    FSP_FLAGS = 54,            /* BE32 on page 0 */
+    FSP_FLAG_SHARED = 1 << 11, /* MySQL: of any number of tables, as CREATE TABLESPACE makes it */
     FSP_FLAG_ENCRYPTED = 1 << 13, /* MySQL */
     FSP_FLAG_SDI = 1 << 14,       /* MySQL: see sdi.h */
     FSP_XDES = 150, /* extent descriptors on page 0; records on encryption lie behind them */

@@ -137,15 +137,7 @@ static void what_was_cut_off_does_not_come_back_when_the_file_grows(void **state
     uint8_t pages[4 * PAGE_SIZE];
     for (page_no_t no = 0; no < 4; no++)
         make_page(pages + no * (size_t)PAGE_SIZE, 5, no, FROM - 1, 4);
-    add_entry(b,
-              (struct archive_attr){.kind = ARCHIVE_SPACE,
-                                    .path = "db/a.ibd",
-                                    .size = sizeof pages,
-                                    .space_id = 5,
-                                    .page_size = PAGE_SIZE,
-                                    .space_flags = FLAGS,
-                                    .lsn_at_start = FROM},
-              pages);
+    add_copy(b, 5, "db/a.ibd", sizeof pages / PAGE_SIZE, pages);
     redo_new_page(b, 5, 3);
     next_backup(b, FROM + 100);
     add_delta(b, 5, "db/a.ibd", 2);
@@ -162,15 +154,7 @@ static void whole_copy_in_the_middle_ends_the_chain_of_a_space(void **state)
     add_space(b, 5, "db/a.ibd", 1);
     redo_new_page(b, 5, 1);
     next_backup(b, FROM + 100);
-    const uint32_t whole = add_entry(b,
-                                     (struct archive_attr){.kind = ARCHIVE_SPACE,
-                                                           .path = "db/a.ibd",
-                                                           .size = 2 * PAGE_SIZE,
-                                                           .space_id = 5,
-                                                           .page_size = PAGE_SIZE,
-                                                           .space_flags = FLAGS,
-                                                           .lsn_at_start = FROM + 100},
-                                     NULL);
+    const uint32_t whole = add_copy(b, 5, "db/a.ibd", 2, NULL);
     put_page(b, whole, 5, 0, FROM - 5, 0);
     next_backup(b, FROM + 200);
     add_delta(b, 5, "db/a.ibd", 2);
@@ -343,36 +327,101 @@ static void lsn_that_does_not_go_on_is_damage(void **state)
                   "20261101T000000Z-full");
 }
 
-static void damaged_content_is_named_with_what_can_be_restored(void **state)
+/* --- damaged content --- */
+
+enum { IN_FIRST_CHUNK = 300 };
+
+/* A full backup and two increments. The first two store more than a chunk, so that the redo is in another one; what the second
+ * does the third stores again, if `replaced`. */
+static void make_contents(struct bench *b, bool replaced)
 {
-    enum { PAGES = 400, IN_FIRST_CHUNK = 300 };
-    struct bench *b = *state;
-    uint8_t page[PAGE_SIZE];
-    char *data;
-    size_t len;
+    enum { PAGES = 400 };
+    const uint8_t page[PAGE_SIZE] = {7};
+    AUTO_FREE char *text = mem_zalloc(ARCHIVE_PIECE_MAX);
+    memset(text, 't', ARCHIVE_PIECE_MAX - 1);
     add_space(b, 5, "db/a.ibd", 3);
-    next_backup(b, FROM + 100);
-    const uint32_t entry = add_delta(b, 5, "db/a.ibd", PAGES);
-    memset(page, 7, sizeof page);
-    for (page_no_t no = 2; no < PAGES; no++) /* more than one chunk: the redo is in another one */
-        must(archive_write(b->writer, entry, no * (uint64_t)PAGE_SIZE, page, sizeof page));
-    next_backup(b, FROM + 200);
-    add_delta(b, 5, "db/a.ibd", PAGES);
+    add_plain(b, "db/t.MYD", text);
+    for (lsn_t from = FROM + 100; from <= FROM + 200; from += 100) {
+        next_backup(b, from);
+        const uint32_t entry = add_delta(b, 5, "db/a.ibd", PAGES);
+        for (page_no_t no = 2; no < PAGES && (from == FROM + 100 || replaced); no++)
+            must(archive_write(b->writer, entry, no * (uint64_t)PAGE_SIZE, page, sizeof page));
+    }
     finish(b);
-    AUTO_FREE char *path = archive_path(b, 1);
+}
+
+static void flip(const struct bench *b, unsigned n, size_t at)
+{
+    AUTO_FREE char *path = archive_path(b, n), *data = NULL;
+    size_t len;
     must(file_read_all(&data, &len, path, 16 << 20));
-    data[IN_FIRST_CHUNK] ^= 1;
+    data[at] ^= 1;
     must(file_replace(path, data, len, 0600));
-    free(data);
+}
+
+/* Damage of archive n, which has n as the number of its day, with `text` in front of the archive's name. */
+static void assert_damage(struct bench *b, unsigned n, const char *text, const char *hint)
+{
+    AUTO_FREE char *path = archive_path(b, n);
+    AUTO_FREE char *expected = mem_printf("%s: %s: chunk 0 at offset 64: ", text, path);
     struct err *e = restore(b);
-    AUTO_FREE char *text = mem_printf("db/a.ibd: %s: chunk 0 at offset 64: ", path);
     assert_non_null(e);
-    if (strncmp(e->message, text, strlen(text)))
-        fail_msg("\"%s\" expected in \"%s\"", text, e->message);
+    if (strncmp(e->message, expected, strlen(expected)))
+        fail_msg("\"%s\" expected in \"%s\"", expected, e->message);
     assert_int_equal(e->kind, ERR_CORRUPT);
-    assert_string_equal(e->hint, "The newest backup before it that can be restored: "
-                                 "20261101T000000Z-full.");
-    assert_true(exists(b, "mbe-restore-incomplete"));
+    assert_string_equal(e->hint, hint);
+    err_free(e);
+}
+
+static void damaged_content_is_named_before_there_is_a_target(void **state)
+{
+    struct bench *b = *state;
+    make_contents(b, false);
+    flip(b, 1, IN_FIRST_CHUNK);
+    assert_damage(b, 1, "backup 20261102T000000Z-incremental: db/a.ibd",
+                  "The newest backup before it that can be restored: 20261101T000000Z-full.");
+    assert_false(exists(b, "."));
+    flip(b, 0, IN_FIRST_CHUNK); /* the oldest one counts */
+    assert_damage(b, 0, "backup 20261101T000000Z-full: db/t.MYD",
+                  "The newest backup before it that can be restored: none.");
+    assert_false(exists(b, "."));
+}
+
+static void unchecked_damage_is_named_when_it_is_read(void **state)
+{
+    struct bench *b = *state;
+    make_contents(b, false);
+    flip(b, 1, IN_FIRST_CHUNK);
+    b->without_check = true;
+    assert_damage(b, 1, "db/a.ibd",
+                  "The newest backup before it that can be restored: 20261101T000000Z-full.");
+    assert_true(exists(b, TARGET_MARKER));
+}
+
+static void damage_that_newer_archives_replace_is_found_by_the_check_alone(void **state)
+{
+    struct bench *b = *state;
+    make_contents(b, true);
+    flip(b, 1, IN_FIRST_CHUNK);
+    assert_damage(b, 1, "backup 20261102T000000Z-incremental: db/a.ibd",
+                  "The newest backup before it that can be restored: 20261101T000000Z-full.");
+    assert_false(exists(b, "."));
+    b->without_check = true;
+    must(restore(b));
+}
+
+static void target_that_cannot_be_one_is_refused_before_the_check(void **state)
+{
+    struct bench *b = *state;
+    make_contents(b, false);
+    flip(b, 1, IN_FIRST_CHUNK);
+    AUTO_FREE char *path = mem_printf("%s/precious", b->target);
+    must(file_mkdirs(b->target, 0700));
+    must(file_replace(path, "x", 1, 0600));
+    struct err *e = restore(b);
+    assert_non_null(e);
+    assert_non_null(strstr(e->message, "not empty"));
+    assert_int_equal(e->kind, ERR_REFUSED);
     err_free(e);
 }
 
@@ -412,7 +461,10 @@ int main(void)
         TEST(cut_link_is_named_with_what_can_be_restored),
         TEST(foreign_link_is_refused),
         TEST(lsn_that_does_not_go_on_is_damage),
-        TEST(damaged_content_is_named_with_what_can_be_restored),
+        TEST(damaged_content_is_named_before_there_is_a_target),
+        TEST(unchecked_damage_is_named_when_it_is_read),
+        TEST(damage_that_newer_archives_replace_is_found_by_the_check_alone),
+        TEST(target_that_cannot_be_one_is_refused_before_the_check),
         TEST(changes_of_nothing_are_damage),
         TEST(changes_in_a_full_backup_are_damage),
     };

@@ -59,16 +59,7 @@ static void add_index(struct bench *b, space_id_t id, const char *path, unsigned
     put_be16(page + INDEX_N_RECS, (uint16_t)n_recs);
     memset(page + 74, 1, 20); /* segments */
     page_stamp(&f, page);
-    add_entry(b,
-              (struct archive_attr){.kind = ARCHIVE_SPACE,
-                                    .path = path,
-                                    .size = sizeof pages,
-                                    .mode = 0660,
-                                    .space_id = id,
-                                    .page_size = PAGE_SIZE,
-                                    .space_flags = FLAGS,
-                                    .lsn_at_start = FROM},
-              pages);
+    add_copy(b, id, path, 2, pages);
 }
 
 static void a_good_backup_has_nothing_to_report(void **state)
@@ -105,16 +96,7 @@ static void one_damage_does_not_hide_another(void **state)
     uint8_t pages[2 * PAGE_SIZE];
     make_page(pages, 5, 0, FROM - 1, 0);
     make_page(pages + PAGE_SIZE, 5, 2, FROM - 1, 0); /* another page's number */
-    add_entry(b,
-              (struct archive_attr){.kind = ARCHIVE_SPACE,
-                                    .path = "db/a.ibd",
-                                    .size = sizeof pages,
-                                    .mode = 0660,
-                                    .space_id = 5,
-                                    .page_size = PAGE_SIZE,
-                                    .space_flags = FLAGS,
-                                    .lsn_at_start = FROM},
-              pages);
+    add_copy(b, 5, "db/a.ibd", 2, pages);
     add_index(b, 6, "db/b.ibd", 3, true);
     add_space(b, 7, "db/c.ibd", 1);
     redo_write_byte(b, 7, 3, 2); /* of a page that is nowhere made */
@@ -127,16 +109,7 @@ static void an_lsn_beyond_the_end_is_damage(void **state)
     uint8_t pages[2 * PAGE_SIZE];
     make_page(pages, 5, 0, FROM - 1, 0);
     make_page(pages + PAGE_SIZE, 5, 1, UINT64_C(1) << 50, 0);
-    add_entry(b,
-              (struct archive_attr){.kind = ARCHIVE_SPACE,
-                                    .path = "db/a.ibd",
-                                    .size = sizeof pages,
-                                    .mode = 0660,
-                                    .space_id = 5,
-                                    .page_size = PAGE_SIZE,
-                                    .space_flags = FLAGS,
-                                    .lsn_at_start = FROM},
-              pages);
+    add_copy(b, 5, "db/a.ibd", 2, pages);
     assert_damaged(b, 1);
 }
 
@@ -299,25 +272,19 @@ static void a_size_is_not_believed_before_the_checksum_of_its_page(void **state)
 
 int main(void)
 {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_good_backup_has_nothing_to_report, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(files_from_outside_the_datadir_are_checked_where_they_are,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_index_page_that_is_broken_is_damage_if_it_is_in_use,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_damage_does_not_hide_another, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_lsn_beyond_the_end_is_damage, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_dictionary_itself_is_never_being_removed, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_large_tablespace_goes_through_the_scratch_directory,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            one_that_has_no_room_does_not_keep_others_from_being_checked, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_page_0_names_and_nothing_stores_takes_no_room, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_size_that_cannot_be_is_damage, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_size_is_not_believed_before_the_checksum_of_its_page,
-                                        set_up, tear_down),
+        TEST(a_good_backup_has_nothing_to_report),
+        TEST(files_from_outside_the_datadir_are_checked_where_they_are),
+        TEST(an_index_page_that_is_broken_is_damage_if_it_is_in_use),
+        TEST(one_damage_does_not_hide_another),
+        TEST(an_lsn_beyond_the_end_is_damage),
+        TEST(the_dictionary_itself_is_never_being_removed),
+        TEST(a_large_tablespace_goes_through_the_scratch_directory),
+        TEST(one_that_has_no_room_does_not_keep_others_from_being_checked),
+        TEST(what_page_0_names_and_nothing_stores_takes_no_room),
+        TEST(a_size_that_cannot_be_is_damage),
+        TEST(a_size_is_not_believed_before_the_checksum_of_its_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

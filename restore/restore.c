@@ -2,7 +2,8 @@
  *
  * Invariants:
  *  R1 Nothing of the target is touched before every archive of the chain is known to be complete and the one that the next was
- *     made on, all that one says is changed is there to be changed, and the keys of their redo are there.
+ *     made on, all that one says is changed is there to be changed, the keys of their redo are there, and, unless that is not
+ *     wanted, every chunk of every archive is whole.
  *  R2 Every page is written once: its newest stored image, verified by the chunk's checksum, with all redo from that archive's
  *     checkpoint up to the backup's end LSN, and none beyond it, applied.
  *  R3 The target carries a marker from its first moment until everything is durable; the redo log without which no server
@@ -20,6 +21,7 @@
 #include "restore/plain_files.h"
 #include "restore/recovery.h"
 #include "restore/target.h"
+#include "verify/chain_check.h"
 
 struct restore {
     const struct restore_options *options;
@@ -61,11 +63,22 @@ static struct err *write_plain_files(struct restore *r)
     return NULL;
 }
 
+/* Before there is a target; whether it can be one is asked first, since this may take long. */
+static struct err *check_archives(const struct restore *r)
+{
+    const struct restore_options *o = r->options;
+    const struct chain_check_options check = {
+        .parallel = o->parallel, .task = "restore", .log = o->log, .progress = o->progress};
+    TRY(target_check(o->datadir, o->external_dir, o->user, o->group));
+    return o->check ? chain_check(&r->recovery.chain, &check) : NULL;
+}
+
 static struct err *run(struct restore *r, const struct recovery_options *recovery)
 {
     const struct restore_options *o = r->options;
     struct recovery *from = &r->recovery;
     TRY(recovery_open(from, recovery));
+    TRY(check_archives(r));
     TRY(target_open(&r->target, o->datadir, o->external_dir, o->user, o->group));
     if (from->chain.n > 1)
         log_info(o->log, "restore", "backup %s rests on %s: %zu archives",

@@ -3,6 +3,7 @@
 #ifndef MBE_RESTORE_RESTORE_H
 #define MBE_RESTORE_RESTORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -19,6 +20,7 @@ struct restore_options {
     /* Absolute: files that lived outside the datadir go below it ("/": back to where they were, where
      * nothing may be by now). NULL: a backup that has such files is refused. */
     const char *external_dir;
+    bool check; /* read all archives through before the target is touched: verify/chain_check.h */
     struct log *log;
     struct progress *progress;
 };

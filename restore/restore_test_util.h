@@ -41,7 +41,7 @@ struct bench {
     uint64_t manifest_from, manifest_to;
     const char *flavour, *space_map, *external_dir;
     const char *more; /* of the manifest */
-    bool without_redo;
+    bool without_redo, without_check;
     /* the backups finished so far, and what the next one says of the last of them */
     unsigned n_finished;
     char *ids[8];
@@ -151,24 +151,31 @@ static inline void make_page(uint8_t *page, space_id_t id, page_no_t no, lsn_t l
     page_stamp(&f, page);
 }
 
+/* A copy of a whole tablespace. pages: NULL for those that are put later. */
+static inline uint32_t add_copy(struct bench *b, space_id_t id, const char *path, page_no_t n_pages,
+                                const uint8_t *pages)
+{
+    const bool external = !strncmp(path, "external/", 9);
+    return add_entry(b,
+                     (struct archive_attr){.kind = ARCHIVE_SPACE,
+                                           .path = path,
+                                           .link_target = external ? path + 8 : NULL,
+                                           .size = n_pages * (uint64_t)PAGE_SIZE,
+                                           .mode = 0660,
+                                           .space_id = id,
+                                           .page_size = PAGE_SIZE,
+                                           .space_flags = FLAGS,
+                                           .lsn_at_start = b->log.from},
+                     pages);
+}
+
 /* A copy of two pages, both of LSN FROM - 1; byte AT of page 1 is `fill`. */
 static inline void add_space(struct bench *b, space_id_t id, const char *path, uint8_t fill)
 {
     uint8_t pages[2 * PAGE_SIZE];
     make_page(pages, id, 0, FROM - 1, 0);
     make_page(pages + PAGE_SIZE, id, 1, FROM - 1, fill);
-    const bool external = !strncmp(path, "external/", 9);
-    add_entry(b,
-              (struct archive_attr){.kind = ARCHIVE_SPACE,
-                                    .path = path,
-                                    .link_target = external ? path + 8 : NULL,
-                                    .size = sizeof pages,
-                                    .mode = 0660,
-                                    .space_id = id,
-                                    .page_size = PAGE_SIZE,
-                                    .space_flags = FLAGS,
-                                    .lsn_at_start = FROM},
-              pages);
+    add_copy(b, id, path, 2, pages);
 }
 
 static inline void add_plain(struct bench *b, const char *path, const char *text)
@@ -338,7 +345,8 @@ static inline struct err *restore(struct bench *b)
                                       .datadir = b->target,
                                       .memory = 16 << 20,
                                       .parallel = 2,
-                                      .external_dir = b->external_dir};
+                                      .external_dir = b->external_dir,
+                                      .check = !b->without_check};
     if (b->writer)
         finish(b);
     return restore_run(&o);

@@ -14,25 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "restore/scratch.h"
-
-static int make_dir(void **state)
-{
-    char *dir = mem_strdup("/tmp/mbe-parent-XXXXXX");
-    *state = dir;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    const int rc = e ? -1 : 0;
-    err_free(e);
-    free(*state);
-    return rc;
-}
 
 static size_t count(const char *dir)
 {
@@ -148,14 +133,16 @@ static void without_a_parent_it_is_where_tmpdir_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(it_is_gone_when_it_is_closed, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(what_a_killed_run_left_is_removed_by_the_next, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(one_in_use_and_what_is_not_ours_stay, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(too_little_room_is_told_before_anything_is_made, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(without_a_parent_it_is_where_tmpdir_says, make_dir,
-                                        remove_dir),
+        cmocka_unit_test_setup_teardown(it_is_gone_when_it_is_closed, test_dir_make,
+                                        test_dir_remove),
+        cmocka_unit_test_setup_teardown(what_a_killed_run_left_is_removed_by_the_next,
+                                        test_dir_make, test_dir_remove),
+        cmocka_unit_test_setup_teardown(one_in_use_and_what_is_not_ours_stay, test_dir_make,
+                                        test_dir_remove),
+        cmocka_unit_test_setup_teardown(too_little_room_is_told_before_anything_is_made,
+                                        test_dir_make, test_dir_remove),
+        cmocka_unit_test_setup_teardown(without_a_parent_it_is_where_tmpdir_says, test_dir_make,
+                                        test_dir_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

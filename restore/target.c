@@ -91,15 +91,32 @@ static struct err *open_dir(struct target *t, const char *dir)
     return make_marker(t);
 }
 
+/* What is asked for, apart from the directory. */
+static struct err *understand(struct target *t, const char *external_dir, const char *user,
+                              const char *group)
+{
+    if (external_dir && external_dir[0] != '/')
+        return err_make(USAGE, "--external-dir: not an absolute path: %s", external_dir);
+    return find_owner(t, user, group);
+}
+
+struct err *target_check(const char *dir, const char *external_dir, const char *user,
+                         const char *group)
+{
+    struct target t;
+    TRY(understand(&t, external_dir, user, group));
+    struct err *e = check_empty(dir);
+    if (!e || e->os_errno != ENOENT)
+        return e;
+    err_free(e);
+    return NULL;
+}
+
 struct err *target_open(struct target *out, const char *dir, const char *external_dir,
                         const char *user, const char *group)
 {
     *out = (struct target){.fd = -1};
-    struct err *e = NULL;
-    if (external_dir && external_dir[0] != '/')
-        e = err_make(USAGE, "--external-dir: not an absolute path: %s", external_dir);
-    if (!e)
-        e = find_owner(out, user, group);
+    struct err *e = understand(out, external_dir, user, group);
     if (!e && external_dir)
         out->external_dir = mem_strdup(external_dir);
     for (size_t n = out->external_dir ? strlen(out->external_dir) : 0;

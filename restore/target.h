@@ -20,6 +20,9 @@ struct target {
     gid_t gid;
 };
 
+/* What target_open would refuse, with the same errors; nothing is made. */
+struct err *target_check(const char *dir, const char *external_dir, const char *user,
+                         const char *group) MUST_CHECK;
 /* REFUSED when the directory has anything but lost+found in it; USAGE for an unknown user or group. Makes the directory
  * and the marker (durable). external_dir is NULL or absolute. */
 struct err *target_open(struct target *out, const char *dir, const char *external_dir,

@@ -10,25 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "restore/target.h"
-
-static int set_up(void **state)
-{
-    char *dir = mem_strdup("/tmp/mbe-target-XXXXXX");
-    *state = dir;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    const int failed = e != NULL;
-    err_free(e);
-    free(*state);
-    return failed;
-}
 
 static void must(struct err *e)
 {
@@ -68,6 +53,21 @@ static void marker_stays_until_commit(void **state)
     free(dir);
 }
 
+static void looking_at_a_target_makes_nothing(void **state)
+{
+    char *dir = mem_printf("%s/new/data", (const char *)*state);
+    must(target_check(dir, NULL, NULL, NULL));
+    assert_false(exists(*state, "new"));
+    must(target_check(*state, "/", NULL, NULL));
+    assert_false(exists(*state, TARGET_MARKER));
+    assert_refused(target_check("/dev/null", NULL, NULL, NULL), ERR_IO, "/dev/null", NULL);
+    assert_refused(target_check(dir, "relative", NULL, NULL), ERR_USAGE,
+                   "not an absolute path: relative", NULL);
+    assert_refused(target_check(dir, NULL, "no-such-user-here", NULL), ERR_USAGE, "no such user",
+                   NULL);
+    free(dir);
+}
+
 static void full_directory_is_refused_and_left_alone(void **state)
 {
     const char *dir = *state;
@@ -75,6 +75,8 @@ static void full_directory_is_refused_and_left_alone(void **state)
     must(file_replace(file, "x", 1, 0600));
     struct target t;
     assert_refused(target_open(&t, dir, NULL, NULL, NULL), ERR_REFUSED, "not empty",
+                   "empty or absent");
+    assert_refused(target_check(dir, NULL, NULL, NULL), ERR_REFUSED, "not empty",
                    "empty or absent");
     assert_true(exists(dir, "precious"));
     assert_false(exists(dir, TARGET_MARKER));
@@ -146,9 +148,10 @@ static void file_that_exists_is_not_overwritten(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_dir_make, test_dir_remove)
     const struct CMUnitTest tests[] = {
         TEST(marker_stays_until_commit),
+        TEST(looking_at_a_target_makes_nothing),
         TEST(full_directory_is_refused_and_left_alone),
         TEST(remains_of_a_restore_are_called_that),
         TEST(lost_and_found_is_no_content),

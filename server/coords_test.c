@@ -1,5 +1,5 @@
 /* server/coords_test.c: places in binary logs and sets of GTIDs compared, without a server. What is
- * asked of one is in mysql_test.c. */
+ * asked of one is in mysql_account_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

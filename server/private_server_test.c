@@ -11,28 +11,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
 #include "server/private_server.h"
 
 enum { TEXT_MAX = 1 << 20 };
-
-static int make_dir(void **state)
-{
-    char *dir = mem_strdup("/tmp/mbe-private-XXXXXX");
-    *state = dir;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    const int rc = e ? -1 : 0;
-    err_free(e);
-    free(*state);
-    return rc;
-}
 
 static char *text_of(const char *dir, const char *name)
 {
@@ -175,13 +160,15 @@ static void a_directory_must_leave_room_for_the_name_of_a_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(one_that_ends_is_told_with_the_end_of_its_log, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(one_that_crashes_is_told_so, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(one_that_does_not_answer_is_not_waited_for, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(a_signal_ends_the_wait, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(it_is_told_to_keep_to_itself, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(one_that_ends_is_told_with_the_end_of_its_log,
+                                        test_dir_make, test_dir_remove),
+        cmocka_unit_test_setup_teardown(one_that_crashes_is_told_so, test_dir_make,
+                                        test_dir_remove),
+        cmocka_unit_test_setup_teardown(one_that_does_not_answer_is_not_waited_for, test_dir_make,
+                                        test_dir_remove),
+        cmocka_unit_test_setup_teardown(a_signal_ends_the_wait, test_dir_make, test_dir_remove),
+        cmocka_unit_test_setup_teardown(it_is_told_to_keep_to_itself, test_dir_make,
+                                        test_dir_remove),
         cmocka_unit_test(a_directory_must_leave_room_for_the_name_of_a_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "server/server_program.h"
@@ -70,22 +71,6 @@ static void a_later_release_of_the_series_fits(void **state)
 }
 
 /* ---- programs ---- */
-
-static int make_dir(void **state)
-{
-    char *dir = mem_strdup("/tmp/mbe-program-XXXXXX");
-    *state = dir;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    const int rc = e ? -1 : 0;
-    err_free(e);
-    free(*state);
-    return rc;
-}
 
 /* A script of that name that does `body`; its path, owned by caller. */
 static char *script(const char *dir, const char *name, const char *body)
@@ -152,8 +137,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_version_is_read_from_what_a_server_says),
         cmocka_unit_test(a_later_release_of_the_series_fits),
-        cmocka_unit_test_setup_teardown(the_named_one_must_fit, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(the_first_in_path_that_fits_is_taken, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(the_named_one_must_fit, test_dir_make, test_dir_remove),
+        cmocka_unit_test_setup_teardown(the_first_in_path_that_fits_is_taken, test_dir_make,
+                                        test_dir_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  *
  * An increment names its base, and that one's archive id. A link is sound when it can be opened (its header, index, manifest
  * and final record are whole), is the archive that its successor was made on, and is of the same server, with an LSN that goes
- * on where it ends. What lies in its chunks is checked when it is read. */
+ * on where it ends. What lies in its chunks is checked by chain_check.h, and when it is read. */
 #ifndef MBE_VERIFY_CHAIN_H
 #define MBE_VERIFY_CHAIN_H
 

@@ -10,27 +10,12 @@
 
 #include "archive/catalog.h"
 #include "base/cleanup.h"
+#include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "verify/verified.h"
 
 enum { ID = 0x1234, OTHER_ID = 0x77 };
-
-static int make_dir(void **state)
-{
-    char *dir = mem_strdup("/tmp/mbe-verified-XXXXXX");
-    *state = dir;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    struct err *e = file_remove_tree(*state);
-    const int rc = e ? -1 : 0;
-    err_free(e);
-    free(*state);
-    return rc;
-}
 
 static char *archive_in(const char *dir)
 {
@@ -138,9 +123,11 @@ static void the_deepest_that_passed_counts_unless_one_failed_since(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_written_is_read_back, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_back, test_dir_make,
+                                        test_dir_remove),
         cmocka_unit_test_setup_teardown(
-            records_of_another_archive_and_what_is_no_record_are_passed_over, make_dir, remove_dir),
+            records_of_another_archive_and_what_is_no_record_are_passed_over, test_dir_make,
+            test_dir_remove),
         cmocka_unit_test(the_deepest_that_passed_counts_unless_one_failed_since),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

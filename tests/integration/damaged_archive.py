@@ -24,14 +24,19 @@ def judge(s, title, mbe, archive, original, damaged, must_fail=True):
         f.write(original)
 
 
-def judge_restore(s, title, mbe, archive, original, damaged):
+def judge_restore(s, title, mbe, archive, original, damaged, unchecked):
+    """Also without the check beforehand, if `unchecked`: then there may be a target, which is marked."""
     with open(archive, "wb") as f:
         f.write(damaged)
     target = s.path("target")
-    done = mbe.run("restore", "--repo=" + mbe.repo, "--datadir=" + target, "--progress=none", expect=None, seconds=60)
+    done = mbe.restore(target, expect=None, seconds=60)
     s.check_equal(done.status, DAMAGE, "restore, %s: %s" % (title, done))
-    s.check(not os.path.exists(target) or not os.listdir(target) or os.path.exists(os.path.join(target, "mbe-restore-incomplete")),
-            "restore, %s: looks whole: %s", title, done)
+    s.check(not os.path.exists(target), "restore, %s: the target was touched: %s", title, done)
+    if unchecked:
+        done = mbe.restore(target, "--no-check", expect=None, seconds=60)
+        s.check_equal(done.status, DAMAGE, "unchecked restore, %s: %s" % (title, done))
+        s.check(not os.path.exists(target) or not os.listdir(target) or os.path.exists(os.path.join(target, "mbe-restore-incomplete")),
+                "restore, %s: looks whole: %s", title, done)
     shutil.rmtree(target, ignore_errors=True)
     with open(archive, "wb") as f:
         f.write(original)
@@ -87,7 +92,7 @@ def body(s, flavour):
         for title, damaged in cases(s, data):
             judge(s, title, mbe, backup.archive, data, damaged)
             if count % 6 == 0:
-                judge_restore(s, title, mbe, backup.archive, data, damaged)
+                judge_restore(s, title, mbe, backup.archive, data, damaged, unchecked=count % 12 == 0)
             count += 1
         judge(s, "bytes behind the end", mbe, backup.archive, data, data + b"\0" * 100, must_fail=False)
         s.say("%s: %d damages of %d bytes, all found", codec, count, len(data))

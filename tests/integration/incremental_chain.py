@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A chain of incremental backups as a whole. What it restores to, plus the source's binary log, is the source; the full backup that is
 consolidated out of it restores to the same pages and files; increments go on from that one. A link that is missing, cut off, altered
-or another archive is found before the target is touched, with the backup named that can still be restored.
+(be it one bit anywhere) or another archive is found before the target is touched, with the backup named that can still be restored.
 """
 # timeout: 600
 
@@ -95,19 +95,24 @@ def alter_content(path, data, rng):
 
 
 def damage_content(s, mbe, chain):
-    """What is found only when it is read: with the target begun, which says so for ever. What newer links store again is not read."""
+    """One bit of what any link stores is found before there is a target, also where newer links store the same again. Unchecked it is found
+    when it is read, as a rule with the target begun, which says so for ever; what newer links store again is not read then."""
     last = chain[-1]
     target = s.path("begun")
 
-    def restore_finds(number):
+    def judge(done, number):
         link, before = chain[number], chain[number - 1].id if number else "none"
-        done = mbe.restore(target, backup=last.id, expect=None)
+        s.check_equal(done.status, DAMAGE, "%s: %s" % (link.id, done))
+        s.check(re.search(r"mbe: .*: %s: .*chunk \d+ at offset \d+" % re.escape(link.archive), done.err), "not named: %s", done)
+        s.check("can be restored: %s." % before in done.err, "%s is not named: %s", before, done)
+
+    def unchecked_restore_finds(number):
+        done = mbe.restore(target, "--no-check", backup=last.id, expect=None)
         if done.status != OK:
-            s.check_equal(done.status, DAMAGE, "%s: %s" % (link.id, done))
-            s.check(os.path.exists(os.path.join(target, "mbe-restore-incomplete")), "%s: no marker", link.id)
-            s.check(re.search(r"mbe: \S+: %s: .*chunk \d+ at offset \d+" % re.escape(link.archive), done.err), "not named: %s", done)
-            s.check("can be restored: %s." % before in done.err, "%s is not named: %s", before, done)
-        shutil.rmtree(target)
+            judge(done, number)
+            s.check(not os.path.exists(target) or os.path.exists(os.path.join(target, "mbe-restore-incomplete")),
+                    "%s: no marker", chain[number].id)
+        shutil.rmtree(target, ignore_errors=True)
         return done.status != OK
 
     for number, link in enumerate(chain):
@@ -116,7 +121,9 @@ def damage_content(s, mbe, chain):
         for _ in range(30):
             alter_content(link.archive, data, s.random)
             mbe.verify(link.id, expect=DAMAGE)
-            if restore_finds(number):
+            judge(mbe.restore(target, backup=last.id, expect=None), number)
+            s.check(not os.path.exists(target), "%s: the target was touched", link.id)
+            if unchecked_restore_finds(number):
                 break
         else:
             raise Failed("no damage of %s was found" % link.id)
