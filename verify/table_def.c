@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "verify/table_def_rows.h"
 
 /* Engines whose tables are read; any other is not. The key of those with `by_key` is the order their rows are stored in. */
 static const struct {
@@ -58,8 +59,7 @@ char *table_sql_name(const char *schema, const char *name)
     return mem_printf("%s.%s", first, second);
 }
 
-/* A text for SQL; the session's sql_mode is empty, so that a backslash is one that escapes. */
-static char *sql_text(const char *text)
+char *sql_text(const char *text)
 {
     char *out = mem_alloc(2 * strlen(text) + 3), *p = out;
     *p++ = '\'';
@@ -221,10 +221,7 @@ static struct err *add_sizes(struct table_list *l, struct conn *c, const char *s
     return NULL;
 }
 
-/* What the hash depends on, of each column. */
-#define COLUMN_CELLS                                                               \
-    "TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, EXTRA, CHARACTER_SET_NAME, " \
-    "GENERATION_EXPRESSION"
+/* Those of COLUMN_CELLS. */
 enum { C_TABLE, C_NAME, C_TYPE, C_FULL_TYPE, C_EXTRA, C_CHARSET, C_GENERATED };
 
 static uint64_t definition_after(uint64_t before, const struct rows *rows, size_t row)
@@ -286,14 +283,22 @@ struct err *table_list_load(struct table_list *out, struct conn *c,
     return e;
 }
 
-struct err *table_size_load(uint64_t *bytes, struct conn *c, const char *schema, const char *name)
+static struct err *load_size(struct listed_table *t, struct conn *c)
 {
-    AUTO_FREE char *schema_text = sql_text(schema), *name_text = sql_text(name), *found = NULL;
+    AUTO_FREE char *schema = sql_text(t->schema), *name = sql_text(t->name), *found = NULL;
     TRY(conn_query_text(c, &found,
                         "SELECT DATA_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
                         " AND TABLE_NAME = %s",
-                        schema_text, name_text));
-    *bytes = found ? strtoull(found, NULL, 10) : 0;
+                        schema, name));
+    t->bytes = found ? strtoull(found, NULL, 10) : 0;
+    return NULL;
+}
+
+struct err *table_list_plain_sizes(struct table_list *l, struct conn *c)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].access == ACCESS_PLAIN)
+            TRY(load_size(&l->items[i], c));
     return NULL;
 }
 
@@ -371,8 +376,8 @@ static struct err *add_period(struct table_def *d)
     return add_column(d, "row_end", "timestamp", "", "");
 }
 
-static struct err *take_columns(struct table_def *d, const struct rows *rows,
-                                const struct listed_table *t)
+struct err *table_def_take_columns(struct table_def *d, const struct rows *rows,
+                                   const struct listed_table *t)
 {
     bool has_period = false;
     for (size_t i = 0; i < rows->n_rows; i++) {
@@ -387,7 +392,11 @@ static struct err *take_columns(struct table_def *d, const struct rows *rows,
         TRY(add_column(d, cell(rows, i, C_NAME), cell(rows, i, C_TYPE), cell(rows, i, C_FULL_TYPE),
                        cell(rows, i, C_CHARSET)));
     }
-    return t->is_versioned && !has_period ? add_period(d) : NULL;
+    if (t->is_versioned && !has_period)
+        TRY(add_period(d));
+    return d->n_columns
+               ? NULL
+               : err_make(SERVER, "is not there any more, or none of its columns may be seen");
 }
 
 static struct err *load_columns(struct table_def *d, struct conn *c, const struct listed_table *t)
@@ -398,13 +407,9 @@ static struct err *load_columns(struct table_def *d, struct conn *c, const struc
                    "SELECT " COLUMN_CELLS " FROM information_schema.COLUMNS"
                    " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION",
                    schema, name));
-    struct err *e = take_columns(d, &rows, t);
+    struct err *e = table_def_take_columns(d, &rows, t);
     rows_fini(&rows);
-    if (e)
-        return e;
-    return d->n_columns
-               ? NULL
-               : err_make(SERVER, "is not there any more, or none of its columns may be seen");
+    return e;
 }
 
 /* Whether values of a class have one order, on the server and as literals, that a range can be asked for by. ENUM and SET are
@@ -438,22 +443,47 @@ static bool equals(const char *a, const char *b)
     return a && !strcasecmp(a, b);
 }
 
-/* Rows [from, to) of SHOW INDEX are one key. *clusters: rows are stored by it, if by any. */
-static void take_key(struct table_def *d, const struct rows *rows, size_t from, size_t to,
-                     bool *clusters)
+static bool is_primary(const struct rows *rows, size_t row)
 {
-    const bool primary = equals(rows_get(rows, from, "Key_name"), "PRIMARY");
-    bool whole = true, usable = true;
+    return equals(rows_get(rows, row, "Key_name"), "PRIMARY");
+}
+
+/* Behind the last row of the key that begins at `from`. */
+static size_t key_end(const struct rows *rows, size_t from, size_t to)
+{
+    size_t end = from + 1;
+    while (end < to && !strcmp(rows_get(rows, end, "Key_name"), rows_get(rows, from, "Key_name")))
+        end++;
+    return end;
+}
+
+/* Whether the columns of the key, rows [from, to), are whole and never NULL. */
+static bool is_whole(const struct rows *rows, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        if (rows_get(rows, i, "Sub_part") || equals(rows_get(rows, i, "Null"), "YES") ||
+            !rows_get(rows, i, "Column_name"))
+            return false;
+    return true;
+}
+
+/* Whether rows may be stored by the key; they are by the first such one. */
+static bool may_cluster(const struct rows *rows, size_t from, size_t to)
+{
+    return equals(rows_get(rows, from, "Non_unique"), "0") &&
+           (is_primary(rows, from) || is_whole(rows, from, to));
+}
+
+/* The key, if ranges of it can be asked for. */
+static void take_key(struct table_def *d, const struct rows *rows, size_t from, size_t to)
+{
+    bool usable = is_whole(rows, from, to);
     AUTO_FREE uint16_t *places = mem_alloc((to - from) * sizeof *places);
-    for (size_t i = from; i < to; i++) {
-        whole = whole && !rows_get(rows, i, "Sub_part") &&
-                !equals(rows_get(rows, i, "Null"), "YES") && rows_get(rows, i, "Column_name");
-        usable = usable && find_column(d, rows_get(rows, i, "Column_name"), &places[i - from]) &&
+    for (size_t i = from; i < to && usable; i++)
+        usable = find_column(d, rows_get(rows, i, "Column_name"), &places[i - from]) &&
                  has_ranges(d->columns[places[i - from]].value) &&
                  equals(rows_get(rows, i, "Collation"), "A");
-    }
-    *clusters = equals(rows_get(rows, from, "Non_unique"), "0") && (primary || whole);
-    if (!*clusters || !whole || !usable)
+    if (!usable)
         return;
     d->n_key = to - from;
     d->key = places;
@@ -461,20 +491,39 @@ static void take_key(struct table_def *d, const struct rows *rows, size_t from, 
     d->key_name = mem_strdup(rows_get(rows, from, "Key_name"));
 }
 
+bool table_def_has_key(const struct listed_table *t)
+{
+    return is_stored_by_key(t->engine) && !t->is_sequence && !t->is_versioned;
+}
+
+bool table_def_take_key(struct table_def *d, const struct rows *rows, size_t from, size_t to,
+                        bool in_order)
+{
+    for (size_t end; from < to; from = end) {
+        end = key_end(rows, from, to);
+        if (!may_cluster(rows, from, end))
+            continue;
+        take_key(d, rows, from, end);
+        if (in_order || is_primary(rows, from))
+            return true;
+        for (size_t other = end; other < to; other = end) {
+            end = key_end(rows, other, to);
+            if (may_cluster(rows, other, end))
+                return false;
+        }
+        return true;
+    }
+    return true;
+}
+
 static struct err *load_key(struct table_def *d, struct conn *c, const struct listed_table *t)
 {
     AUTO_FREE char *name = table_sql_name(t->schema, t->name);
     struct rows rows;
-    bool clusters = false;
-    if (!is_stored_by_key(t->engine) || t->is_sequence || t->is_versioned)
+    if (!table_def_has_key(t))
         return NULL;
     TRY(conn_query(c, &rows, "SHOW INDEX FROM %s", name));
-    for (size_t from = 0, to; from < rows.n_rows && !clusters; from = to) {
-        for (to = from + 1; to < rows.n_rows; to++)
-            if (strcmp(rows_get(&rows, to, "Key_name"), rows_get(&rows, from, "Key_name")))
-                break;
-        take_key(d, &rows, from, to, &clusters);
-    }
+    table_def_take_key(d, &rows, 0, rows.n_rows, true);
     rows_fini(&rows);
     return NULL;
 }

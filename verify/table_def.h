@@ -39,9 +39,8 @@ void table_list_fini(struct table_list *l);
 /* NULL: not in it. */
 const struct listed_table *table_list_find(const struct table_list *l, const char *schema,
                                            const char *name);
-/* The size alone of one table. */
-struct err *table_size_load(uint64_t *bytes, struct conn *c, const char *schema,
-                            const char *name) MUST_CHECK;
+/* Sizes of the tables that are ACCESS_PLAIN; no other table is opened for it. */
+struct err *table_list_plain_sizes(struct table_list *l, struct conn *c) MUST_CHECK;
 
 struct table_column {
     char *name;

@@ -18,6 +18,8 @@ OF_FAMILY = {"mariadb": ["idle_transaction_timeout=1", "max_statement_time=1", "
              "mysql": ["max_execution_time=500", "transaction_isolation='READ-COMMITTED'", "information_schema_stats_expiry=86400",
                        "show_gipk_in_create_table_and_information_schema=OFF"]}
 
+LOCK = {"mariadb": ("BLOCK_COMMIT", "STAGE END"), "mysql": ("FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES")}
+
 
 def hashes(mbe, *extra):
     done = mbe.run("hash", "--defaults-file=" + mbe.option_file(), "--json", "--progress=none", *extra)
@@ -79,6 +81,28 @@ def engines(s, server, mbe):
             s.check_equal(found[name].get("reason"), "its tablespace is discarded", name)
 
 
+def under_the_lock(s, server, mbe):
+    """Of eight plain tables nothing is asked while commits are stopped but whether they are as they were, and their rows."""
+    path = s.path("general-%s.log" % server.family)
+    server.sql("create database ul", "use ul",
+               *["create table t%d (id int auto_increment primary key, b varchar(20)) engine=myisam" % i for i in range(8)],
+               *["insert into t%d (b) values ('x'),('y')" % i for i in range(8)],
+               "set global general_log_file='%s'" % path, "set global general_log=on")
+    found, _ = hashes(mbe, "--databases=ul", "--parallel=2")
+    server.sql("set global general_log=off")
+    s.check(len(found) == 8 and all(t["state"] == "exact" and t["rows"] == 2 for t in found.values()), "%s", found)
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    begin, end = LOCK[server.family]
+    first = next(i for i, line in enumerate(lines) if begin in line)
+    last = next(i for i, line in enumerate(lines) if i > first and end in line)
+    within = lines[first + 1:last]
+    s.check_none([line for line in within if "information_schema" in line.lower() or "SHOW INDEX" in line], "asked under the lock")
+    counts = {what: sum(what in line for line in within) for what in ("SHOW CREATE TABLE `ul`", "Prepare", "LIMIT 0", "ROLLBACK TO")}
+    s.check_equal(set(counts.values()), {8}, "statements under the lock: %s" % counts)
+    s.check(len(within) <= 8 * 6 + 5, "statements under the lock:\n%s", "\n".join(within))
+
+
 def databases(s, server, mbe):
     everything, _ = hashes(mbe)
     s.check("user" not in everything and "t" in everything, "system databases by default: %s", sorted(everything))
@@ -119,7 +143,7 @@ def mysql_only(s, server, mbe):
 def body(s, flavour):
     server = s.server("source", flavour=flavour).init().start()
     mbe = s.mbe(server)
-    for part in (settings, pieces, engines, databases, mariadb_only if server.family == "mariadb" else mysql_only):
+    for part in (settings, pieces, engines, under_the_lock, databases, mariadb_only if server.family == "mariadb" else mysql_only):
         part(s, server, mbe)
         s.say("%s", part.__name__)
 
