@@ -1,4 +1,4 @@
-/* verify/hash_server.c: see hash_server.h for the rules H1..H9. Tables are jobs, the largest first; a large one with a key that begins
+/* verify/hash_server.c: see hash_server.h for the rules H1..H10. Tables are jobs, the largest first; a large one with a key that begins
  * with an integer is cut in pieces, which any connection takes. */
 #include "verify/hash_server.h"
 
@@ -15,6 +15,7 @@
 #include "verify/hash_pace.h"
 #include "verify/known_def.h"
 #include "verify/snapshot_table.h"
+#include "verify/table_ids.h"
 
 enum {
     PIECE_BYTES = 16 << 20, /* of a table that is read by several connections */
@@ -23,7 +24,12 @@ enum {
     SMALL_BYTES = 1 << 20,      /* of tables for which the order of reading does not matter */
     PLAIN_BYTES_MIN = 64 << 10, /* what opening and asking is worth */
     PLAIN_BYTES_MAX = 64 << 20, /* read under the lock of hash_server, in all */
+    LOOK_SECONDS = 1,           /* between two looks at the numbers of tables, at least: H10 */
+    LOOK_SHARE = 20,            /* ... and so many times what one takes */
 };
+
+static const char changed[] =
+    "changed while hashing: another table has its name now, or it was made anew";
 
 struct reader {
     struct conn *conn;
@@ -38,12 +44,16 @@ struct hash_snapshot {
         *questions; /* asks for definitions, outside of any transaction; used under `lock` */
     struct reader *readers;
     unsigned n;
+    enum server_flavour flavour;
     bool lists_moment;        /* H7 */
     struct table_list before; /* the list of hash_snapshot_list */
     bool listed;
     struct job *plain; /* those that list has chosen, until they are read */
     size_t n_plain;
     bool alone;           /* no moment in common */
+    bool watching;        /* H10 */
+    struct table_ids ids; /* as they were before the moment */
+    double next_look;     /* by clock_seconds */
     struct hash_set done; /* what plain has read */
     char taken[32];
     pthread_mutex_t lock; /* guards questions, idle, the queue of jobs and the state of each job */
@@ -67,7 +77,10 @@ struct job {
     struct piece *pieces;
     size_t n_pieces, taken, finished; /* pieces; those that nobody will read any more are both */
     bool opened, over;
-    char *failed; /* why it has no hash */
+    char *failed;         /* why it has no hash */
+    size_t result;        /* of one that is over: its place in the set */
+    uint64_t name, id;    /* H10; id 0: not known, or not to be watched */
+    bool changed, proven; /* by a look; proven: behind its last row */
 };
 
 struct queue {
@@ -133,7 +146,8 @@ static struct err *learn_family(struct hash_snapshot *s)
 {
     AUTO_FREE char *version = NULL;
     TRY(conn_query_text(s->questions, &version, "SELECT @@version"));
-    s->lists_moment = version && !strstr(version, "MariaDB");
+    s->flavour = version && strstr(version, "MariaDB") ? FLAVOUR_MARIADB : FLAVOUR_MYSQL;
+    s->lists_moment = s->flavour == FLAVOUR_MYSQL;
     return NULL;
 }
 
@@ -170,6 +184,7 @@ void hash_snapshot_close(struct hash_snapshot *s)
     free(s->readers);
     free_plain(s);
     table_list_fini(&s->before);
+    table_ids_fini(&s->ids);
     hash_set_fini(&s->done);
     hash_pace_fini(&s->pace);
     pthread_mutex_destroy(&s->lock);
@@ -202,8 +217,8 @@ static struct err *load_spaces(struct mysql_spaces *out, struct hash_snapshot *s
 /* Under the lock, but for list. Jobs of one schema. */
 static struct err *learn_defs(struct hash_snapshot *s, struct job *jobs, size_t n)
 {
-    const struct listed_table *tables[KNOWN_DEFS_MAX] = {NULL};
-    struct known_def defs[KNOWN_DEFS_MAX];
+    AUTO_FREE const struct listed_table **tables = mem_alloc(n * sizeof *tables);
+    AUTO_FREE struct known_def *defs = mem_alloc(n * sizeof *defs);
     for (size_t i = 0; i < n; i++) {
         tables[i] = jobs[i].table;
         jobs[i].asked = true;
@@ -322,12 +337,14 @@ static struct err *load_def(struct hash_snapshot *s, struct table_def *out,
     return e;
 }
 
-/* The definitions of the tables whose turn is next, where it is cheap to ask for many. */
+/* Before a table is opened. The definitions of those whose turn is next come with its own, where it is cheap to ask for many. */
 static struct err *learn_next(struct hash_snapshot *s, struct job *job)
 {
     struct err *e = NULL;
     pthread_mutex_lock(&s->lock);
-    if (s->lists_moment && !job->asked) {
+    if (job->changed) {
+        e = err_make(SERVER, "%s", changed);
+    } else if (s->lists_moment && !job->asked) {
         const size_t left = (size_t)(s->queue->jobs + s->queue->n - job);
         e = learn_defs(s, job, run_of_jobs(s, job, left));
     }
@@ -451,6 +468,7 @@ static void close_job(struct hash_snapshot *s, struct job *job)
         job_fini(job);
         return;
     }
+    job->result = s->queue->out->n;
     struct hashed_table *out = hash_set_add(s->queue->out, job->table->schema, job->table->name);
     out->engine = mem_strdup(job->table->engine);
     if (job->failed) {
@@ -543,6 +561,39 @@ static void judge(struct job *job, enum hash_identity identity)
     }
 }
 
+/* --- H10 --- */
+
+/* Under the lock. What was read before this look and is the same is proven; what is another table is never read, or not kept. */
+static struct err *look(struct hash_snapshot *s)
+{
+    struct queue *q = s->queue;
+    struct table_ids now;
+    bool denied;
+    const double begun = clock_seconds();
+    TRY_AT(table_ids_load(&now, &denied, s->questions, s->flavour), "numbers of tables");
+    for (size_t i = 0; i < q->n; i++) {
+        struct job *job = &q->jobs[i];
+        if (!job->id || job->proven || job->changed)
+            continue;
+        job->changed = table_ids_find(&now, job->name) != job->id;
+        job->proven = job->over && !job->changed;
+        if (!job->over || !job->changed)
+            continue;
+        hashed_table_mark(&q->out->items[job->result], HASH_NOT, changed);
+        tell_failure(s, &q->out->items[job->result]);
+    }
+    table_ids_fini(&now);
+    const double took = clock_seconds() - begun;
+    s->next_look = begun + (took * LOOK_SHARE > LOOK_SECONDS ? took * LOOK_SHARE : LOOK_SECONDS);
+    return NULL;
+}
+
+static struct err *look_if_due(struct hash_snapshot *s)
+{
+    const bool due = s->watching && !s->queue->trying && clock_seconds() >= s->next_look;
+    return due ? look(s) : NULL;
+}
+
 /* Under the lock. */
 static void end_work(struct hash_snapshot *s, const struct work *w, char *failed)
 {
@@ -559,6 +610,8 @@ static void end_work(struct hash_snapshot *s, const struct work *w, char *failed
         job->failed = failed;
     else
         free(failed);
+    if (job->changed && !job->failed)
+        job->failed = mem_strdup(changed);
     if (job->failed) { /* the rest is not worth reading */
         job->finished += job->n_pieces - job->taken;
         job->taken = job->n_pieces;
@@ -582,10 +635,12 @@ static struct err *one_work(void *ctx, bool *more)
     pthread_mutex_unlock(&s->lock);
     struct err *e = do_work(s, r, &w, &failed);
     pthread_mutex_lock(&s->lock);
+    if (!e) {
+        end_work(s, &w, failed);
+        e = look_if_due(s);
+    }
     if (e)
         s->queue->stop = true;
-    else
-        end_work(s, &w, failed);
     r->next = s->idle;
     s->idle = r;
     pthread_cond_broadcast(&s->changed);
@@ -609,7 +664,12 @@ static struct err *run_jobs(struct hash_snapshot *s, struct job *jobs, size_t n,
     if (n)
         qsort(jobs, n, sizeof *jobs, compare_jobs);
     s->queue = &q;
-    struct err *e = n ? workers_run((int)s->n, one_work, s) : NULL;
+    const bool watching = s->watching && !trying;
+    struct err *e = watching ? look(s) : NULL;
+    if (!e && n)
+        e = workers_run((int)s->n, one_work, s);
+    if (!e && watching)
+        e = look(s);
     s->queue = NULL;
     for (size_t i = 0; i < n; i++)
         job_fini(&jobs[i]);
@@ -700,10 +760,8 @@ static struct err *describe(struct hash_set *out, struct hash_snapshot *s)
     struct rows rows;
     TRY(conn_query(s->questions, &rows,
                    "SELECT @@version AS version, @@hostname AS host, @@server_id AS id"));
-    const char *version = rows_get(&rows, 0, "version");
-    out->version = copy(version);
-    out->flavour = mem_strdup(server_flavour_text(
-        version && strstr(version, "MariaDB") ? FLAVOUR_MARIADB : FLAVOUR_MYSQL));
+    out->version = copy(rows_get(&rows, 0, "version"));
+    out->flavour = mem_strdup(server_flavour_text(s->flavour));
     out->host = copy(rows_get(&rows, 0, "host"));
     out->server_id = copy(rows_get(&rows, 0, "id"));
     rows_fini(&rows);
@@ -716,12 +774,35 @@ static struct err *describe(struct hash_set *out, struct hash_snapshot *s)
     return NULL;
 }
 
+/* H10: what is to be watched of the jobs. */
+static struct err *begin_watching(struct hash_snapshot *s, struct job *jobs, size_t n)
+{
+    size_t unknown = 0;
+    for (size_t i = 0; i < n && s->watching; i++) {
+        const struct listed_table *t = jobs[i].table;
+        const bool own = s->lists_moment && !strcmp(t->schema, "mysql"); /* all in one tablespace */
+        if (t->access != ACCESS_SNAPSHOT || own)
+            continue;
+        TRY(table_ids_name(&jobs[i].name, s->questions, s->flavour, t->schema, t->name));
+        jobs[i].id = table_ids_find(&s->ids, jobs[i].name);
+        unknown += !jobs[i].id;
+    }
+    if (unknown)
+        log_warning(s->options.log, "hash",
+                    "%zu tables have no tablespace of their own, or are not of InnoDB: that none "
+                    "of them got "
+                    "another one's name meanwhile is not proven",
+                    unknown);
+    return NULL;
+}
+
 static struct err *hash_all(struct hash_set *out, struct hash_snapshot *s,
                             const struct table_list *now)
 {
     AUTO_FREE struct job *jobs = mem_alloc(now->n * sizeof *jobs);
     uint64_t bytes = 0;
     const size_t n = make_jobs(jobs, out, s, now);
+    TRY(begin_watching(s, jobs, n));
     s->pace.rate = s->options.throttle; /* not before: plain reads under a lock */
     for (size_t i = 0; i < n; i++)
         bytes += jobs[i].table->bytes;
@@ -795,6 +876,22 @@ static struct err *take_locked(struct hash_snapshot *s, const struct conn_option
     return e;
 }
 
+/* H10: of a caller that knows nothing of the files. */
+static struct err *note_ids(struct hash_snapshot *s)
+{
+    bool denied;
+    if (s->options.identify)
+        return NULL;
+    TRY_AT(table_ids_load(&s->ids, &denied, s->questions, s->flavour), "numbers of tables");
+    s->watching = !denied;
+    if (denied)
+        log_warning(
+            s->options.log, "hash",
+            "without the privilege PROCESS it is not proven that no table got another one's name "
+            "meanwhile (RENAME TABLE, EXCHANGE PARTITION)");
+    return NULL;
+}
+
 struct err *hash_snapshot_begin(struct hash_snapshot **out, const struct conn_options *conn,
                                 unsigned n, enum hash_moment moment, unsigned lock_wait_seconds,
                                 const struct hash_options *options)
@@ -802,6 +899,7 @@ struct err *hash_snapshot_begin(struct hash_snapshot **out, const struct conn_op
     AUTO(hash_snapshot) s = NULL;
     TRY(hash_snapshot_open(&s, conn, n, options));
     TRY(hash_snapshot_list(s, moment == HASH_MOMENT_LOCKED ? PLAIN_BYTES_MAX : 0));
+    TRY(note_ids(s));
     s->alone = moment == HASH_MOMENT_NONE && n > 1;
     if (moment == HASH_MOMENT_LOCKED)
         TRY(take_locked(s, conn, lock_wait_seconds));

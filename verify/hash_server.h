@@ -25,9 +25,15 @@
  *  H7 MySQL's list of tables is read in the snapshot, which shows the dictionary of the moment: nothing is missing in it, nothing is
  *     there that was not. MariaDB's is that of before and after.
  *  H8 Two tables that swap their names (RENAME), a partition and the table it is exchanged for: no error tells, and the wrong rows are
- *     read under a name. Only the caller can tell, by `identify`.
+ *     read under a name. The caller can tell, by `identify`; else see H10.
  *  H9 While commits are stopped no catalog is asked: of each table that plain reads it is seen by SHOW CREATE TABLE that it is still
  *     the one of the list (known_def.h), and then its rows are read. Only one that was altered in between is asked for again.
+ *
+ *  H10 begin without `identify` notes the server's own numbers of its tables (table_ids.h) before the moment. They are looked at again
+ *     behind the moment, behind the last table, and in between every second or more seldom, if a look is dear. A table whose numbers are
+ *     not those of before, until it has been read, has no hash: it is another one, or was rebuilt or truncated. What is not noticed is a table that
+ *     goes and comes back between two looks. What cannot be looked at (no privilege PROCESS, tables that share a
+ *     tablespace on MySQL, other engines) is told once, in a warning.
  *
  * Facts: MySQL 9.7.4, MariaDB 10.11 and 11.8, by experiment; see docs/table-hash.md. */
 #ifndef MBE_VERIFY_HASH_SERVER_H
