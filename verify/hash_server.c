@@ -280,7 +280,7 @@ struct err *hash_snapshot_list(struct hash_snapshot *s, uint64_t plain_bytes)
     mysql_spaces_fini(&spaces);
     TRY(e);
     s->listed = true;
-    TRY(table_list_plain_sizes(&s->before, s->questions));
+    TRY(table_list_plain_sizes(&s->before, s->questions, !s->lists_moment));
     choose_plain(s, plain_bytes);
     for (size_t i = 0, run; i < s->n_plain; i += run) {
         run = run_of_jobs(s, &s->plain[i], s->n_plain - i);

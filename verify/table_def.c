@@ -204,14 +204,16 @@ static char *without_discarded(const struct table_list *l, const char *schema)
     return text;
 }
 
-static struct err *add_sizes(struct table_list *l, struct conn *c, const char *schema)
+/* `which`: a condition that begins with AND, or "". */
+static struct err *add_sizes(struct table_list *l, struct conn *c, const char *schema,
+                             const char *which)
 {
-    AUTO_FREE char *literal = sql_text(schema), *without = without_discarded(l, schema);
+    AUTO_FREE char *literal = sql_text(schema);
     struct rows rows;
     TRY(conn_query(c, &rows,
                    "SELECT TABLE_NAME, DATA_LENGTH FROM information_schema.TABLES"
                    " WHERE TABLE_SCHEMA = %s%s",
-                   literal, without));
+                   literal, which));
     for (size_t i = 0; i < rows.n_rows; i++) {
         struct listed_table *t = find(l, schema, cell(&rows, i, 0));
         if (t)
@@ -263,8 +265,10 @@ static struct err *add_schemas(struct table_list *l, struct conn *c,
         if (!hash_select_takes_schema(select, schema))
             continue;
         TRY(add_definitions(l, c, schema));
-        if (with_sizes)
-            TRY(add_sizes(l, c, schema));
+        if (!with_sizes)
+            continue;
+        AUTO_FREE char *without = without_discarded(l, schema);
+        TRY(add_sizes(l, c, schema, without));
     }
     return NULL;
 }
@@ -283,22 +287,19 @@ struct err *table_list_load(struct table_list *out, struct conn *c,
     return e;
 }
 
-static struct err *load_size(struct listed_table *t, struct conn *c)
+struct err *table_list_plain_sizes(struct table_list *l, struct conn *c, bool one_by_one)
 {
-    AUTO_FREE char *schema = sql_text(t->schema), *name = sql_text(t->name), *found = NULL;
-    TRY(conn_query_text(c, &found,
-                        "SELECT DATA_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
-                        " AND TABLE_NAME = %s",
-                        schema, name));
-    t->bytes = found ? strtoull(found, NULL, 10) : 0;
-    return NULL;
-}
-
-struct err *table_list_plain_sizes(struct table_list *l, struct conn *c)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (l->items[i].access == ACCESS_PLAIN)
-            TRY(load_size(&l->items[i], c));
+    const char *done = "";
+    for (size_t i = 0; i < l->n; i++) {
+        const struct listed_table *t = &l->items[i];
+        if (t->access != ACCESS_PLAIN || (!one_by_one && !strcmp(t->schema, done)))
+            continue;
+        AUTO_FREE char *name = sql_text(t->name);
+        AUTO_FREE char *which = one_by_one ? mem_printf(" AND TABLE_NAME = %s", name)
+                                           : mem_strdup(" AND ENGINE <> 'InnoDB'");
+        TRY(add_sizes(l, c, t->schema, which));
+        done = t->schema;
+    }
     return NULL;
 }
 

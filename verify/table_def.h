@@ -39,8 +39,10 @@ void table_list_fini(struct table_list *l);
 /* NULL: not in it. */
 const struct listed_table *table_list_find(const struct table_list *l, const char *schema,
                                            const char *name);
-/* Sizes of the tables that are ACCESS_PLAIN; no other table is opened for it. */
-struct err *table_list_plain_sizes(struct table_list *l, struct conn *c) MUST_CHECK;
+/* Sizes of the tables that are ACCESS_PLAIN; no table of InnoDB is opened for it. One_by_one: a question for each, which suits MariaDB,
+ * or one for each schema, which suits MySQL. */
+struct err *table_list_plain_sizes(struct table_list *l, struct conn *c,
+                                   bool one_by_one) MUST_CHECK;
 
 struct table_column {
     char *name;
