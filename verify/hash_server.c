@@ -1,5 +1,5 @@
-/* verify/hash_server.c: see hash_server.h for the rules H1..H10. Tables are jobs, the largest first; a large one with a key that begins
- * with an integer is cut in pieces, which any connection takes. */
+/* verify/hash_server.c: see hash_server.h for the rules H1..H10. Tables are jobs, the largest first; a large one with a key is cut in pieces, which
+ * any connection takes. */
 #include "verify/hash_server.h"
 
 #include <pthread.h>
@@ -16,10 +16,12 @@
 #include "verify/known_def.h"
 #include "verify/snapshot_table.h"
 #include "verify/table_ids.h"
+#include "verify/table_split.h"
 
 enum {
     PIECE_BYTES = 16 << 20, /* of a table that is read by several connections */
     PIECES_MAX = 128,
+    SPLIT_ROWS = 16 << 10,      /* the server walks over so many in milliseconds */
     LOCK_WAIT_SECONDS = 30,     /* for a table that DDL or LOCK TABLES holds */
     SMALL_BYTES = 1 << 20,      /* of tables for which the order of reading does not matter */
     PLAIN_BYTES_MIN = 64 << 10, /* what opening and asking is worth */
@@ -403,7 +405,8 @@ static struct err *cut(struct hash_snapshot *s, struct reader *r, struct job *jo
 {
     char **where;
     size_t n;
-    TRY(table_split(&where, &n, r->conn, job->table, &job->known.def, pieces_of(s, job->table)));
+    const struct split_options options = {.parts = pieces_of(s, job->table), .rows = SPLIT_ROWS};
+    TRY(table_split(&where, &n, r->conn, job->table, &job->known.def, &options, &s->pace));
     job->pieces = mem_zalloc(n * sizeof *job->pieces);
     for (size_t i = 0; i < n; i++)
         job->pieces[i].where = where[i];

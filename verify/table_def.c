@@ -224,7 +224,7 @@ static struct err *add_sizes(struct table_list *l, struct conn *c, const char *s
 }
 
 /* Those of COLUMN_CELLS. */
-enum { C_TABLE, C_NAME, C_TYPE, C_FULL_TYPE, C_EXTRA, C_CHARSET, C_GENERATED };
+enum { C_TABLE, C_NAME, C_TYPE, C_FULL_TYPE, C_EXTRA, C_CHARSET, C_GENERATED, C_COLLATION };
 
 static uint64_t definition_after(uint64_t before, const struct rows *rows, size_t row)
 {
@@ -377,6 +377,13 @@ static struct err *add_period(struct table_def *d)
     return add_column(d, "row_end", "timestamp", "", "");
 }
 
+/* MariaDB's CHAR in a collation that does not pad: its index is sorted with the spaces at the end, and compared with a literal without
+ * them, so that one row can be both below and above it (10.11.19, 11.8.6, by experiment). MySQL's are named otherwise, and right. */
+static bool is_char_without_padding(const char *type, const char *collation)
+{
+    return !strcmp(type, "char") && strstr(collation, "nopad");
+}
+
 struct err *table_def_take_columns(struct table_def *d, const struct rows *rows,
                                    const struct listed_table *t)
 {
@@ -392,6 +399,8 @@ struct err *table_def_take_columns(struct table_def *d, const struct rows *rows,
         has_period = has_period || !strcmp(cell(rows, i, C_GENERATED), "ROW END");
         TRY(add_column(d, cell(rows, i, C_NAME), cell(rows, i, C_TYPE), cell(rows, i, C_FULL_TYPE),
                        cell(rows, i, C_CHARSET)));
+        d->columns[d->n_columns - 1].no_ranges =
+            is_char_without_padding(cell(rows, i, C_TYPE), cell(rows, i, C_COLLATION));
     }
     if (t->is_versioned && !has_period)
         TRY(add_period(d));
@@ -483,6 +492,7 @@ static void take_key(struct table_def *d, const struct rows *rows, size_t from, 
     for (size_t i = from; i < to && usable; i++)
         usable = find_column(d, rows_get(rows, i, "Column_name"), &places[i - from]) &&
                  has_ranges(d->columns[places[i - from]].value) &&
+
                  equals(rows_get(rows, i, "Collation"), "A");
     if (!usable)
         return;

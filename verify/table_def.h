@@ -51,6 +51,7 @@ struct table_column {
     enum row_kind kind;
     int empty_member; /* ENUM, SET: the place of '' among its members, so that its text does not say all; -1: it is none */
     bool is_hex;      /* comes as hex digits */
+    bool no_ranges;   /* whatever its class: see table_def.c */
 };
 
 struct table_def {

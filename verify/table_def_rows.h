@@ -8,7 +8,7 @@
 /* What is asked of information_schema.COLUMNS, in the order of ORDINAL_POSITION. */
 #define COLUMN_CELLS                                                               \
     "TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, EXTRA, CHARACTER_SET_NAME, " \
-    "GENERATION_EXPRESSION"
+    "GENERATION_EXPRESSION, COLLATION_NAME"
 
 /* A text for SQL, owned by caller; the session's sql_mode is empty, so that a backslash is one that escapes. */
 char *sql_text(const char *text);

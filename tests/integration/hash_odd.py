@@ -51,8 +51,19 @@ def pieces(s, server, mbe):
                "insert into t select id - 3999000000, v from t", "insert into t values (0, 'first'), (4294967295, 'last')",
                "insert into t select id + 1, repeat('w', 200) from t where id between 1000 and 1500000",
                "analyze table t")
+    server.sql("use pc", "create table named (name varchar(20) character set utf8mb4 collate utf8mb4_unicode_ci, n int, v char(240) character "
+               "set latin1, w char(240) character set latin1, x char(240) character set latin1, primary key (name, n))",
+               "insert into named select concat('N\u00e4me ', seq div 3), seq, repeat('v', 240), repeat('w', 240), repeat('x', 240) from " +
+               server.numbers(50000), "analyze table named")
     one, _ = hashes(mbe, "--databases=pc", "--parallel=1")
+    path = s.path("pieces-%s.log" % server.family)
+    server.sql("set global general_log_file='%s'" % path, "set global general_log=on")
     more, _ = hashes(mbe, "--databases=pc", "--parallel=4")
+    server.sql("set global general_log=off")
+    with open(path, encoding="utf-8", errors="replace") as f:
+        parts = [line for line in f if "`named`" in line and "Prepare" in line and "`v`" in line]
+    s.check(len(parts) >= 2 and all("WHERE `name` " in line for line in parts), "named is not cut: %s", parts)
+    s.check(one["named"] == more["named"] and one["named"]["rows"] == 50000, "pieces of named: %s", more["named"]["hash"])
     queries = server.value("select count(*) from pc.t")
     s.check(one["t"] == more["t"] and one["t"]["rows"] == queries, "pieces: %s %s", one["t"]["hash"], more["t"]["hash"])
     s.check(int(server.value("select data_length from information_schema.tables where table_schema='pc'")) > 32 << 20,
