@@ -424,9 +424,9 @@ static struct err *load_columns(struct table_def *d, struct conn *c, const struc
 
 /* Whether values of a class have one order, on the server and as literals, that a range can be asked for by. ENUM and SET are
  * ordered by number and compared as text; floats do not come back from a literal. */
-static bool has_ranges(enum value_class c)
+static bool has_ranges(const struct table_column *c)
 {
-    switch (c) {
+    switch (c->value) {
     case VALUE_FLOAT:
     case VALUE_DOUBLE:
     case VALUE_ENUM:
@@ -434,7 +434,7 @@ static bool has_ranges(enum value_class c)
     case VALUE_GEOMETRY:
         return false;
     default:
-        return true;
+        return !c->no_ranges;
     }
 }
 
@@ -491,8 +491,7 @@ static void take_key(struct table_def *d, const struct rows *rows, size_t from, 
     AUTO_FREE uint16_t *places = mem_alloc((to - from) * sizeof *places);
     for (size_t i = from; i < to && usable; i++)
         usable = find_column(d, rows_get(rows, i, "Column_name"), &places[i - from]) &&
-                 has_ranges(d->columns[places[i - from]].value) &&
-
+                 has_ranges(&d->columns[places[i - from]]) &&
                  equals(rows_get(rows, i, "Collation"), "A");
     if (!usable)
         return;

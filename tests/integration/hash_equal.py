@@ -65,7 +65,7 @@ def load_keys(server, random):
                 cursor.execute("create table %s (c %s(12) character set %s collate %s not null, n int not null, primary key(c, n))" %
                                (name, kind, collation.split("_")[0], collation))
                 cursor.executemany("insert into %s values (%%s, %%s)" % name,
-                                   [("".join(random.choice(LETTERS) for _ in range(random.randrange(5))), i) for i in range(80)])
+                                   [("".join(random.choice(LETTERS) for _ in range(random.randrange(5))), i) for i in range(150)])
 
 
 def check_parts(s, server, mbe):

@@ -77,7 +77,7 @@ static struct err *compare(struct conn *c, const struct listed_table *t, const s
 
 static struct err *check_table(struct conn *c, const struct listed_table *t, struct counts *counts)
 {
-    static const struct split_options options[] = {{128, 0}, {4, 2}};
+    static const struct split_options options[] = {{128, 0}, {128, 3}, {4, 2}};
     struct table_def d;
     struct counts of_table = {0};
     struct err *e = NULL;
