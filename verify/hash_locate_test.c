@@ -18,7 +18,7 @@ struct pair {
     bool more;
 };
 
-/* Two servers with the same table, hashed and compared. The second has another row 1500 and one row more. */
+/* Two servers with the same table, hashed and compared. The second has another row 200 and one row more. */
 static int set_up(void **state)
 {
     struct pair *p = mem_zalloc(sizeof *p);
@@ -26,7 +26,7 @@ static int set_up(void **state)
     memset(fake_servers, 0, sizeof fake_servers);
     for (int i = 0; i < 2; i++) {
         fake_servers[i].tables[0] = (struct fake_table){
-            .name = "t", .rows = 2000 + (unsigned)i, .other = i ? 1500 : 0, .number = 1};
+            .name = "t", .rows = 300 + (unsigned)i, .other = i ? 200 : 0, .number = 1};
         fake_servers[i].n = 1;
         assert_null(
             hash_snapshot_begin(&p->snapshots[i], &to[i], 1, HASH_MOMENT_LOCKED, 5, &options));
@@ -63,6 +63,7 @@ static struct err *locate(struct pair *p, size_t most)
 {
     p->told[0] = '\0';
     assert_int_equal(p->comparison.n, 1);
+    assert_int_equal(p->comparison.items[0].n_ranges, 1); /* the server takes no range */
     assert_int_equal(p->comparison.items[0].verdict, TABLE_DIFFERENT);
     return hash_locate(&p->comparison.items[0], p->snapshots[0], p->snapshots[1], most, note, p,
                        &p->more);
@@ -92,8 +93,8 @@ static void rows_are_named_by_their_key(void **state)
 {
     struct pair *p = *state;
     assert_null(locate(p, 10));
-    assert_string_equal(p->told, "only b `id`=2001 ()\n" /* by the bytes of the key */
-                                 "differs `id`=1500 (`v`: '1500' and 'other 1500')\n");
+    assert_string_equal(p->told, "only b `id`=301 ()\n" /* by the bytes of the key */
+                                 "differs `id`=200 (`v`: '200' and 'other 200')\n");
     assert_false(p->more);
     expect_let_go(0);
     expect_let_go(1);
@@ -103,7 +104,7 @@ static void more_rows_than_are_wanted(void **state)
 {
     struct pair *p = *state;
     assert_null(locate(p, 1));
-    assert_string_equal(p->told, "only b `id`=2001 ()\n");
+    assert_string_equal(p->told, "only b `id`=301 ()\n");
     assert_true(p->more);
 }
 
