@@ -75,6 +75,7 @@ static void backup_fini(struct backup *b)
     coordinates_fini(&b->coordinates);
     base_fini(&b->base);
     change_map_free(b->changes);
+    tracking_state_fini(&b->tracking);
     datadir_fini(&b->datadir);
     server_info_fini(&b->server);
     free(b->ghosts.ids);

@@ -228,12 +228,42 @@ static void warn_of_lost_places(const struct backup *b)
     }
 }
 
+/* P1, P5 of page_tracking.h */
+static struct err *renew_tracking(struct backup *b)
+{
+    const struct page_tracking tracking = page_tracking_of(b);
+    lsn_t now;
+    tailer_watch_pages(b->tail);
+    b->copies_before_reset = b->spaces.n;
+    TRY(page_tracking_renew(&b->tracking, &b->tracking_carried, &tracking,
+                            b->changes ? &b->base.facts.tracking : NULL));
+    TRY(lsn_now(b->queries, &now));
+    tailer_watch_until(b->tail, now);
+    return NULL;
+}
+
+/* P5, when all copies have ended and the tail has. */
+static void note_escaped(struct backup *b)
+{
+    const struct page_watch *watch = tailer_watched(b->tail);
+    struct tracking_state *t = &b->tracking;
+    if (b->tracking_carried)
+        tracking_state_add_all(t, &b->base.facts.tracking);
+    for (size_t i = 0; i < watch->n && !b->tracking_carried; i++)
+        tracking_state_add_page(t, watch->ids[i]);
+    for (size_t i = 0; i < b->spaces.n; i++) {
+        const struct copied_space *c = &b->spaces.items[i];
+        if (i >= b->copies_before_reset || (b->tracking_carried && !c->by_map))
+            tracking_state_add_space(t, c->id);
+    }
+    t->knows_escaped = b->tracking_carried || !watch->too_many;
+}
+
 static struct err *lock_window(struct backup *b)
 {
     struct lock_times *t = &b->times;
     double stopped = 0;
-    const struct page_tracking tracking = page_tracking_of(b);
-    TRY(page_tracking_renew(&b->tracking, &tracking));
+    TRY(renew_tracking(b));
     TRY(mysql_settle_final(&b->settle));
     take_listing(b);
     const bool stop = b->server.log_bin || has_other_engines(&b->listing) || b->hash;
@@ -301,6 +331,7 @@ static struct err *store_redo(struct backup *b, char **map)
     TRY(tailer_wait(b->tail, b->span.to, BACKUP_TAIL_WAIT_SECONDS));
     TRY(wait_until_durable(b));
     err_free(tailer_stop(b->tail)); /* it has reached the end; a later error is none of ours */
+    note_escaped(b);
     TRY(manifest_created_map_json(map, b->settle.created, b->settle.n_created));
     return store_blocks(b);
 }

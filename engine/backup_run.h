@@ -51,6 +51,8 @@ struct backup {
     struct mysql_settle settle;          /* MySQL */
     struct change_map *changes;          /* MySQL; NULL: everything is read */
     struct tracking_state tracking;      /* MySQL: for the next backup */
+    bool tracking_carried;               /* its reset point is the base's */
+    size_t copies_before_reset;          /* how many there were when it was set */
 };
 
 struct backup_family {

@@ -14,6 +14,7 @@ enum {
     ITEM_PLAIN = 'P',
     ITEM_INDEX_ID = 'I',
     ITEM_TRACKING = 'T',
+    ITEM_ESCAPED = 'X',
     ITEM_END = 'E',
     MARK_BIRTH = 1,
     MARK_PROVES = 2,
@@ -99,11 +100,36 @@ void base_facts_put_last_index_id(struct out_bytes *o, uint64_t id)
     out_varint(o, id);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void put_escaped(struct out_bytes *o, const struct tracking_state *t)
+{
+    uint64_t *sorted = mem_alloc((t->n_pages + 1) * sizeof *sorted), last = 0;
+    if (t->n_pages) {
+        memcpy(sorted, t->pages, t->n_pages * sizeof *sorted);
+        qsort(sorted, t->n_pages, sizeof *sorted, by_number);
+    }
+    put_item(o, ITEM_ESCAPED);
+    out_varint(o, t->n_pages);
+    for (size_t i = 0; i < t->n_pages; last = sorted[i++])
+        out_varint(o, sorted[i] - last);
+    out_varint(o, t->n_spaces);
+    for (size_t i = 0; i < t->n_spaces; i++)
+        out_varint(o, t->spaces[i]);
+    free(sorted);
+}
+
 void base_facts_put_tracking(struct out_bytes *o, const struct tracking_state *t)
 {
     put_item(o, ITEM_TRACKING);
     out_varint(o, t->begin);
     out_varint(o, t->reset);
+    if (t->knows_escaped)
+        put_escaped(o, t);
 }
 
 void base_facts_put_end(struct out_bytes *o)
@@ -198,6 +224,24 @@ static void get_tracking(struct base_facts *out, struct reader *r)
         r->ran_out = true;
 }
 
+static void get_escaped(struct base_facts *out, struct reader *r)
+{
+    struct tracking_state *t = &out->tracking;
+    if (!t->begin || t->knows_escaped) {
+        r->ran_out = true;
+        return;
+    }
+    t->knows_escaped = true;
+    const uint64_t n_pages = rd_varint_max(r, rd_left(r)); /* each takes a byte at least */
+    for (uint64_t i = 0, last = 0; i < n_pages && !r->ran_out; i++) {
+        last += rd_varint_max(r, UINT64_MAX - last);
+        tracking_state_add_page(t, last);
+    }
+    const uint64_t n_spaces = rd_varint_max(r, rd_left(r));
+    for (uint64_t i = 0; i < n_spaces && !r->ran_out; i++)
+        tracking_state_add_space(t, (space_id_t)rd_varint_max(r, UINT32_MAX));
+}
+
 static void get_last_index_id(struct base_facts *out, struct reader *r)
 {
     const bool again = out->last_index_id != 0;
@@ -258,6 +302,8 @@ static struct err *parse(struct base_facts *out, struct reader *r)
             get_last_index_id(out, r);
         else if (!r->ran_out && kind == ITEM_TRACKING)
             get_tracking(out, r);
+        else if (!r->ran_out && kind == ITEM_ESCAPED)
+            get_escaped(out, r);
         else if (!r->ran_out && kind == ITEM_END)
             break;
         else
@@ -306,6 +352,7 @@ void base_facts_fini(struct base_facts *f)
     }
     free(f->spaces);
     free(f->plains);
+    tracking_state_fini(&f->tracking);
     *f = (struct base_facts){0};
 }
 

@@ -21,7 +21,11 @@ static const struct file_mark plain_mark = {.inode = 7, .size = PLAIN_BLOCK + 1}
 static struct space_witness witnesses[] = {{3, 500}, {0, 0}, {UINT32_MAX, UINT64_MAX}};
 static uint8_t hashes[2 * BLOCK_HASH] = "one hash, another one, of a file";
 
-static const struct tracking_state tracking = {1ull << 40, (1ull << 40) + 5};
+static uint64_t escaped[] = {(uint64_t)UINT32_MAX << 32 | UINT32_MAX, 5ull << 32 | 7, 0};
+static space_id_t distrusted[] = {UINT32_MAX, 3};
+static const struct tracking_state tracking = {
+    1ull << 40,   (1ull << 40) + 5,     .knows_escaped = true, .pages = escaped,
+    .n_pages = 3, .spaces = distrusted, .n_spaces = 2};
 
 static void put_sample(struct out_bytes *o)
 {
@@ -72,6 +76,12 @@ static void what_is_written_is_read(void **state)
     assert_mark(&f.system, &born);
     assert_int_equal(f.tracking.begin, tracking.begin);
     assert_int_equal(f.tracking.reset, tracking.reset);
+    assert_true(f.tracking.knows_escaped);
+    assert_int_equal(f.tracking.n_pages, 3);
+    for (size_t i = 0; i < 3; i++) /* sorted now */
+        assert_true(f.tracking.pages[i] == escaped[2 - i]);
+    assert_int_equal(f.tracking.n_spaces, 2);
+    assert_memory_equal(f.tracking.spaces, distrusted, sizeof distrusted);
     assert_int_equal(f.last_index_id, 4711);
     const struct space_fact *s = base_facts_space(&f, 0, 640);
     assert_non_null(s);
@@ -104,7 +114,8 @@ static void what_is_written_is_read(void **state)
 
 static void page_tracking_that_makes_no_sense_is_damage(void **state)
 {
-    static const struct tracking_state bad[] = {{0, 0}, {0, 7}, {8, 7}};
+    static const struct tracking_state bad[] = {
+        {.begin = 0}, {.begin = 0, .reset = 7}, {.begin = 8, .reset = 7}};
     (void)state;
     for (size_t i = 0; i <= sizeof bad / sizeof bad[0]; i++) {
         struct out_bytes o = {0};
@@ -113,6 +124,45 @@ static void page_tracking_that_makes_no_sense_is_damage(void **state)
         base_facts_put_tracking(&o, i < sizeof bad / sizeof bad[0] ? &bad[i] : &tracking);
         if (i == sizeof bad / sizeof bad[0]) /* twice */
             base_facts_put_tracking(&o, &tracking);
+        base_facts_put_end(&o);
+        error_is(base_facts_parse(&f, o.p, o.n), CORRUPT, "makes no sense");
+        free(o.p);
+    }
+}
+
+/* Backups of an mbe that did not note what had escaped. */
+static void page_tracking_without_what_escaped_is_read(void **state)
+{
+    static const struct tracking_state old = {.begin = 8, .reset = 9};
+    struct out_bytes o = {0};
+    struct base_facts f;
+    (void)state;
+    base_facts_put_head(&o, 0, &born);
+    base_facts_put_tracking(&o, &old);
+    base_facts_put_end(&o);
+    ok(base_facts_parse(&f, o.p, o.n));
+    assert_int_equal(f.tracking.reset, 9);
+    assert_false(f.tracking.knows_escaped);
+    base_facts_fini(&f);
+    free(o.p);
+}
+
+static void what_escaped_and_makes_no_sense_is_damage(void **state)
+{
+    static const char *const bad[] = {
+        "X\x01\x05\x00",                                                  /* without 'T' */
+        "T\x08\x09X\x00\x00X\x00\x00",                                    /* twice */
+        "T\x08\x09X\x7F\x05",                                             /* more than there is */
+        "T\x08\x09X\x00\x7F\x05",                                         /* of spaces, too */
+        "T\x08\x09X\x02\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x01\x00", /* beyond 64 bits */
+    };
+    static const size_t lengths[] = {4, 9, 6, 7, 17};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct out_bytes o = {0};
+        struct base_facts f;
+        base_facts_put_head(&o, 0, &born);
+        out_bytes_put(&o, bad[i], lengths[i]);
         base_facts_put_end(&o);
         error_is(base_facts_parse(&f, o.p, o.n), CORRUPT, "makes no sense");
         free(o.p);
@@ -255,6 +305,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(page_tracking_that_makes_no_sense_is_damage),
+        cmocka_unit_test(page_tracking_without_what_escaped_is_read),
+        cmocka_unit_test(what_escaped_and_makes_no_sense_is_damage),
         cmocka_unit_test(a_last_index_id_that_makes_no_sense_is_damage),
         cmocka_unit_test(every_cut_is_damage),
         cmocka_unit_test(no_flipped_byte_is_read_beyond),

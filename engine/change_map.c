@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/map64.h"
 #include "base/mem.h"
 #include "engine/file_mark.h"
 #include "innodb/page_archive.h"
@@ -32,6 +33,7 @@ struct change_map {
     uint64_t *ids; /* sorted: page_archive_id */
     size_t n;
     lsn_t end;
+    struct map64 distrusted; /* space id -> 1 */
 };
 
 /* --- files --- */
@@ -222,6 +224,9 @@ static struct err *check_group(const struct change_map_query *q)
         return err_make(
             REFUSED, "page tracking was begun anew at LSN %" PRIu64 ", the base ended at %" PRIu64,
             active, q->since);
+    if (!q->base.knows_escaped)
+        return err_make(REFUSED, "what escapes page tracking at a reset point was not noted with "
+                                 "the base, which an older mbe has taken");
     if (q->base.reset > q->since)
         return err_make(REFUSED,
                         "page tracking was begun at LSN %" PRIu64
@@ -255,6 +260,35 @@ static struct err *walk_patiently(struct page_archive_walk *w, const struct chan
     return e;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* C5. The ids stay sorted, each once. */
+static void add_escaped(struct change_map *m, const struct tracking_state *base)
+{
+    for (size_t i = 0; i < base->n_spaces; i++)
+        map64_put(&m->distrusted, base->spaces[i], 1);
+    const size_t total = m->n + base->n_pages;
+    if (!total)
+        return;
+    uint64_t *all = mem_alloc(total * sizeof *all);
+    if (m->n)
+        memcpy(all, m->ids, m->n * sizeof *all);
+    if (base->n_pages)
+        memcpy(all + m->n, base->pages, base->n_pages * sizeof *all);
+    qsort(all, total, sizeof *all, by_number);
+    size_t n = 1;
+    for (size_t i = 1; i < total; i++)
+        if (all[i] != all[n - 1])
+            all[n++] = all[i];
+    free(m->ids);
+    m->ids = all;
+    m->n = n;
+}
+
 struct err *change_map_load(struct change_map **out, const struct change_map_query *q)
 {
     AUTO_FREE struct page_archive_walk *w = mem_zalloc(sizeof *w);
@@ -271,6 +305,7 @@ struct err *change_map_load(struct change_map **out, const struct change_map_que
     }
     *out = mem_alloc(sizeof **out);
     **out = (struct change_map){.ids = w->ids, .n = w->n_ids, .end = q->covered};
+    add_escaped(*out, &q->base);
     return NULL;
 }
 
@@ -278,6 +313,7 @@ void change_map_free(struct change_map *m)
 {
     if (!m)
         return;
+    map64_fini(&m->distrusted);
     free(m->ids);
     free(m);
 }
@@ -311,6 +347,12 @@ bool change_map_has(const struct change_map *m, space_id_t space, page_no_t page
     const uint64_t id = page_archive_id(space, page);
     const size_t at = lower_bound(m, id);
     return at < m->n && m->ids[at] == id;
+}
+
+bool change_map_distrusts(const struct change_map *m, space_id_t space)
+{
+    uint64_t value;
+    return map64_get(&m->distrusted, space, &value);
 }
 
 bool change_map_next(const struct change_map *m, space_id_t space, page_no_t from, page_no_t gap,

@@ -11,7 +11,8 @@
  *     every page it has noted whose oldest change is not above that checkpoint. (Others may stay in memory. No block says how far it
  *     goes: a checkpoint with nothing new leaves no trace.) Who reads a page that was changed from `since` to `covered` and is not in
  *     the map knows that something is wrong;
- *  C4 every block is whole, in order, and none of those that were filled during a recovery.
+ *  C4 every block is whole, in order, and none of those that were filled during a recovery;
+ *  C5 what has escaped the reset point is added: the base has noted what that can be (P5 in page_tracking.h).
  *
  * It may list more than that: pages written in vain, spaces dropped since. It does not list pages that
  * were changed only behind `covered`: their changes are in the redo from there on. */
@@ -24,24 +25,19 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "engine/tracking_state.h"
 #include "innodb/types.h"
-
-/* What a backup notes of the server's page tracking for the next one. */
-struct tracking_state {
-    lsn_t begin; /* of the group; 0: it was not on, or not to be trusted */
-    lsn_t reset; /* a reset point of it at or below the backup's end */
-};
 
 struct change_map;
 
 struct change_map_query {
     const char *datadir;        /* as it is reached from here */
-    struct tracking_state base; /* as the base has noted it */
+    struct tracking_state base; /* as the base has noted it; borrowed */
     lsn_t since;                /* the base's end */
     lsn_t covered;              /* a checkpoint that was read before this is called */
 };
 
-/* Reads the map, by C1, C3, C4. REFUSED or CORRUPT, with the reason, when it does not cover what is asked. */
+/* Reads the map, by C1, C3, C4, C5. REFUSED or CORRUPT, with the reason, when it does not cover what is asked. */
 struct err *change_map_load(struct change_map **out, const struct change_map_query *q) MUST_CHECK;
 void change_map_free(struct change_map *m); /* NULL is fine */
 CLEANUP(change_map, change_map_free)
@@ -51,6 +47,8 @@ size_t change_map_size(const struct change_map *m);
 /* `covered`. */
 lsn_t change_map_end(const struct change_map *m);
 bool change_map_has(const struct change_map *m, space_id_t space, page_no_t page);
+/* C5: any page of the space may have been changed. */
+bool change_map_distrusts(const struct change_map *m, space_id_t space);
 /* The first run [*begin, *end) of the space's page numbers at or behind `from`; false: there is none. Pages that are no more than
  * `gap` pages apart are one run, for one long read costs less than two short ones. Thread-safe. */
 bool change_map_next(const struct change_map *m, space_id_t space, page_no_t from, page_no_t gap,

@@ -16,7 +16,9 @@
 enum { BLOCK = PAGE_ARCHIVE_BLOCK, FULL = BLOCK - 32, BEGIN = 1000 };
 
 static const struct change_map_query whole = {
-    .base = {BEGIN, BEGIN}, .since = 1100, .covered = 1200};
+    .base = {.begin = BEGIN, .reset = BEGIN, .knows_escaped = true},
+    .since = 1100,
+    .covered = 1200};
 
 struct id {
     space_id_t space;
@@ -35,7 +37,7 @@ static void set_data(struct block *b, size_t len)
     put_be32(b->bytes + 2, crc32c(0, b->bytes + 32, len));
 }
 
-/* With one point, before the first data block's pages. */
+/* File 0 has one point, before its first data block's pages. */
 static struct block reset_block(uint64_t file)
 {
     struct block b = {{1, 0}};
@@ -44,7 +46,7 @@ static struct block reset_block(uint64_t file)
     put_be64(b.bytes + 24, file);
     put_be64(b.bytes + 32, BEGIN);
     put_be16(b.bytes + 42, 32);
-    set_data(&b, 12);
+    set_data(&b, file ? 0 : 12);
     return b;
 }
 
@@ -177,6 +179,30 @@ static void an_empty_list_has_no_runs(void **state)
     fixture_fini(&f);
 }
 
+/* --- what escaped --- */
+
+static void pages_that_escaped_are_in_the_list(void **state)
+{
+    (void)state;
+    static uint64_t escaped[] = {5ull << 32 | 11, 5ull << 32 | 12, 5ull << 32 | 9, 6ull << 32};
+    static space_id_t spaces[] = {8, 4};
+    struct change_map_query q = whole;
+    q.base.pages = escaped;
+    q.base.n_pages = 4;
+    q.base.spaces = spaces;
+    q.base.n_spaces = 2;
+    struct fixture f;
+    fixture_of(&f, 1200, pages, 3); /* 5:40, 5:10, 5:11 */
+    ok(load(&f, &q));
+    assert_int_equal(change_map_size(f.map), 6);
+    assert_runs(&f, 0, (const uint64_t[][2]){{9, 13}, {40, 41}}, 2);
+    assert_true(change_map_has(f.map, 6, 0));
+    assert_false(change_map_has(f.map, 5, 8));
+    assert_true(change_map_distrusts(f.map, 4) && change_map_distrusts(f.map, 8));
+    assert_false(change_map_distrusts(f.map, 5));
+    fixture_fini(&f);
+}
+
 /* --- when it may be used --- */
 
 static void what_does_not_cover_the_time_is_refused(void **state)
@@ -186,13 +212,19 @@ static void what_does_not_cover_the_time_is_refused(void **state)
         struct change_map_query query;
         const char *message;
     } cases[] = {
-        {{.base = {0, 0}, .since = 1100, .covered = 1200},
+        {{.base = {.begin = 0, .reset = 0}, .since = 1100, .covered = 1200},
          "page tracking was not on when the base ended"},
-        {{.base = {900, 900}, .since = 1100, .covered = 1200},
+        {{.base = {.begin = 900, .reset = 900}, .since = 1100, .covered = 1200},
          "page tracking was begun anew at LSN 1000, the base ended at 1100"},
-        {{.base = {BEGIN, 1150}, .since = 1100, .covered = 1200},
+        {{.base = {.begin = BEGIN, .reset = BEGIN}, .since = 1100, .covered = 1200},
+         "what escapes page tracking at a reset point was not noted with the base"},
+        {{.base = {.begin = BEGIN, .reset = 1150, .knows_escaped = true},
+          .since = 1100,
+          .covered = 1200},
          "page tracking was begun at LSN 1150, behind the base's end at 1100"},
-        {{.base = {BEGIN, 1050}, .since = 1100, .covered = 1200},
+        {{.base = {.begin = BEGIN, .reset = 1050, .knows_escaped = true},
+          .since = 1100,
+          .covered = 1200},
          "page tracking has nothing of LSN 1050 any more"},
     };
     struct fixture f;
@@ -349,6 +381,7 @@ int main(void)
         cmocka_unit_test(pages_that_are_near_are_one_run),
         cmocka_unit_test(a_run_may_begin_anywhere),
         cmocka_unit_test(an_empty_list_has_no_runs),
+        cmocka_unit_test(pages_that_escaped_are_in_the_list),
         cmocka_unit_test(what_does_not_cover_the_time_is_refused),
         cmocka_unit_test(a_group_that_is_not_active_is_none),
         cmocka_unit_test(two_active_groups_are_not_believed),

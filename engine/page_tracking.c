@@ -53,7 +53,44 @@ static struct err *end_old_group(const struct page_tracking *t, lsn_t begin)
     return page_track_end(t->conn);
 }
 
-static struct err *renew(struct tracking_state *out, const struct page_tracking *t)
+/* *fresh: it was set now. */
+static struct err *reset_point(lsn_t *reset, bool *fresh, const struct page_tracking *t)
+{
+    lsn_t before;
+    TRY(conn_status_u64(t->conn, &before, "Innodb_redo_log_current_lsn"));
+    TRY(page_track_reset(t->conn, reset));
+    *fresh = *reset >= before;
+    return NULL;
+}
+
+static bool is_of_base(const struct tracking_state *base, lsn_t begin, lsn_t reset)
+{
+    return base && base->knows_escaped && base->begin == begin && base->reset == reset;
+}
+
+/* P5 */
+static struct err *set_point(struct tracking_state *out, bool *carried,
+                             const struct page_tracking *t, const struct tracking_state *base,
+                             lsn_t begin)
+{
+    bool fresh;
+    TRY(reset_point(&out->reset, &fresh, t));
+    *carried = !fresh && is_of_base(base, begin, out->reset);
+    if (fresh || *carried)
+        return NULL;
+    log_info(t->log, "backup",
+             "page tracking is begun anew: too little was written since its reset point at LSN "
+             "%" PRIu64 " for another one",
+             out->reset);
+    TRY(page_track_end(t->conn));
+    TRY(reset_point(&out->reset, &fresh, t));
+    return fresh ? NULL
+                 : err_make(SERVER, "page tracking goes on from LSN %" PRIu64 ", ended and begun",
+                            out->reset);
+}
+
+static struct err *renew(struct tracking_state *out, bool *carried, const struct page_tracking *t,
+                         const struct tracking_state *base)
 {
     lsn_t begin;
     bool present;
@@ -61,7 +98,7 @@ static struct err *renew(struct tracking_state *out, const struct page_tracking 
     if (!present)
         return NULL;
     TRY(end_old_group(t, begin));
-    TRY(page_track_reset(t->conn, &out->reset));
+    TRY(set_point(out, carried, t, base, begin));
     TRY(page_track_begin_lsn(t->conn, &present, &out->begin));
     if (!out->begin || out->reset < out->begin)
         return err_make(SERVER,
@@ -70,15 +107,18 @@ static struct err *renew(struct tracking_state *out, const struct page_tracking 
     return NULL;
 }
 
-struct err *page_tracking_renew(struct tracking_state *out, const struct page_tracking *t)
+struct err *page_tracking_renew(struct tracking_state *out, bool *carried,
+                                const struct page_tracking *t, const struct tracking_state *base)
 {
     *out = (struct tracking_state){0};
+    *carried = false;
     if (t->mode == CHANGE_MAP_SCAN)
         return NULL;
-    struct err *e = renew(out, t);
+    struct err *e = renew(out, carried, t, base);
     if (!e || t->mode == CHANGE_MAP_PAGE_TRACKING || conn_errno_is_lost(conn_errno(t->conn)))
         return e;
     *out = (struct tracking_state){0};
+    *carried = false;
     log_warning(t->log, "backup", "the next incremental backup will read everything: %s",
                 e->message);
     err_free(e);

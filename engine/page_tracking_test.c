@@ -28,6 +28,10 @@ static struct conn {
     bool gone;
     bool no_component;
     lsn_t group, sharp_to; /* where the sharp checkpoint gets to */
+    lsn_t now, point;      /* current LSN; the last reset point, 0: none */
+    bool quiet;            /* too little is noted for a new point */
+    bool stubborn;         /* ... and it goes on with the old one when it is ended */
+    unsigned n_ends;
     unsigned n_sharp, n_polls;
     const char *poll_error;
 } server;
@@ -36,6 +40,10 @@ struct err *conn_status_u64(struct conn *c, uint64_t *out, const char *name)
 {
     if (!strcmp(name, "Innodb_buffer_pool_bytes_dirty")) {
         *out = c->dirty;
+        return NULL;
+    }
+    if (!strcmp(name, "Innodb_redo_log_current_lsn")) {
+        *out = c->now;
         return NULL;
     }
     assert_string_equal(name, "Innodb_redo_log_checkpoint_lsn");
@@ -73,15 +81,23 @@ struct err *page_track_begin_lsn(struct conn *c, bool *present, uint64_t *begin)
 
 struct err *page_track_reset(struct conn *c, uint64_t *reset)
 {
-    (void)c;
-    (void)reset;
-    return err_make(FAILED, "not to be asked");
+    assert_true(c->now);
+    if (!c->quiet || !c->point)
+        c->point = c->now + 3;
+    if (!c->group)
+        c->group = c->point;
+    *reset = c->point;
+    return NULL;
 }
 
 struct err *page_track_end(struct conn *c)
 {
-    (void)c;
-    return err_make(FAILED, "not to be asked");
+    c->n_ends++;
+    if (c->stubborn)
+        return NULL;
+    c->group = c->point = 0;
+    c->now += 10;
+    return NULL;
 }
 
 /* --- the map --- */
@@ -114,10 +130,10 @@ struct err *tracking_active_group(lsn_t *begin, const char *datadir)
 
 bool tracking_group_birth(struct timespec *birth, const char *datadir, lsn_t begin)
 {
-    (void)birth;
     (void)datadir;
     (void)begin;
-    return false;
+    *birth = (struct timespec){.tv_sec = START + 60};
+    return true;
 }
 
 /* --- --- */
@@ -130,7 +146,9 @@ static struct err *poll(void *ctx)
 }
 
 static const struct tracked_base good_base = {
-    .state = {GROUP, GROUP}, .end = BASE_END, .server_start = START};
+    .state = {.begin = GROUP, .reset = GROUP, .knows_escaped = true},
+    .end = BASE_END,
+    .server_start = START};
 
 static int fresh(void **state)
 {
@@ -279,12 +297,30 @@ static void what_speaks_against_the_map_is_found_before_anything_is_asked_for(vo
         bool no_component;
         const char *why;
     } cases[] = {
-        {{{GROUP, GROUP}, BASE_END, START}, GROUP, true, "the server has no page tracking"},
-        {{{0, 0}, BASE_END, START}, GROUP, false, "was not on when the base ended"},
-        {{{GROUP, GROUP}, BASE_END, START - 1}, GROUP, false, "restarted since the base"},
-        {{{GROUP, GROUP}, BASE_END, START + 1}, GROUP, false, "restarted since the base"},
-        {{{GROUP, GROUP}, BASE_END, START}, 0, false, "page tracking is off"},
-        {{{GROUP, GROUP}, BASE_END, START}, GROUP + 1, false, "begun anew at LSN 1001"},
+        {{{.begin = GROUP, .reset = GROUP, .knows_escaped = true}, BASE_END, START},
+         GROUP,
+         true,
+         "the server has no page tracking"},
+        {{{.begin = 0, .reset = 0, .knows_escaped = true}, BASE_END, START},
+         GROUP,
+         false,
+         "was not on when the base ended"},
+        {{{.begin = GROUP, .reset = GROUP, .knows_escaped = true}, BASE_END, START - 1},
+         GROUP,
+         false,
+         "restarted since the base"},
+        {{{.begin = GROUP, .reset = GROUP, .knows_escaped = true}, BASE_END, START + 1},
+         GROUP,
+         false,
+         "restarted since the base"},
+        {{{.begin = GROUP, .reset = GROUP, .knows_escaped = true}, BASE_END, START},
+         0,
+         false,
+         "page tracking is off"},
+        {{{.begin = GROUP, .reset = GROUP, .knows_escaped = true}, BASE_END, START},
+         GROUP + 1,
+         false,
+         "begun anew at LSN 1001"},
     };
     (void)state;
     bool tracked;
@@ -298,6 +334,83 @@ static void what_speaks_against_the_map_is_found_before_anything_is_asked_for(vo
                  cases[i].why);
         assert_int_equal(server.asked + server.n_sharp, 0);
     }
+}
+
+/* --- P5 --- */
+
+static struct err *renew(struct tracking_state *out, bool *carried, enum change_map_mode mode,
+                         const struct tracking_state *base)
+{
+    const struct page_tracking t = {
+        .mode = mode, .conn = &server, .datadir = "/nowhere", .server_start = START};
+    return page_tracking_renew(out, carried, &t, base);
+}
+
+static void a_new_reset_point_is_nobodys_but_ours(void **state)
+{
+    (void)state;
+    struct tracking_state t;
+    bool carried;
+    server.now = 3000;
+    server.point = GROUP;
+    ok(renew(&t, &carried, CHANGE_MAP_AUTO, &good_base.state));
+    assert_int_equal(t.begin, GROUP);
+    assert_int_equal(t.reset, 3003);
+    assert_false(carried);
+    assert_int_equal(server.n_ends, 0);
+}
+
+static void the_bases_reset_point_is_carried_on(void **state)
+{
+    (void)state;
+    struct tracking_state t;
+    bool carried;
+    server.now = 3000;
+    server.point = GROUP;
+    server.quiet = true;
+    ok(renew(&t, &carried, CHANGE_MAP_AUTO, &good_base.state));
+    assert_int_equal(t.begin, GROUP);
+    assert_int_equal(t.reset, GROUP);
+    assert_true(carried);
+    assert_int_equal(server.n_ends, 0);
+}
+
+static void another_reset_point_is_not_known_and_tracking_begun_anew(void **state)
+{
+    static const struct tracking_state others[] = {
+        {.begin = GROUP, .reset = GROUP}, /* of an older mbe */
+        {.begin = GROUP, .reset = GROUP + 1, .knows_escaped = true},
+        {.begin = GROUP - 1, .reset = GROUP, .knows_escaped = true},
+    };
+    for (size_t i = 0; i <= sizeof others / sizeof others[0]; i++) {
+        struct tracking_state t;
+        bool carried;
+        fresh(state);
+        server.now = 3000;
+        server.point = GROUP;
+        server.quiet = true;
+        ok(renew(&t, &carried, CHANGE_MAP_AUTO,
+                 i < sizeof others / sizeof others[0] ? &others[i] : NULL));
+        assert_int_equal(t.begin, 3013);
+        assert_int_equal(t.reset, 3013);
+        assert_false(carried);
+        assert_int_equal(server.n_ends, 1);
+    }
+}
+
+static void a_point_that_stays_is_not_trusted(void **state)
+{
+    (void)state;
+    struct tracking_state t;
+    bool carried;
+    server.now = 3000;
+    server.point = GROUP;
+    server.quiet = server.stubborn = true;
+    ok(renew(&t, &carried, CHANGE_MAP_AUTO, NULL));
+    assert_int_equal(t.begin, 0);
+    assert_false(carried);
+    error_is(renew(&t, &carried, CHANGE_MAP_PAGE_TRACKING, NULL), SERVER,
+             "page tracking goes on from LSN 1000");
 }
 
 static void a_scan_asks_nothing(void **state)
@@ -323,6 +436,10 @@ int main(void)
         cmocka_unit_test_setup(what_speaks_against_the_map_is_found_before_anything_is_asked_for,
                                fresh),
         cmocka_unit_test_setup(a_scan_asks_nothing, fresh),
+        cmocka_unit_test_setup(a_new_reset_point_is_nobodys_but_ours, fresh),
+        cmocka_unit_test_setup(the_bases_reset_point_is_carried_on, fresh),
+        cmocka_unit_test_setup(another_reset_point_is_not_known_and_tracking_begun_anew, fresh),
+        cmocka_unit_test_setup(a_point_that_stays_is_not_trusted, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,7 +181,9 @@ static void choose_filter(const struct copy_env *env, struct job *j)
                                        .system = j->listed->system,
                                        .page_lsn = j->page_lsn,
                                        .mark = j->mark};
-    page_filter_init(&j->filter, env->stores_whole ? NULL : env->base, env->base_lsn, &file);
+    const bool whole =
+        env->stores_whole || (env->changes && change_map_distrusts(env->changes, j->id));
+    page_filter_init(&j->filter, whole ? NULL : env->base, env->base_lsn, &file);
 }
 
 /* Whether only changed pages are read. What was written without redo behind the barrier is not in the map, whenever the file was
@@ -231,6 +233,7 @@ static struct err *claim(struct space_set *s, struct job *j)
                                       .system = j->listed->system,
                                       .first_page = j->listed->first_page,
                                       .lsn_at_start = j->lsn_at_start,
+                                      .by_map = j->changes != NULL,
                                       .page_lsn = j->page_lsn,
                                       .dev = j->st.st_dev,
                                       .mark = j->mark,

@@ -47,6 +47,7 @@ struct err *tailer_check(struct tailer *t)
 struct change_map {
     size_t n;
     page_no_t pages[8];
+    bool distrusted;
 };
 
 bool change_map_next(const struct change_map *m, space_id_t space, page_no_t from, page_no_t gap,
@@ -68,6 +69,11 @@ bool change_map_has(const struct change_map *m, space_id_t space, page_no_t page
         if (m->pages[i] == page)
             return true;
     return false;
+}
+
+bool change_map_distrusts(const struct change_map *m, space_id_t space)
+{
+    return space == 5 && m->distrusted;
 }
 
 lsn_t change_map_end(const struct change_map *m)
@@ -676,7 +682,7 @@ static void copy_again_takes_the_place_of_a_delta(void **state)
 static void a_file_with_an_index_that_the_base_does_not_know_is_a_suspect(void **state)
 {
     enum { LAST = 100 };
-    static const struct change_map changes = {1, {3}};
+    static const struct change_map changes = {.n = 1, .pages = {3}};
     static const struct {
         uint64_t index_id;
         lsn_t lsn;
@@ -762,7 +768,7 @@ static void each_part_of_a_file_has_its_witness(void **state)
 
 static void only_changed_pages_are_read(void **state)
 {
-    static const struct change_map changes = {4, {0, 3, 7, 8}};
+    static const struct change_map changes = {.n = 4, .pages = {0, 3, 7, 8}};
     struct fixture *f = *state;
     struct base_facts facts;
     put_space(f, "d/a.ibd", 5, PAGES);
@@ -792,7 +798,7 @@ static void only_changed_pages_are_read(void **state)
 
 static void what_a_file_has_grown_by_is_read_without_a_map(void **state)
 {
-    static const struct change_map changes = {2, {3, 21}};
+    static const struct change_map changes = {.n = 2, .pages = {3, 21}};
     struct fixture *f = *state;
     struct base_facts facts;
     put_space(f, "d/a.ibd", 5, PAGES);
@@ -811,7 +817,7 @@ static void what_a_file_has_grown_by_is_read_without_a_map(void **state)
 
 static void a_file_that_was_cut_off_is_read_whole(void **state)
 {
-    static const struct change_map changes = {1, {3}};
+    static const struct change_map changes = {.n = 1, .pages = {3}};
     struct fixture *f = *state;
     struct base_facts facts;
     AUTO_FREE char *path = mem_printf("%s/d/a.ibd", f->data);
@@ -832,7 +838,7 @@ static void a_file_that_was_cut_off_is_read_whole(void **state)
 /* Page 0 has changed, within what the map covers, and is not in it: the file was written by other ways than the server's usual ones. */
 static void a_file_that_the_map_does_not_know_well_is_read_whole(void **state)
 {
-    static const struct change_map changes = {1, {3}};
+    static const struct change_map changes = {.n = 1, .pages = {3}};
     static const struct {
         lsn_t lsn;
         const char *stored;
@@ -861,9 +867,36 @@ static void a_file_that_the_map_does_not_know_well_is_read_whole(void **state)
     base_facts_fini(&facts);
 }
 
+/* Pages of it may have been written past the map, with any LSN. */
+static void a_file_that_the_map_cannot_vouch_for_is_stored_whole(void **state)
+{
+    static const struct change_map maps[] = {{.n = 1, .pages = {3}},
+                                             {.n = 1, .pages = {3}, .distrusted = true}};
+    struct fixture *f = *state;
+    struct base_facts facts;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(copy_all(f));
+    base_on_this(f, &facts, 1000);
+    for (size_t i = 0; i < 2; i++) {
+        f->env.changes = &maps[i];
+        ok(copy_all(f));
+        assert_true(space_set_find(&f->set, 5)->by_map == !maps[i].distrusted);
+        struct archive_reader *r = archive_end(&f->archive);
+        assert_int_equal(attr_of(r, "d/a.ibd")->kind,
+                         maps[i].distrusted ? ARCHIVE_SPACE : ARCHIVE_SPACE_DELTA);
+        if (maps[i].distrusted)
+            assert_holds(r, "d/a.ibd", 5, PAGES);
+        else
+            assert_stored(r, "d/a.ibd", "3");
+        begin_again(f, r);
+    }
+    abandon(f);
+    base_facts_fini(&facts);
+}
+
 static void a_witness_is_looked_at_in_each_part_that_has_no_changes(void **state)
 {
-    static const struct change_map changes = {1, {3}};
+    static const struct change_map changes = {.n = 1, .pages = {3}};
     struct fixture *f = *state;
     struct base_facts facts;
     const page_no_t second = WITNESS_BYTES / PAGE;
@@ -951,7 +984,7 @@ static void a_file_that_nobody_wrote_to_is_not_read(void **state)
 
 static void a_large_file_that_nobody_wrote_to_keeps_its_size_and_witnesses(void **state)
 {
-    static const struct change_map changes = {1, {3}};
+    static const struct change_map changes = {.n = 1, .pages = {3}};
     struct fixture *f = *state;
     struct base_facts facts;
     const page_no_t second = WITNESS_BYTES / PAGE;
@@ -1058,6 +1091,7 @@ int main(void)
         TEST(what_a_file_has_grown_by_is_read_without_a_map),
         TEST(a_file_that_was_cut_off_is_read_whole),
         TEST(a_file_that_the_map_does_not_know_well_is_read_whole),
+        TEST(a_file_that_the_map_cannot_vouch_for_is_stored_whole),
         TEST(a_witness_is_looked_at_in_each_part_that_has_no_changes),
         TEST(a_file_with_an_index_that_the_base_does_not_know_is_a_suspect),
         TEST(cached_pages_that_are_as_they_were_are_known_by_their_heads),

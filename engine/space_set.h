@@ -23,6 +23,7 @@ struct copied_space {
     bool revived;       /* the redo ends with its FILE_DELETE, but it was imported since */
     bool dropped;       /* void: in no index, found by nobody */
     bool was_discarded; /* MySQL: the space's table was, at the barrier */
+    bool by_map;        /* MySQL: only what page tracking knew was read */
     dev_t dev;          /* of the file, before its first page was read; so is the mark */
     struct file_mark mark;
     struct space_witness *witnesses; /* of what was copied: see base_facts.h; owned */

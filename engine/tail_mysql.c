@@ -493,9 +493,11 @@ static struct err *take_mtrs(struct source *s, lsn_t end_lsn)
             return NULL;
         if (m.start >= end_lsn)
             continue;
-        const lsn_t end = m.end;
-        while (redo_mysql_mtr_next(&m, &rec))
+        const lsn_t start = m.start, end = m.end;
+        while (redo_mysql_mtr_next(&m, &rec)) {
             TRY(ddl_events_record(&s->events, &rec, end));
+            page_watch_record(&s->base.watch, &rec, start);
+        }
         ddl_events_end(&s->events, end);
     }
 }
@@ -604,6 +606,7 @@ static void source_free(struct tail_source *base)
     redo_file_close(&s->file);
     redo_mysql_stream_free(s->stream);
     ddl_events_fini(&s->events);
+    page_watch_fini(&s->base.watch);
     space_key_wipe(&s->base.origin.mysql.key);
     free(s->buf);
     free(s->clear);

@@ -30,6 +30,7 @@ struct tail_source {
     _Atomic lsn_t kept_lsn;      /* the server may give up everything below; 0: not known */
     _Atomic uint64_t capacity;
     atomic_uint resizes;
+    struct page_watch watch; /* MySQL; guarded by the tailer's lock, as the tables are */
 };
 
 struct tail_family {

@@ -206,6 +206,25 @@ void tailer_release(struct tailer *t)
     pthread_mutex_unlock(&t->lock);
 }
 
+void tailer_watch_pages(struct tailer *t)
+{
+    pthread_mutex_lock(&t->lock);
+    page_watch_begin(&t->source->watch);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void tailer_watch_until(struct tailer *t, lsn_t lsn)
+{
+    pthread_mutex_lock(&t->lock);
+    t->source->watch.until = lsn;
+    pthread_mutex_unlock(&t->lock);
+}
+
+const struct page_watch *tailer_watched(const struct tailer *t)
+{
+    return &t->source->watch;
+}
+
 void tailer_end_at(struct tailer *t, lsn_t lsn)
 {
     atomic_store(&t->end_lsn, lsn);

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/page_watch.h"
 #include "engine/redo_store.h"
 #include "innodb/ddl_events.h"
 #include "innodb/file_ops.h"
@@ -72,6 +73,12 @@ struct err *tailer_wait(struct tailer *t, lsn_t lsn, double timeout_seconds) MUS
 const struct file_ops *tailer_file_ops(struct tailer *t);
 const struct ddl_events *tailer_ddl_events(struct tailer *t);
 void tailer_release(struct tailer *t);
+/* MySQL: from what is taken in next on, which may be older redo than that of now, the tail notes which pages are changed, up to the
+ * LSN of tailer_watch_until. What was noted before is forgotten. */
+void tailer_watch_pages(struct tailer *t);
+void tailer_watch_until(struct tailer *t, lsn_t lsn);
+/* What was noted, once the thread has ended (tailer_stop). Borrowed. */
+const struct page_watch *tailer_watched(const struct tailer *t);
 /* The backup ends at this LSN: later mini-transactions stay out of the tables, and the thread ends when it is
  * there (tailer_wait). To be called before the locks are let go: the thread may be in the middle of a look at the log, and
  * what it reads there can hold the DDL that waited for them. */

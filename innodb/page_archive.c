@@ -142,22 +142,32 @@ static struct err *take_reset_block(struct page_archive_walk *w, const struct pa
     return NULL;
 }
 
-/* Where in the data the pages behind the block's reset point begin. A point that was made after the file's reset block was read is
- * not in that one: then all of the block counts. */
+/* Whether the block has a reset point, and where in its data the pages behind that begin. The file's reset block tells, and not the
+ * block itself: the LSN there may be left from a block that was 32 before it. A point that was made after the reset block
+ * was read is no matter: to begin at an older one gives more pages, and none less. */
 static struct err *find_point(struct page_archive_walk *w, const struct page_archive_block *b,
-                              size_t *at)
+                              bool *found, size_t *at)
 {
-    *at = 0;
+    *found = false;
     if (w->next_point == w->n_points)
         return NULL;
-    const uint8_t *p = w->points + POINTS_AT + w->next_point++ * POINT_SIZE;
+    const uint8_t *p = w->points + POINTS_AT + w->next_point * POINT_SIZE;
     const uint16_t block = be16(p), offset = be16(p + 2);
+    if (block < (uint16_t)b->number && block < b->number % FILE_DATA_BLOCKS)
+        return err_make(CORRUPT, "a reset point in data block %u comes behind data block %" PRIu64,
+                        block, b->number);
     if (block != (uint16_t)b->number && block != b->number % FILE_DATA_BLOCKS)
-        return err_make(CORRUPT, "data block %" PRIu64 " has a reset point, its file says block %u",
-                        b->number, block);
+        return NULL;
+    w->next_point++;
+    if (!b->reset_lsn || b->reset_lsn < w->last_reset)
+        return err_make(CORRUPT,
+                        "data block %" PRIu64 " has a reset point at LSN %" PRIu64
+                        ", one before it at %" PRIu64,
+                        b->number, b->reset_lsn, w->last_reset);
     if (offset < AT_DATA || (offset - AT_DATA) % ID_SIZE || offset > AT_DATA + b->len)
         return err_make(CORRUPT, "reset point at offset %u of data block %" PRIu64 ", %zu bytes",
                         offset, b->number, b->len);
+    *found = true;
     *at = offset - AT_DATA;
     return NULL;
 }
@@ -185,26 +195,21 @@ static struct err *check_lsns(const struct page_archive_walk *w, const struct pa
         return err_make(
             CORRUPT, "data block %" PRIu64 " stops at LSN %" PRIu64 ", one before it at %" PRIu64,
             b->number, b->stop_lsn, w->stop);
-    if (b->reset_lsn && b->reset_lsn < w->last_reset)
-        return err_make(CORRUPT,
-                        "data block %" PRIu64 " has a reset point at LSN %" PRIu64
-                        ", one before it at %" PRIu64,
-                        b->number, b->reset_lsn, w->last_reset);
     return NULL;
 }
 
 struct err *page_archive_walk_take(struct page_archive_walk *w, const struct page_archive_block *b)
 {
+    bool has_point;
     size_t at = 0;
     if (b->is_reset)
         return take_reset_block(w, b);
     TRY(check_order(w, b));
     TRY(check_lsns(w, b));
-    if (b->reset_lsn) {
-        TRY(find_point(w, b, &at));
+    TRY(find_point(w, b, &has_point, &at));
+    if (has_point)
         w->last_reset = b->reset_lsn;
-    }
-    if (b->reset_lsn && b->reset_lsn <= w->since) {
+    if (has_point && b->reset_lsn <= w->since) {
         w->begin = b->reset_lsn;
         w->n_ids = 0;
     } else {

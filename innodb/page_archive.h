@@ -11,7 +11,8 @@
  *        8     8  big    data: stop LSN, the checkpoint with which the block was written last.
  *                        2^63-1 in a data block: it was filled while the server recovered from a crash, and what was lost is
  *                        not known. In a reset block it always stands
- *       16     8  big    data: LSN of the reset point within the block, 0: there is none
+ *       16     8  big    data: LSN of the reset point within the block. 2^63-1: there is none. It may be one that was left in the
+ *                        server's memory by the block that was 32 before: only the reset block tells which blocks have a point
  *       24     8  big    data: number of the block, counted over all files. Reset block: number of the file
  *       32               data: 8 bytes a page: space id, page number. Neither sorted nor unique.
  *                        Reset block: LSN of the file's first reset point (8), then for each point: data block (2), offset of
@@ -42,7 +43,7 @@ struct page_archive_block {
     bool is_reset;
     uint64_t number; /* of the data block, or of the reset block's file */
     lsn_t stop_lsn;
-    lsn_t reset_lsn;     /* 0: none */
+    lsn_t reset_lsn;     /* 0: none; else of a point, if the file's reset block has one here */
     const uint8_t *data; /* borrowed from the bytes */
     size_t len;          /* of data: whole entries */
 };

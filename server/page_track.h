@@ -2,7 +2,8 @@
  * datadir (innodb/page_archive.h).
  *
  *   mysqlbackup_page_track_set(1)            begins, or sets a reset point; the LSN of that. The latter only if 2044 pages were
- *                                            noted since the last one; else it is that one's LSN
+ *                                            noted since the last one; else it is that one's LSN. What is written meanwhile can escape:
+ *                                            P5 in engine/page_tracking.h
  *   mysqlbackup_page_track_set(0)            ends
  *   mysqlbackup_page_track_get_start_lsn()   where it began; a reset does not move it. 0: it is off
  *

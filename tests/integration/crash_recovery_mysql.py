@@ -97,11 +97,20 @@ def recover_by_mbe(s, folder, crashed):
     return Recovered(s, server.start())
 
 
+def check_counters(s, what, crashed, by_server, by_mbe):
+    """Of a log that ends with a block, the server takes the last mini-transaction's counters, but not its pages: mbe takes neither."""
+    beyond = int(re.search(r"(\d+) of them beyond the end", crashed.image_report).group(1))
+    lower = {table for table, value in by_mbe.counters.items() if value < by_server.counters.get(table, 0)}
+    s.check(len(lower) <= beyond, "%s: AUTO_INCREMENT counters below the server's, %d may be: %s", what, beyond, sorted(lower))
+    same = {table: by_server.counters[table] if table in lower else value for table, value in by_mbe.counters.items()}
+    s.check_equal(same, by_server.counters, what + ": AUTO_INCREMENT counters")
+
+
 def compare(s, what, crashed, folder):
     by_server = recover_by_server(s, folder, crashed)
     by_mbe = recover_by_mbe(s, folder, crashed)
     s.check_none(check.differences(by_server.state, by_mbe.state), what + ": recovered by mbe, against the server")
-    s.check_equal(by_mbe.counters, by_server.counters, what + ": AUTO_INCREMENT counters")
+    check_counters(s, what, crashed, by_server, by_mbe)
     s.check_equal(by_mbe.next_values, by_server.next_values, what + ": ids of new rows")
     s.check_none(sorted(by_mbe.complaints - by_server.complaints), what + ": what only the server behind mbe complains of")
     s.check_none(by_mbe.bank, what + ": bank")

@@ -5,6 +5,8 @@ The other storms hold writers back during such a copy, see tests/harness/storm.p
 """
 # timeout: 300
 
+import re
+
 import _path                                    # noqa: F401  pylint: disable=unused-import
 from harness import check, proof, storm as storms
 from harness.load import Load, archive_options, bank_problems
@@ -22,6 +24,23 @@ def copies(server):
                         " and state not like 'Waiting%'")
 
 
+# The server's first start drops what an ALTER TABLE left, and leaves it to the next one while the rollback of a transaction that it
+# recovered still has locks there.
+DROPPED_LATER = re.compile(r"InnoDB: cannot drop \S*#sql-alter\S*: Lock wait timeout")
+
+
+def problems_of(s, restored):
+    """What check.health() finds, with a second start where the first one left something to it."""
+    problems = check.health(restored, s)
+    if not any(DROPPED_LATER.search(p) for p in problems):
+        return problems
+    since = len(restored.log())
+    first = [p for p in check.log_problems(restored) if not DROPPED_LATER.search(p)]
+    restored.stop()
+    restored.start()
+    return first + check.check_tables(restored) + check.file_problems(restored) + check.log_problems(restored, since)
+
+
 def one_round(s, seed):
     source = proof.start_source(s, "source-%d" % seed, flavour=FLAVOUR)
     load = Load(source, seed, writers=("bank", "plain")).prepare().start()
@@ -33,7 +52,7 @@ def one_round(s, seed):
     load.stop()
     source.stop()
     restored = s.restored(source, backup, name="restored-%d" % seed, options=archive_options(source.installation))
-    s.check_none(check.health(restored, s), "restored server")
+    s.check_none(problems_of(s, restored), "restored server")
     s.check_none(bank_problems(restored), "bank")
     names_are_usable(s, restored)
     proof.prove_restart(s, restored)

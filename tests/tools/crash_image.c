@@ -333,9 +333,11 @@ static struct err *make_image(struct image *im, const char *root, const char *re
     fprintf(stderr,
             "crash_image: redo %" PRIu64 " ... %" PRIu64
             ", %zu tablespaces (%u left to the redo, %u deleted), "
-            "%u pages from the doublewrite buffer, %u left out, %u counters\n",
+            "%u pages from the doublewrite buffer, %u left out, %u counters, %u of them beyond the "
+            "end\n",
             im->log.span.from, im->log.span.to, im->list.n_spaces, im->spaces_left_out,
-            im->spaces_deleted, im->pages_from_doublewrite, im->pages_left_out, im->log.n_counters);
+            im->spaces_deleted, im->pages_from_doublewrite, im->pages_left_out, im->log.n_counters,
+            im->log.n_beyond);
     puts(catalog_draft_id(draft));
     return NULL;
 }
