@@ -30,7 +30,7 @@ enum {
     LOOK_SHARE = 20,            /* ... and so many times what one takes */
 };
 
-static const char changed[] =
+static const char other_table[] =
     "changed while hashing: another table has its name now, or it was made anew";
 
 struct reader {
@@ -79,10 +79,10 @@ struct job {
     struct piece *pieces;
     size_t n_pieces, taken, finished; /* pieces; those that nobody will read any more are both */
     bool opened, over;
-    char *failed;         /* why it has no hash */
-    size_t result;        /* of one that is over: its place in the set */
-    uint64_t name, id;    /* H10; id 0: not known, or not to be watched */
-    bool changed, proven; /* by a look; proven: behind its last row */
+    char *failed;          /* why it has no hash */
+    size_t result;         /* of one that is over: its place in the set */
+    uint64_t name, id;     /* H10; id 0: not known, or not to be watched */
+    bool is_other, proven; /* by a look; proven: behind its last row */
 };
 
 struct queue {
@@ -344,8 +344,8 @@ static struct err *learn_next(struct hash_snapshot *s, struct job *job)
 {
     struct err *e = NULL;
     pthread_mutex_lock(&s->lock);
-    if (job->changed) {
-        e = err_make(SERVER, "%s", changed);
+    if (job->is_other) {
+        e = err_make(SERVER, "%s", other_table);
     } else if (s->lists_moment && !job->asked) {
         const size_t left = (size_t)(s->queue->jobs + s->queue->n - job);
         e = learn_defs(s, job, run_of_jobs(s, job, left));
@@ -574,15 +574,17 @@ static struct err *look(struct hash_snapshot *s)
     bool denied;
     const double begun = clock_seconds();
     TRY_AT(table_ids_load(&now, &denied, s->questions, s->flavour), "numbers of tables");
+    if (denied)
+        return err_make(REFUSED, "the privilege PROCESS was taken away meanwhile");
     for (size_t i = 0; i < q->n; i++) {
         struct job *job = &q->jobs[i];
-        if (!job->id || job->proven || job->changed)
+        if (!job->id || job->proven || job->is_other)
             continue;
-        job->changed = table_ids_find(&now, job->name) != job->id;
-        job->proven = job->over && !job->changed;
-        if (!job->over || !job->changed)
+        job->is_other = table_ids_find(&now, job->name) != job->id;
+        job->proven = job->over && !job->is_other;
+        if (!job->over || !job->is_other || q->out->items[job->result].state == HASH_NOT)
             continue;
-        hashed_table_mark(&q->out->items[job->result], HASH_NOT, changed);
+        hashed_table_mark(&q->out->items[job->result], HASH_NOT, other_table);
         tell_failure(s, &q->out->items[job->result]);
     }
     table_ids_fini(&now);
@@ -613,8 +615,8 @@ static void end_work(struct hash_snapshot *s, const struct work *w, char *failed
         job->failed = failed;
     else
         free(failed);
-    if (job->changed && !job->failed)
-        job->failed = mem_strdup(changed);
+    if (job->is_other && !job->failed)
+        job->failed = mem_strdup(other_table);
     if (job->failed) { /* the rest is not worth reading */
         job->finished += job->n_pieces - job->taken;
         job->taken = job->n_pieces;

@@ -5,7 +5,7 @@
  * the other or it is not), rows that are equal in it are in the same part, and the parts follow each other in the order of the key.
  *   integers     ascend by themselves: equal steps between the least and the greatest
  *   all others   are values of rows. The next is asked for as "c > A ORDER BY c LIMIT 1 OFFSET n", and so is behind A by the server's
- *                own word. That has the server walk the key once; no more than split_rows rows at a time, so that it can be stopped.
+ *                own word. That has the server walk the key once; no more than `rows` at a time, about, so that it can be stopped.
  * Not cut are tables without a key (table_def.h): neither FLOAT, DOUBLE, ENUM, SET, geometry nor MariaDB's CHAR in a collation that does not
  * pad is in one. Nothing is cut at a DATE, DATETIME or TIMESTAMP without month or day, or with a day above the 28th: MySQL may refuse
  * such a literal. */
