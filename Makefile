@@ -65,7 +65,7 @@ help:
 	@echo '                        MySQL if installed, else MariaDB; FLAVOUR=mysql-9.7 or another of tests/fetch-servers'
 	@echo 'make test               install what is missing, build, run every test'
 	@echo 'make check              the same without installing anything'
-	@echo 'make torture            the oracles with many more seeds (SEEDS=200)'
+	@echo 'make torture            oracles, storms, verify_pages with many more seeds (SEEDS=200)'
 	@echo 'make bench-incremental SIZE=4G [CHANGE=10]  increments beside full backups and mariadb-backup'
 	@echo 'make bench SIZE=2G      speed beside cp and mariadb-backup; on MySQL (FLAVOUR=mysql-9.7) beside CLONE'
 	@echo 'make bench-hash SIZE=2G mbe hash beside CHECKSUM TABLE, pt-table-checksum and a dump (FLAVOUR=mysql-9.7)'
@@ -151,7 +151,7 @@ check: all tools $(UNIT)
 torture:
 	@packaging/deps.sh build test
 	@$(MAKE) --no-print-directory $(PARALLEL) all tools
-	@MBE_SEEDS=$(SEEDS) tests/run --build $(BUILD) --only integration --match oracle --match storm --timeout 14400
+	@MBE_SEEDS=$(SEEDS) tests/run --build $(BUILD) --only integration --match oracle --match storm --match verify_pages --timeout 14400
 
 asan:
 	+@$(call variant,asan,$(ASAN_OPT))

@@ -64,7 +64,9 @@ struct page_zip_layout {
     } fields[PAGE_ZIP_FIELDS_MAX];
     uint16_t encoding_len;
     uint8_t encoding[2 * PAGE_ZIP_FIELDS_MAX + 2];
-    uint16_t log_begin, log_end; /* of the image decoded: where the log is; its 0 is at log_end */
+    /* Of the image decoded: where the log is, whose 0 is at log_end, and what is stored from the end downwards. Between the two a
+     * server leaves zeros; decoding does not look. */
+    uint16_t log_begin, log_end, trailer;
 };
 
 /* Whether a page of a zip tablespace, by its type, is stored as described here: INDEX, RTREE, SDI.

@@ -265,6 +265,7 @@ static const char *fill_holes(struct unzip *u)
             }
         }
     }
+    u->layout->trailer = (uint16_t)blob;
     return NULL;
 }
 

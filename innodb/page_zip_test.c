@@ -153,6 +153,24 @@ static void lists_directory_and_sizes_agree(void **state)
     for_each_page(check_links, NULL);
 }
 
+static void check_gap(const struct fixture *f, const uint8_t *zip, void *arg)
+{
+    struct page_zip_layout layout;
+    uint8_t frame[PAGE];
+    assert_null(page_zip_decode(&layout, frame, f->page_size, zip, f->zip_size));
+    assert_true(layout.log_end < layout.trailer && layout.trailer <= f->zip_size);
+    assert_true(bytes_are_zero(zip + layout.log_end, layout.trailer - layout.log_end));
+    *(int *)arg += layout.trailer < f->zip_size && zip[layout.trailer] != 0;
+}
+
+static void zeros_lie_between_log_and_trailer(void **state)
+{
+    int n_begin = 0;
+    (void)state;
+    for_each_page(check_gap, &n_begin);
+    assert_true(n_begin > 0); /* that is where the trailer begins, and not below */
+}
+
 /* --- encode ----------------------------------------------------------------------------------- */
 
 struct round {
@@ -432,7 +450,8 @@ static void damage_is_named(void **state)
         struct page_zip_layout layout;
         uint8_t frame[PAGE], image[PAGE];
         memcpy(image, page_of(&f, FX_LEAF), f.zip_size);
-        uint8_t *p = image + damages[i].at + (damages[i].at < 0 ? (int)f.zip_size : 0);
+        const int at = damages[i].at + (damages[i].at < 0 ? (int)f.zip_size : 0);
+        uint8_t *p = image + at;
         for (int k = 0; k < damages[i].width; k++)
             p[k] = (uint8_t)(damages[i].value >> 8 * (damages[i].width - 1 - k));
         const char *why = page_zip_decode(&layout, frame, PAGE, image, f.zip_size);
@@ -653,6 +672,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_in_the_frames),
         cmocka_unit_test(lists_directory_and_sizes_agree),
+        cmocka_unit_test(zeros_lie_between_log_and_trailer),
         cmocka_unit_test(an_encoded_frame_decodes_to_itself),
         cmocka_unit_test(what_does_not_fit_goes_to_the_log_of_the_older_image),
         cmocka_unit_test(zeroed_records_take_one_byte_of_log),

@@ -4,15 +4,27 @@
 #include "base/bytes.h"
 
 enum {
+    ROOTS = 70,
     ROOT_COLUMNS = 78,
     ROOT_INDEXES = 82,
     ROOT_FIELDS = 86,
     INFO_DELETED = 0x20,
     MTYPE_FIXED = 3,
+    MTYPE_BINARY = 4,
     MTYPE_INT = 6,
+    MTYPE_VARCHAR = 12,
+    MTYPE_CHAR = 13,
     PRTYPE_NOT_NULL = 0x100,
     PRTYPE_VIRTUAL = 0x2000,
+    PRTYPE_COLLATION_SHIFT = 16,
+    PRTYPE_COLLATION_MASK = 0x7FFF,
+    SHORT_MAX = 255, /* bytes of a column whose length is a byte */
 };
+
+page_no_t sys_root(const uint8_t *page_7, uint32_t i)
+{
+    return be32(page_7 + ROOTS + (size_t)4 * i);
+}
 
 page_no_t sys_table_root(const uint8_t *page_7, enum sys_table table)
 {
@@ -59,16 +71,39 @@ static bool number(const struct index_checked *page, uint32_t r, uint32_t i, uin
     return true;
 }
 
+/* Whether such a column sorts by its bytes, and how. */
+static bool find_kind(struct key_column *column, uint32_t mtype, uint32_t prtype)
+{
+    const uint32_t collation = prtype >> PRTYPE_COLLATION_SHIFT & PRTYPE_COLLATION_MASK;
+    bool wide;
+    const enum key_kind kind = key_collation_kind(collation, &wide);
+    switch (mtype) {
+    case MTYPE_FIXED:
+    case MTYPE_INT:
+        return true;
+    case MTYPE_BINARY:
+    case MTYPE_VARCHAR:
+        column->kind = (uint8_t)kind;
+        return kind != KEY_FIXED;
+    case MTYPE_CHAR:
+        column->kind = (uint8_t)(wide ? kind : KEY_FIXED);
+        return kind != KEY_FIXED;
+    default:
+        return false;
+    }
+}
+
 static bool column_row(struct sys_row *row, const struct index_checked *page, uint32_t r)
 {
     uint32_t mtype, prtype, len;
     if (!field(page, r, 4, 0, &row->name, &row->name_len) || !number(page, r, 5, &mtype) ||
         !number(page, r, 6, &prtype) || !number(page, r, 7, &len))
         return false;
-    row->sorts = (mtype == MTYPE_FIXED || mtype == MTYPE_INT) && !(prtype & PRTYPE_VIRTUAL) &&
-                 len && len <= UINT16_MAX;
-    row->column =
-        (struct key_column){.len = (uint16_t)len, .nullable = !(prtype & PRTYPE_NOT_NULL)};
+    row->is_virtual = prtype & PRTYPE_VIRTUAL;
+    row->column = (struct key_column){
+        .len = (uint16_t)len, .is_long = len > SHORT_MAX, .nullable = !(prtype & PRTYPE_NOT_NULL)};
+    row->sorts =
+        find_kind(&row->column, mtype, prtype) && !row->is_virtual && len && len <= UINT16_MAX;
     return true;
 }
 

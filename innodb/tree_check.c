@@ -1,16 +1,17 @@
-/* innodb/tree_check.c: see tree_check.h; T1 to T4 are the rules there. */
+/* innodb/tree_check.c: see tree_check.h; T1 to T5 are the rules there. */
 #include "innodb/tree_check.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/map64.h"
 #include "base/mem.h"
 
-enum { CHILD_BYTES = 4, WHAT_SIZE = 200 };
+enum { CHILD_BYTES = 4, WHAT_SIZE = 200, INFO_MIN_REC = 0x10, LEVEL_OF_FATHERS = 2 };
 
 struct tree {
     uint64_t id;
@@ -28,6 +29,8 @@ struct run {
     struct tree *trees;
     size_t n_trees, cap_trees;
     struct index_records records; /* of the page at hand */
+    struct index_records records_below;
+    uint8_t *frame; /* of the page at hand, when pages below it are read, too */
 };
 
 __attribute__((format(printf, 3, 4))) static void report(const struct run *r, page_no_t no,
@@ -254,6 +257,47 @@ static void take_child(const struct above *a, page_no_t child)
     f->father = a->no + 1;
 }
 
+/* --- keys of node pointers (T5) --------------------------------------------------------------- */
+
+static bool is_first_of_level(const struct above *a, uint32_t rec)
+{
+    const bool comp = be16(a->page.frame + INDEX_N_HEAP) & INDEX_COMP_FLAG;
+    return a->page.frame[rec - (comp ? COMP_EXTRA : REDUNDANT_EXTRA)] & INFO_MIN_REC;
+}
+
+/* Whether the node pointer at rec, up to where it may have the child's number, is what the record `first` of that page begins with. */
+static bool has_key_of(const struct above *a, uint32_t rec, struct index_child range,
+                       page_no_t child, const struct index_checked *below, uint32_t first)
+{
+    const uint32_t room = be16(below->frame + INDEX_HEAP_TOP) - first;
+    for (uint32_t at = range.from; at + CHILD_BYTES <= range.to; at++)
+        if (be32(a->page.frame + at) == child && at - rec <= room &&
+            !memcmp(a->page.frame + rec, below->frame + first, at - rec))
+            return true;
+    return false;
+}
+
+/* Of a node pointer that names that child. */
+static struct err *check_key(const struct above *a, uint32_t rec, struct index_child range,
+                             page_no_t child)
+{
+    struct run *r = a->r;
+    struct index_checked below;
+    struct index_facts facts;
+    if (!r->frame || !a->sorted || is_first_of_level(a, rec) || !is_page(&r->t->facts[child]))
+        return NULL;
+    TRY(r->t->read(r->t->ctx, &below, child));
+    if (index_check(&facts, &r->records_below, &below))
+        return NULL; /* it is said when its own node pointers are followed */
+    const uint32_t first = index_check_next(&below, 0);
+    if (first && !has_key_of(a, rec, range, child, &below, first))
+        report(r, a->no, "leads to page %" PRIu32 " with another key than the first one there",
+               child);
+    return NULL;
+}
+
+/* --- levels ----------------------------------------------------------------------------------- */
+
 /* What is expected of the next node pointer of a level. */
 struct expected {
     bool first; /* there was none before it */
@@ -276,8 +320,8 @@ static void report_pointer(const struct above *a, page_no_t child, const struct 
                child, expected->page);
 }
 
-static void check_pointer(const struct above *a, struct index_child range, struct index_child next,
-                          struct expected *expected)
+static struct err *check_pointer(const struct above *a, uint32_t rec, struct index_child range,
+                                 struct index_child next, struct expected *expected)
 {
     const struct tree_check *t = a->r->t;
     page_no_t child = expected->page;
@@ -291,9 +335,25 @@ static void check_pointer(const struct above *a, struct index_child range, struc
     }
     *expected = (struct expected){.known = a->sorted && child != PAGE_NO_NONE};
     if (child == PAGE_NO_NONE)
-        return;
+        return NULL;
     take_child(a, child);
     expected->page = t->facts[child].next;
+    return names_page(a, range, child) ? check_key(a, rec, range, child) : NULL;
+}
+
+/* Reads the page, and keeps it where others will be read meanwhile. */
+static struct err *read_above(struct above *a)
+{
+    struct run *r = a->r;
+    free(r->frame);
+    r->frame = NULL;
+    TRY(r->t->read(r->t->ctx, &a->page, a->no));
+    if (r->t->facts[a->no].level < LEVEL_OF_FATHERS)
+        return NULL;
+    r->frame = mem_alloc(a->page.size);
+    memcpy(r->frame, a->page.frame, a->page.size);
+    a->page.frame = r->frame;
+    return NULL;
 }
 
 static struct err *check_above(struct run *r, page_no_t no, struct expected *expected)
@@ -303,7 +363,7 @@ static struct err *check_above(struct run *r, page_no_t no, struct expected *exp
     struct above a = {.r = r, .no = no, .tree = tree_of(r, f->index_id), .sorted = !f->rtree};
     struct index_facts facts;
     f->followed = true;
-    TRY(t->read(t->ctx, &a.page, no));
+    TRY(read_above(&a));
     const char *why = index_check(&facts, &r->records, &a.page);
     if (why) {
         report(r, no, "is no longer what it was: %s", why);
@@ -314,7 +374,7 @@ static struct err *check_above(struct run *r, page_no_t no, struct expected *exp
         next = index_check_next(&a.page, rec);
         if (next)
             after = index_check_child(&a.page, &r->records, next);
-        check_pointer(&a, index_check_child(&a.page, &r->records, rec), after, expected);
+        TRY(check_pointer(&a, rec, index_check_child(&a.page, &r->records, rec), after, expected));
     }
     return NULL;
 }
@@ -388,5 +448,6 @@ struct err *tree_check_run(const struct tree_check *t)
         check_fathers(r);
     map64_fini(&r->by_id);
     free(r->trees);
+    free(r->frame);
     return e;
 }

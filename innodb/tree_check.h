@@ -8,7 +8,10 @@
  *  T3 the node pointers of a level, page after page, lead to the pages of the level below, in the order in which those are linked;
  *     in an R-tree in any order. A node pointer is told from its page alone, see index_child: where the columns would be needed, it
  *     is enough that the number of the page that must come next is in its bytes;
- *  T4 a node pointer leads to every page but a root, and only one.
+ *  T4 a node pointer leads to every page but a root, and only one;
+ *  T5 a node pointer that leads to a page of node pointers has the key of the first one there, byte for byte; not so the first of a
+ *     level, whose key does not count, and in R-trees. (That of a leaf may be less than all keys there: records are removed from leaves
+ *     without a word to the level above.)
  *
  * What a server leaves behind when it stops in the middle, or a backup ends there, is no damage:
  *  - an index that is being built has an empty root and pages that nothing leads to yet;
@@ -51,7 +54,8 @@ struct tree_check {
     struct page_fact *facts; /* n_pages */
     page_no_t n_pages;
     void *ctx;
-    /* The logical image of a page of kind INDEX above the leaves; borrowed until the next call. */
+    /* The logical image of a page of kind INDEX above the leaves; borrowed until the next call. A page may be asked for
+     * more than once. */
     struct err *(*read)(void *ctx, struct index_checked *page, page_no_t no);
     /* Whether the server's dictionary has that index: nobody is removing it. */
     bool (*is_live)(void *ctx, uint64_t index_id);

@@ -1,8 +1,12 @@
 /* restore/index_defs_sdi.c: indexes by MySQL's SDI. In the JSON text of a table:
  *
- *   dd_object.columns[]   name, type, collation_id, is_nullable, is_virtual
- *   dd_object.indexes[]   se_private_data "id=N;root=N;space_id=N;...", elements[]: column_opx (place in columns), length (bytes of
- *                         the key part; 0xFFFFFFFF where the engine put it there: not used), order (2 ascending, 3 descending)
+ *   dd_object.se_private_data   "instant_col=N;" of a table that an older server has added columns to without rebuilding it; so in
+ *                         partitions[]
+ *   dd_object.columns[]   name, type, collation_id, char_length (bytes, at most), is_nullable, is_virtual; se_private_data
+ *                         "version_added=N;" or "version_dropped=N;" of a column that was added or dropped without rebuilding the table
+ *   dd_object.indexes[]   se_private_data "id=N;root=N;space_id=N;...", elements[], all fields of a record: column_opx (place in
+ *                         columns), length (bytes of the key part; 0xFFFFFFFF where the engine put it there: not used), order (2
+ *                         ascending, 3 descending). The first index is the clustered one
  *   dd_object.partitions[].indexes[], and .subpartitions[] in each: se_private_data of the same indexes in the same order
  *
  * Some numbers are unsigned and have 64 bits, which the parser takes as reals only; those that are used are small.
@@ -18,8 +22,8 @@
 
 enum {
     ORDER_DESCENDING = 3,
-    COLLATION_BINARY = 63,
-    NESTED_MAX = 2, /* partitions, subpartitions */
+    SHORT_MAX = 255, /* bytes of a column whose length is a byte */
+    NESTED_MAX = 2,  /* partitions, subpartitions */
     ROW_ID_SIZE = 6,
 };
 static int64_t small_number(const json_t *object, const char *key)
@@ -28,7 +32,7 @@ static int64_t small_number(const json_t *object, const char *key)
     return value >= 0 && value <= UINT32_MAX ? (int64_t)value : -1;
 }
 
-/* Types whose stored bytes sort as their values, and their length where that is one. */
+/* Types of one length whose stored bytes sort as their values; that length, 0: the key part says it. */
 static bool sorts_by_bytes(const json_t *column, uint32_t *len)
 {
     enum {
@@ -46,7 +50,6 @@ static bool sorts_by_bytes(const json_t *column, uint32_t *len)
         DECIMAL = 21,
         ENUM = 22,
         SET = 23,
-        CHAR = 29,
     };
     *len = 0;
     switch (small_number(column, "type")) {
@@ -75,11 +78,26 @@ static bool sorts_by_bytes(const json_t *column, uint32_t *len)
     case ENUM:
     case SET:
         return true;
-    case CHAR:
-        return small_number(column, "collation_id") == COLLATION_BINARY;
     default:
         return false;
     }
+}
+
+/* Strings that are compared byte by byte. */
+static bool is_plain_string(struct key_column *part, const json_t *column)
+{
+    enum { VARCHAR = 16, TINY_BLOB = 24, MEDIUM_BLOB, LONG_BLOB, BLOB, CHAR = 29 };
+    const int64_t type = small_number(column, "type"), len = small_number(column, "char_length");
+    const int64_t collation = small_number(column, "collation_id");
+    bool wide;
+    const enum key_kind kind =
+        collation < 0 ? KEY_FIXED : key_collation_kind((uint32_t)collation, &wide);
+    const bool is_blob = type >= TINY_BLOB && type <= BLOB;
+    if (kind == KEY_FIXED || len <= 0 || (type != VARCHAR && type != CHAR && !is_blob))
+        return false;
+    part->kind = (uint8_t)(type == CHAR && !wide ? KEY_FIXED : kind);
+    part->is_long = is_blob || len > SHORT_MAX;
+    return true;
 }
 
 /* The row id that InnoDB gives to a table without a key. */
@@ -87,42 +105,6 @@ static bool is_row_id(const json_t *column)
 {
     const char *name = json_string_value(json_object_get(column, "name"));
     return name && !strcmp(name, "DB_ROW_ID");
-}
-
-static bool add_column(struct key_columns *key, const json_t *element, const json_t *columns)
-{
-    const int64_t place = small_number(element, "column_opx");
-    const json_t *column = place < 0 ? NULL : json_array_get(columns, (size_t)place);
-    if (is_row_id(column) && key->n < KEY_COLUMNS_MAX) {
-        key->columns[key->n++] = (struct key_column){.len = ROW_ID_SIZE};
-        return true;
-    }
-    const int64_t said = small_number(element, "length");
-    uint32_t len;
-    if (!column || key->n == KEY_COLUMNS_MAX || said <= 0 || said > UINT16_MAX ||
-        !sorts_by_bytes(column, &len) || (len && said != len) ||
-        json_is_true(json_object_get(column, "is_virtual")))
-        return false;
-    key->columns[key->n++] = (struct key_column){
-        .len = (uint16_t)said,
-        .nullable = json_is_true(json_object_get(column, "is_nullable")),
-        .descending = small_number(element, "order") == ORDER_DESCENDING,
-    };
-    return true;
-}
-
-static struct key_columns key_of(const json_t *index, const json_t *columns)
-{
-    struct key_columns key = {0};
-    const json_t *elements = json_object_get(index, "elements");
-    size_t i;
-    const json_t *element;
-    json_array_foreach(elements, i, element)
-    {
-        if (!add_column(&key, element, columns))
-            break;
-    }
-    return key;
 }
 
 /* A number out of "id=157;root=4;"; false if it is not there. */
@@ -134,6 +116,96 @@ static bool number_of(const char *text, const char *name, uint64_t *value)
             *value = strtoull(p + n + 1, NULL, 10);
             return true;
         }
+    return false;
+}
+
+static const json_t *column_of(const json_t *element, const json_t *columns)
+{
+    const int64_t place = small_number(element, "column_opx");
+    return place < 0 ? NULL : json_array_get(columns, (size_t)place);
+}
+
+static bool add_column(struct key_columns *key, const json_t *element, const json_t *columns)
+{
+    const json_t *column = column_of(element, columns);
+    if (is_row_id(column) && key->n < KEY_COLUMNS_MAX) {
+        key->columns[key->n++] = (struct key_column){.len = ROW_ID_SIZE};
+        return true;
+    }
+    const int64_t said = small_number(element, "length");
+    struct key_column part = {
+        .len = (uint16_t)said,
+        .nullable = json_is_true(json_object_get(column, "is_nullable")),
+        .descending = small_number(element, "order") == ORDER_DESCENDING,
+    };
+    uint32_t len;
+    if (!column || key->n == KEY_COLUMNS_MAX || said <= 0 || said > UINT16_MAX ||
+        json_is_true(json_object_get(column, "is_virtual")))
+        return false;
+    if (sorts_by_bytes(column, &len) ? len && said != len : !is_plain_string(&part, column))
+        return false;
+    key->columns[key->n++] = part;
+    return true;
+}
+
+/* Nullable fields of an index. */
+static uint16_t count_nullable(const json_t *elements, const json_t *columns)
+{
+    uint16_t n = 0;
+    size_t i;
+    const json_t *element;
+    json_array_foreach(elements, i, element)
+    {
+        const json_t *column = column_of(element, columns);
+        if (!column || json_is_true(json_object_get(column, "is_virtual")) ||
+            n == KEY_NULLABLE_UNKNOWN - 1)
+            return KEY_NULLABLE_UNKNOWN;
+        n = (uint16_t)(n + json_is_true(json_object_get(column, "is_nullable")));
+    }
+    return n;
+}
+
+static struct key_columns key_of(const json_t *index, const json_t *columns)
+{
+    const json_t *elements = json_object_get(index, "elements");
+    struct key_columns key = {.n_nullable = count_nullable(elements, columns)};
+    size_t i;
+    const json_t *element;
+    json_array_foreach(elements, i, element)
+    {
+        if (!add_column(&key, element, columns))
+            break;
+    }
+    return key;
+}
+
+static bool says_any(const json_t *of, const char *a, const char *b)
+{
+    const char *text = json_string_value(json_object_get(of, "se_private_data"));
+    uint64_t value;
+    return number_of(text, a, &value) || number_of(text, b, &value);
+}
+
+/* Whether rows of the table, or of a part of it, may have other fields than it says: columns came or went without a rebuild. */
+static bool is_versioned(const json_t *of, int depth)
+{
+    const char *const parts = depth == 0 ? "partitions" : "subpartitions";
+    const json_t *item;
+    size_t i;
+    if (says_any(of, "instant_col", "instant_col"))
+        return true;
+    json_array_foreach(json_object_get(of, "columns"), i, item)
+    {
+        if (says_any(item, "version_added", "version_dropped"))
+            return true;
+    }
+    if (depth == NESTED_MAX)
+        return false;
+    json_array_foreach(json_object_get(of, parts), i, item)
+    {
+        if (is_versioned(item, depth + 1))
+            return true;
+    }
     return false;
 }
 
@@ -194,6 +266,8 @@ void index_defs_add_sdi(struct index_defs *d, space_id_t space, const char *text
     struct table t = {.space = space, .keys = keys, .n = n};
     for (size_t i = 0; i < n; i++)
         keys[i] = key_of(json_array_get(indexes, i), columns);
+    if (is_versioned(table, 0))
+        keys[0].n_nullable = KEY_NULLABLE_UNKNOWN;
     if (!walk_indexes(&t, table, 0))
         return;
     t.defs = d;

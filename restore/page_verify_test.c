@@ -140,6 +140,58 @@ static void an_lsn_beyond_the_end_is_damage(void **state)
     assert_damaged(b, 1);
 }
 
+/* --- MariaDB's system tablespace ---------------------------------------------------------------- */
+
+enum { SYS_PAGES = 12, SYS_ROOT = 8, SYS_LEAF = 9, SYS_FREE = 10 };
+
+/* A page of index 1 with one record, which has no bytes. */
+static void make_sys_page(uint8_t *page, page_no_t no, page_no_t prev)
+{
+    const uint32_t r = COMP_HEAP + COMP_EXTRA;
+    struct index_page ix = {page, PAGE_SIZE, true, 2};
+    index_page_create(page, PAGE_SIZE, FIL_TYPE_INDEX, true);
+    put_be32(page + 8, prev);
+    put_be32(page + 12, PAGE_NO_NONE);
+    put_be64(page + INDEX_ID, 1);
+    put_be16(page + INDEX_HEAP_TOP, r);
+    put_be16(page + INDEX_N_HEAP, INDEX_COMP_FLAG | 3);
+    put_be16(page + INDEX_N_RECS, 1);
+    memset(page + 74, no == SYS_ROOT, 20); /* segments */
+    index_page_set_next(&ix, COMP_INFIMUM, r);
+    index_page_set_next(&ix, r, COMP_SUPREMUM);
+    index_page_set_heap_no(&ix, r, 2);
+    index_page_set_n_owned(&ix, COMP_SUPREMUM, 2);
+}
+
+/* No row says that SYS_TABLES is there: page 7 does. So a link to a freed page is none of an index that is being removed. */
+static void the_dictionary_itself_is_never_being_removed(void **state)
+{
+    struct bench *b = *state;
+    struct space_format f;
+    uint8_t page[PAGE_SIZE];
+    must(space_format_decode(&f, FLAGS, PAGE_SIZE));
+    finish(b);
+    begin(b, b->base_lsn);
+    const uint32_t entry = add_delta(b, 0, "ibdata1", SYS_PAGES);
+    for (page_no_t no = 0; no < SYS_PAGES; no++) {
+        make_page(page, 0, no, FROM - 1, 0);
+        if (no == 0) {
+            put_be32(page + FSP_SIZE, SYS_PAGES);
+            put_be32(page + FSP_XDES + 20, 2);
+            page[FSP_XDES + 24 + SYS_FREE / 4] = 1 << SYS_FREE % 4 * 2;
+        }
+        if (no == 7) {
+            memset(page + 70, 0xFF, 20);
+            put_be32(page + 70, SYS_ROOT);
+        }
+        if (no == SYS_ROOT || no == SYS_LEAF)
+            make_sys_page(page, no, no == SYS_LEAF ? SYS_FREE : PAGE_NO_NONE);
+        page_stamp(&f, page);
+        must(archive_write(b->writer, entry, no * (uint64_t)PAGE_SIZE, page, sizeof page));
+    }
+    assert_damaged(b, 2); /* the link, and that no node pointer leads to the leaf */
+}
+
 /* More pages than are kept in memory. */
 static void a_large_tablespace_goes_through_the_scratch_directory(void **state)
 {
@@ -179,6 +231,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_damage_does_not_hide_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_lsn_beyond_the_end_is_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_dictionary_itself_is_never_being_removed, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_large_tablespace_goes_through_the_scratch_directory,
                                         set_up, tear_down),
     };

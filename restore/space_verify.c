@@ -24,6 +24,7 @@
 #include "innodb/page_compress.h"
 #include "innodb/page_zip.h"
 #include "innodb/sdi.h"
+#include "innodb/segment_check.h"
 #include "innodb/space_use.h"
 #include "innodb/sys_tables.h"
 #include "restore/index_defs_sys.h"
@@ -45,7 +46,8 @@ struct space_verify {
     page_no_t n_pages;
     struct page_fact *facts;
     size_t facts_bytes;
-    page_no_t sdi_root; /* by page 0; PAGE_NO_NONE: there is none */
+    struct extent_fact *extents; /* written by the thread that has the descriptors */
+    page_no_t sdi_root;          /* by page 0; PAGE_NO_NONE: there is none */
     struct doublewrite doublewrite;
     pthread_mutex_t lock; /* guards the list */
     struct broken_page *broken;
@@ -147,10 +149,18 @@ static struct err *logical(struct worker *w, const uint8_t *page, page_no_t no,
 static const char *make_frame(struct worker *w, const uint8_t *image)
 {
     const struct space_format *format = &w->file->format;
-    if (format->zip)
-        return page_zip_decode(&w->layout, w->frame, format->page_size, image, format->physical);
-    memcpy(w->frame, image, format->page_size);
-    return NULL;
+    if (!format->zip) {
+        memcpy(w->frame, image, format->page_size);
+        return NULL;
+    }
+    const char *why =
+        page_zip_decode(&w->layout, w->frame, format->page_size, image, format->physical);
+    if (why)
+        return why;
+    const uint16_t gap = w->layout.log_end;
+    return bytes_are_zero(image + gap, w->layout.trailer - gap)
+               ? NULL
+               : "there is something where the compressed page should be empty";
 }
 
 static struct index_checked checked_frame(const struct worker *w)
@@ -218,6 +228,8 @@ static void check_contents(struct worker *w, page_no_t no, const uint8_t *image)
         const char *why = space_use_note(s->facts, s->n_pages, &w->file->format, no, image);
         if (why)
             report(s, no, why);
+        else
+            segment_note(s->extents, s->n_pages, &w->file->format, no, image);
         if (no == 0 && has_sdi(s->o->env->family, &w->file->format))
             s->sdi_root = sdi_root(&w->file->format, image);
     }
@@ -394,6 +406,8 @@ struct err *space_verify_new(struct space_verify **out, const struct space_verif
     s->sdi_root = PAGE_NO_NONE;
     TRY(set_files(s, options, files, n));
     TRY(map_facts(s));
+    s->extents =
+        mem_zalloc((segment_n_extents(&files[0].format, s->n_pages) + 1) * sizeof *s->extents);
     if (files[0].plan->id == 0)
         TRY(find_doublewrite(s));
     *out = s;
@@ -442,6 +456,18 @@ static struct err *read_frame(struct reader_of_pages *r, page_no_t no)
     return why ? err_make(CORRUPT, "page %" PRIu32 ": %s", no, why) : NULL;
 }
 
+/* The logical image of a page; *image NULL: it is damaged, which is reported in its turn. */
+static struct err *read_raw(void *ctx, const uint8_t **image, page_no_t no)
+{
+    struct reader_of_pages *r = ctx;
+    struct err *e = read_logical(r, image, no);
+    if (!e || e->kind != ERR_CORRUPT)
+        return e;
+    err_free(e);
+    *image = NULL;
+    return NULL;
+}
+
 static struct err *read_for_tree(void *ctx, struct index_checked *page, page_no_t no)
 {
     struct reader_of_pages *r = ctx;
@@ -467,9 +493,10 @@ static void report_for_tree(void *ctx, page_no_t no, const char *what)
 static struct err *read_for_sdi(void *ctx, const uint8_t **frame, page_no_t no, bool raw)
 {
     struct reader_of_pages *r = ctx;
-    struct err *e = raw ? read_logical(r, frame, no) : read_frame(r, no);
-    if (!raw)
-        *frame = r->worker.frame;
+    if (raw)
+        return read_raw(r, frame, no);
+    struct err *e = read_frame(r, no);
+    *frame = r->worker.frame;
     if (!e || e->kind != ERR_CORRUPT)
         return e;
     err_free(e); /* reported in its turn */
@@ -522,6 +549,17 @@ static struct err *read_rows(struct reader_of_pages *r, struct sys_join *join, e
     return NULL;
 }
 
+/* The dictionary's own indexes are not in it. */
+static void add_own_indexes(const struct space_verify *s, const uint8_t *page_7)
+{
+    for (uint32_t i = 0; i < SYS_ROOTS; i++) {
+        const page_no_t root = sys_root(page_7, i);
+        if (root < s->n_pages && s->facts[root].kind == PAGE_KIND_INDEX)
+            index_defs_add(s->o->defs,
+                           &(struct index_def){.id = s->facts[root].index_id, .root = root});
+    }
+}
+
 /* MariaDB's definitions of all indexes. */
 static struct err *read_sys_tables(struct space_verify *s, struct reader_of_pages *r)
 {
@@ -534,6 +572,7 @@ static struct err *read_sys_tables(struct space_verify *s, struct reader_of_page
     TRY(read_logical(r, &image, SYS_TABLES_PAGE_NO));
     for (int table = 0; table < SYS_TABLE_COUNT; table++)
         roots[table] = sys_table_root(image, (enum sys_table)table);
+    add_own_indexes(s, image);
     for (int table = 0; table < SYS_TABLE_COUNT; table++) {
         if (roots[table] >= s->n_pages)
             continue;
@@ -607,12 +646,22 @@ struct err *space_verify_finish(struct space_verify *s)
                                  .read = read_for_tree,
                                  .is_live = is_live_for_tree,
                                  .report = report_for_tree};
+    const struct segment_check segments = {.format = &s->files[0].format,
+                                           .space = s->files[0].plan->id,
+                                           .facts = s->facts,
+                                           .n_pages = s->n_pages,
+                                           .extents = s->extents,
+                                           .ctx = r,
+                                           .read = read_raw,
+                                           .is_live = is_live_for_tree,
+                                           .report = report_for_tree};
     check_size(s);
     check_sdi_root(s);
     report_broken(s);
     note_roots(s);
+    TRY(read_sys_tables(s, r)); /* what follows asks which indexes there are */
     TRY(tree_check_run(&t));
-    return read_sys_tables(s, r);
+    return segment_check_run(&segments);
 }
 
 void space_verify_free(struct space_verify *s)
@@ -622,6 +671,7 @@ void space_verify_free(struct space_verify *s)
     if (s->facts)
         munmap(s->facts, s->facts_bytes);
     pthread_mutex_destroy(&s->lock);
+    free(s->extents);
     free(s->broken);
     free(s);
 }

@@ -2,9 +2,9 @@
  * order and by several threads, and then how they hang together. What is wrong is reported by file and page.
  *
  * Of each page: checksum, number and tablespace id (page_check.h), of encrypted and compressed ones also of what is inside; that
- * its LSN is not beyond the end of the backup; of index pages all that index_check.h says; of space headers and extent descriptors
+ * its LSN is not beyond the end of the backup; of index pages all that index_check.h says, and of COMPRESSED ones that the part of page_zip.h that is empty is so; of space headers and extent descriptors
  * what space_use.h says. Where the server's definition of an index is known (index_defs.h): the order of its records (key_order.h).
- * Then, of pages in use: what tree_check.h says. Pages that are marked free may hold anything that is
+ * Then, of pages in use: what tree_check.h and segment_check.h say. Pages that are marked free may hold anything that is
  * whole: nothing is said of their contents. Nor of the doublewrite area. */
 #ifndef MBE_RESTORE_SPACE_VERIFY_H
 #define MBE_RESTORE_SPACE_VERIFY_H

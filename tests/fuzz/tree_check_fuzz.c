@@ -1,4 +1,5 @@
-/* tests/fuzz/tree_check_fuzz.c: hostile pages of one tablespace, each by itself and how they hang together, and what is read of the
+/* tests/fuzz/tree_check_fuzz.c: hostile pages of one tablespace, each by itself, how they hang together and which segments they are
+ * of, and what is read of the
  * definitions of indexes in them. Byte 0 says which family's;
  * the rest is up to 16 pages of 4096 bytes: page 0 with its extent descriptors, then index pages or anything. */
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include "innodb/fil_page.h"
 #include "innodb/key_order.h"
 #include "innodb/sdi.h"
+#include "innodb/segment_check.h"
 #include "innodb/space_use.h"
 #include "innodb/sys_tables.h"
 #include "tests/fuzz/fuzz.h"
@@ -46,12 +48,21 @@ static void take_report(void *ctx, page_no_t no, const char *what)
 /* What is done with records of a page that is whole. */
 static void read_records(const struct index_checked *page)
 {
-    const struct key_columns key = {
-        .n = 3,
-        .columns = {{.len = 4, .nullable = true}, {.len = 8, .descending = true}, {.len = 300}}};
-    const char *why = key_order_check(page, &key);
-    if (why && !why[0])
-        abort();
+    static const struct key_columns keys[] = {
+        {.n = 3,
+         .columns = {{.len = 4, .nullable = true}, {.len = 8, .descending = true}, {.len = 300}}},
+        {.n = 3,
+         .n_nullable = 30,
+         .columns = {{.kind = KEY_BINARY, .nullable = true},
+                     {.kind = KEY_PADDED, .is_long = true},
+                     {.kind = KEY_PADDED}}},
+        {.n = 2, .n_nullable = KEY_NULLABLE_UNKNOWN, .columns = {{.kind = KEY_PADDED}, {.len = 1}}},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *why = key_order_check(page, &keys[i]);
+        if (why && !why[0])
+            abort();
+    }
     for (uint32_t r = index_check_next(page, 0); r; r = index_check_next(page, r))
         for (int table = 0; table < SYS_TABLE_COUNT; table++) {
             struct sys_row row;
@@ -79,12 +90,17 @@ static void learn(struct page_fact *fact, const struct index_checked *page)
         read_records(page);
 }
 
-static struct err *read_frame(void *ctx, const uint8_t **frame, page_no_t no, bool raw)
+static struct err *read_raw(void *ctx, const uint8_t **page, page_no_t no)
 {
     const struct pages *p = ctx;
-    (void)raw;
-    *frame = p->all + (size_t)no * PAGE_SIZE;
+    *page = p->all + (size_t)no * PAGE_SIZE;
     return NULL;
+}
+
+static struct err *read_frame(void *ctx, const uint8_t **frame, page_no_t no, bool raw)
+{
+    (void)raw;
+    return read_raw(ctx, frame, no);
 }
 
 static struct err *take_text(void *ctx, uint32_t type, const char *text, size_t len)
@@ -99,6 +115,7 @@ static struct err *take_text(void *ctx, uint32_t type, const char *text, size_t 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct page_fact facts[PAGES_MAX] = {0};
+    struct extent_fact extents[PAGES_MAX] = {0};
     struct space_format format;
     if (size < 1 + PAGE_SIZE)
         return 0;
@@ -114,8 +131,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!p.all)
         abort();
     memcpy(p.all, data + 1, (size_t)n * PAGE_SIZE);
-    if (taken(space_format_decode(&format, 3 << 6, PAGE_SIZE)))
-        (void)space_use_note(facts, n, &format, 0, p.all);
+    if (taken(space_format_decode(&format, 3 << 6, PAGE_SIZE)) &&
+        !space_use_note(facts, n, &format, 0, p.all))
+        segment_note(extents, n, &format, 0, p.all);
     for (page_no_t no = 1; no < n; no++) {
         struct index_checked page;
         if (taken(read_page(&p, &page, no)) &&
@@ -123,6 +141,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             learn(&facts[no], &page);
     }
     if (!taken(tree_check_run(&t)))
+        abort();
+    const struct segment_check segments = {.format = &format,
+                                           .facts = facts,
+                                           .n_pages = n,
+                                           .extents = extents,
+                                           .ctx = &p,
+                                           .read = read_raw,
+                                           .is_live = is_live,
+                                           .report = take_report};
+    if (!taken(segment_check_run(&segments)))
         abort();
     const struct sdi_walk w = {
         .format = &format, .n_pages = n, .ctx = &p, .read = read_frame, .take = take_text};
