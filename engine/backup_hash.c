@@ -76,7 +76,7 @@ void backup_hash_free(struct backup_hash *h)
 
 struct err *backup_hash_list(struct backup *b)
 {
-    return b->hash ? hash_snapshot_list(b->hash->snapshot) : NULL;
+    return b->hash ? hash_snapshot_list(b->hash->snapshot, PLAIN_BYTES) : NULL;
 }
 
 void backup_hash_note(struct backup *b)
@@ -92,7 +92,7 @@ struct err *backup_hash_take(struct backup *b)
         return NULL;
     const double begun = clock_seconds();
     TRY(hash_snapshot_take(h->snapshot));
-    TRY(hash_snapshot_plain(h->snapshot, PLAIN_BYTES));
+    TRY(hash_snapshot_plain(h->snapshot));
     b->times.hash = clock_seconds() - begun;
     return NULL;
 }

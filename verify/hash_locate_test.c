@@ -1,144 +1,143 @@
-/* verify/hash_locate_test.c: what it does when rows cannot be told. The tables are made here, in the place of those of a snapshot; what a server's
- * rows come to is tests/integration/hash_compare.py. */
+/* verify/hash_locate_test.c: rows that differ, over two servers that answer as they are told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
 #include <cmocka.h>
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/mem.h"
+#include "verify/fake_server_test_util.h"
 #include "verify/hash_locate.h"
-#include "verify/snapshot_table.h"
 
-enum { KEY_BYTES = 1 << 20 };
+static const struct conn_options to[2] = {{.host = "a"}, {.host = "b"}};
 
-struct hash_snapshot {
-    bool fails_to_open, fails_to_read, fails_to_close;
-    unsigned n_rows; /* with keys of KEY_BYTES */
-    int held;        /* metadata locks */
+struct pair {
+    struct hash_snapshot *snapshots[2];
+    struct hash_set sets[2];
+    struct hash_comparison comparison;
+    char told[1024];
+    bool more;
 };
 
-static struct err *failure(bool fails, const char *what)
+/* Two servers with the same table, hashed and compared. The second has another row 200 and one row more. */
+static int set_up(void **state)
 {
-    return fails ? err_make(SERVER, "%s fails", what) : NULL;
+    struct pair *p = mem_zalloc(sizeof *p);
+    const struct hash_options options = {0};
+    memset(fake_servers, 0, sizeof fake_servers);
+    for (int i = 0; i < 2; i++) {
+        fake_servers[i].tables[0] = (struct fake_table){
+            .name = "t", .rows = 300 + (unsigned)i, .other = i ? 200 : 0, .number = 1};
+        fake_servers[i].n = 1;
+        assert_null(
+            hash_snapshot_begin(&p->snapshots[i], &to[i], 1, HASH_MOMENT_LOCKED, 5, &options));
+        assert_null(hash_snapshot_run(&p->sets[i], p->snapshots[i]));
+    }
+    hash_compare(&p->comparison, &p->sets[0], &p->sets[1]);
+    *state = p;
+    return 0;
 }
 
-struct err *snapshot_table_open(struct snapshot_table *out, struct hash_snapshot *s,
-                                const char *schema, const char *name)
+static int tear_down(void **state)
 {
-    static char column[] = "a";
-    (void)schema;
-    (void)name;
-    *out = (struct snapshot_table){.snapshot = s};
-    s->held++; /* the lock comes first */
-    TRY(failure(s->fails_to_open, "open"));
-    out->def.n_columns = out->def.n_key = 1;
-    out->def.columns = mem_zalloc(sizeof *out->def.columns);
-    out->def.columns[0] = (struct table_column){
-        .name = mem_strdup(column), .value = VALUE_STRING, .empty_member = -1};
-    out->def.key = mem_zalloc(sizeof *out->def.key);
+    struct pair *p = *state;
+    hash_comparison_fini(&p->comparison);
+    for (int i = 0; i < 2; i++) {
+        hash_set_fini(&p->sets[i]);
+        hash_snapshot_close(p->snapshots[i]);
+    }
+    free(p);
+    return 0;
+}
+
+static struct err *note(void *ctx, const struct located_row *row)
+{
+    static const char *const what[] = {"only a", "only b", "differs"};
+    struct pair *p = ctx;
+    const size_t n = strlen(p->told);
+    snprintf(p->told + n, sizeof p->told - n, "%s %s (%s)\n", what[row->what], row->row,
+             row->columns ? row->columns : "");
     return NULL;
 }
 
-struct err *snapshot_table_read(const struct snapshot_table *t, const char *where,
-                                table_row_fn *on_row, void *ctx)
+static struct err *locate(struct pair *p, size_t most)
 {
-    static char key[KEY_BYTES];
-    struct row_bytes row = {0};
-    struct err *e = failure(t->snapshot->fails_to_read, "read");
-    assert_null(where);
-    for (unsigned i = 0; i < t->snapshot->n_rows && !e; i++) {
-        row_bytes_reset(&row);
-        row_put_bytes(&row, VALUE_STRING, key, sizeof key);
-        e = on_row(ctx, &row);
-    }
-    row_bytes_fini(&row);
-    return e;
+    p->told[0] = '\0';
+    assert_int_equal(p->comparison.n, 1);
+    assert_int_equal(p->comparison.items[0].n_ranges, 1); /* the server takes no range */
+    assert_int_equal(p->comparison.items[0].verdict, TABLE_DIFFERENT);
+    return hash_locate(&p->comparison.items[0], p->snapshots[0], p->snapshots[1], most, note, p,
+                       &p->more);
 }
 
-struct err *snapshot_table_close(struct snapshot_table *t)
+static void expect_error(struct err *e, enum err_kind kind, const char *text)
 {
-    table_def_fini(&t->def);
-    if (!t->snapshot)
-        return NULL;
-    t->snapshot->held--;
-    return failure(t->snapshot->fails_to_close, "close");
-}
-
-static struct err *tell(void *ctx, const struct located_row *row)
-{
-    (void)ctx;
-    (void)row;
-    return NULL;
-}
-
-/* Of a table with one range, which differs. */
-static void assert_locate(struct hash_snapshot *a, struct hash_snapshot *b, const char *expected)
-{
-    static char name[] = "t";
-    const struct hashed_table table = {.schema = name, .name = name};
-    struct range_difference range = {0};
-    bool differs[1] = {true}, more;
-    const struct table_comparison t = {.a = &table,
-                                       .b = &table,
-                                       .column_differs = differs,
-                                       .ranges_known = true,
-                                       .ranges = &range,
-                                       .n_ranges = 1};
-    struct err *e = hash_locate(&t, a, b, 10, tell, NULL, &more);
-    assert_int_equal(a->held, 0);
-    assert_int_equal(b->held, 0);
-    if (!expected) {
-        assert_null(e);
-        return;
-    }
     assert_non_null(e);
-    assert_string_equal(e->message, expected);
+    assert_int_equal(e->kind, kind);
+    assert_non_null(strstr(e->message, text));
     err_free(e);
 }
 
-static void both_tables_are_let_go_whatever_fails(void **state)
+/* Whatever happened, no connection that is still there holds the table. */
+static void expect_let_go(int side)
 {
-    (void)state;
-    static const struct {
-        struct hash_snapshot a, b;
-        const char *expected;
-    } cases[] = {
-        {{.n_rows = 1}, {.n_rows = 1}, NULL},
-        {{.fails_to_open = true}, {0}, "open fails"},
-        {{0}, {.fails_to_open = true}, "open fails"},
-        {{.fails_to_read = true}, {0}, "read fails"},
-        {{0}, {.fails_to_read = true}, "read fails"},
-        {{.fails_to_close = true}, {0}, "close fails"},
-        {{.fails_to_read = true}, {.fails_to_close = true}, "read fails"},
-        {{.fails_to_read = true, .fails_to_close = true}, {0}, "read fails"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct hash_snapshot a = cases[i].a, b = cases[i].b;
-        assert_locate(&a, &b, cases[i].expected);
-    }
+    const struct fake_server *s = &fake_servers[side];
+    const char *held = NULL, *released = NULL;
+    for (const char *p = s->log; (p = strstr(p, "SELECT 1 FROM")) != NULL; p++)
+        held = p;
+    for (const char *p = s->log; (p = strstr(p, "ROLLBACK TO SAVEPOINT")) != NULL; p++)
+        released = p;
+    assert_true(held && released && released > held);
 }
 
-static void long_keys_are_kept_up_to_a_limit(void **state)
+static void rows_are_named_by_their_key(void **state)
 {
-    (void)state;
-    struct hash_snapshot a = {.n_rows = 128}, b = {.n_rows = 0};
-    assert_locate(
-        &a, &b, "more than 4194304 rows, or 128 MiB of keys, would have to be compared one by one");
-    a.n_rows = 120;
-    b.n_rows = 120;
-    assert_locate(&a, &b, NULL);
+    struct pair *p = *state;
+    assert_null(locate(p, 10));
+    assert_string_equal(p->told, "only b `id`=301 ()\n" /* by the bytes of the key */
+                                 "differs `id`=200 (`v`: '200' and 'other 200')\n");
+    assert_false(p->more);
+    expect_let_go(0);
+    expect_let_go(1);
+}
+
+static void more_rows_than_are_wanted(void **state)
+{
+    struct pair *p = *state;
+    assert_null(locate(p, 1));
+    assert_string_equal(p->told, "only b `id`=301 ()\n");
+    assert_true(p->more);
+}
+
+static void a_table_that_goes_wrong_is_let_go(void **state)
+{
+    static const struct {
+        enum fault fault;
+        enum err_kind kind;
+        const char *text;
+        bool is_held;
+    } cases[] = {{FAULT_ALTERED, ERR_SERVER, "1412", true},
+                 {FAULT_MALFORMED, ERR_FAILED, "cut short", true},
+                 {FAULT_STOP, ERR_INTERRUPTED, "", true},
+                 {FAULT_DROPPED, ERR_SERVER, "1146", false},
+                 {FAULT_LOST, ERR_SERVER, "2013", false}};
+    struct pair *p = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_servers[1].tables[0].fault = cases[i].fault;
+        expect_error(locate(p, 10), cases[i].kind, cases[i].text);
+        signals_stop = 0;
+        assert_string_equal(p->told, "");
+        expect_let_go(0);
+        if (cases[i].is_held)
+            expect_let_go(1);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_tables_are_let_go_whatever_fails),
-        cmocka_unit_test(long_keys_are_kept_up_to_a_limit),
+        cmocka_unit_test_setup_teardown(rows_are_named_by_their_key, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_rows_than_are_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_table_that_goes_wrong_is_let_go, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* verify/hash_server.c: see hash_server.h for the rules H1..H6. Tables are jobs, the largest first; a large one with a key that begins
- * with an integer is cut in pieces, which any connection takes. */
+/* verify/hash_server.c: see hash_server.h for the rules H1..H10. Tables are jobs, the largest first; a large one with a key is cut in pieces, which
+ * any connection takes. */
 #include "verify/hash_server.h"
 
 #include <pthread.h>
@@ -13,15 +13,25 @@
 #include "server/version.h"
 #include "verify/hash_lock.h"
 #include "verify/hash_pace.h"
+#include "verify/known_def.h"
 #include "verify/snapshot_table.h"
+#include "verify/table_ids.h"
+#include "verify/table_split.h"
 
 enum {
     PIECE_BYTES = 16 << 20, /* of a table that is read by several connections */
     PIECES_MAX = 128,
+    SPLIT_ROWS = 16 << 10,      /* the server walks over so many in milliseconds */
     LOCK_WAIT_SECONDS = 30,     /* for a table that DDL or LOCK TABLES holds */
+    SMALL_BYTES = 1 << 20,      /* of tables for which the order of reading does not matter */
     PLAIN_BYTES_MIN = 64 << 10, /* what opening and asking is worth */
     PLAIN_BYTES_MAX = 64 << 20, /* read under the lock of hash_server, in all */
+    LOOK_SECONDS = 1,           /* between two looks at the numbers of tables, at least: H10 */
+    LOOK_SHARE = 20,            /* ... and so many times what one takes */
 };
+
+static const char other_table[] =
+    "changed while hashing: another table has its name now, or it was made anew";
 
 struct reader {
     struct conn *conn;
@@ -37,10 +47,17 @@ struct hash_snapshot {
         *questions; /* asks for definitions, outside of any transaction; used under `lock` */
     struct reader *readers;
     unsigned n;
+    enum server_flavour flavour;
     bool lists_moment;        /* H7 */
     struct table_list before; /* the list of hash_snapshot_list */
     bool listed;
+    struct job *plain; /* those that list has chosen, until they are read */
+    size_t n_plain;
+    uint64_t plain_spare; /* see hash_snapshot_plain */
     bool alone;           /* no moment in common */
+    bool watching;        /* H10 */
+    struct table_ids ids; /* as they were before the moment */
+    double next_look;     /* by clock_seconds */
     struct hash_set done; /* what plain has read */
     char taken[32];
     pthread_mutex_t lock; /* guards questions, idle, the queue of jobs and the state of each job */
@@ -58,11 +75,16 @@ struct job {
     const struct listed_table *table;
     enum hash_state state; /* when all goes well */
     const char *why;       /* ... and that is not EXACT */
-    struct table_def def;
+    struct known_def
+        known; /* the definition; of a job that was begun it is there, whether its text is known or not */
+    bool asked; /* for it, as one of many */
     struct piece *pieces;
     size_t n_pieces, taken, finished; /* pieces; those that nobody will read any more are both */
     bool opened, over;
-    char *failed; /* why it has no hash */
+    char *failed;          /* why it has no hash */
+    size_t result;         /* of one that is over: its place in the set */
+    uint64_t name, id;     /* H10; id 0: not known, or not to be watched */
+    bool is_other, proven; /* by a look; proven: behind its last row */
 };
 
 struct queue {
@@ -74,6 +96,29 @@ struct queue {
     bool trying; /* what cannot be read now is left out: see hash_snapshot_plain */
     struct hash_set *out;
 };
+
+static void job_fini(struct job *job)
+{
+    for (size_t i = 0; i < job->n_pieces; i++) {
+        free(job->pieces[i].where);
+        table_sums_fini(&job->pieces[i].sums);
+    }
+    free(job->pieces);
+    known_def_fini(&job->known);
+    free(job->failed);
+    job->pieces = NULL;
+    job->n_pieces = 0;
+    job->failed = NULL;
+}
+
+static void free_plain(struct hash_snapshot *s)
+{
+    for (size_t i = 0; i < s->n_plain; i++)
+        job_fini(&s->plain[i]);
+    free(s->plain);
+    s->plain = NULL;
+    s->n_plain = 0;
+}
 
 /* --- open and close -------------------------------------------------------------------------------- */
 
@@ -105,7 +150,8 @@ static struct err *learn_family(struct hash_snapshot *s)
 {
     AUTO_FREE char *version = NULL;
     TRY(conn_query_text(s->questions, &version, "SELECT @@version"));
-    s->lists_moment = version && !strstr(version, "MariaDB");
+    s->flavour = version && strstr(version, "MariaDB") ? FLAVOUR_MARIADB : FLAVOUR_MYSQL;
+    s->lists_moment = s->flavour == FLAVOUR_MYSQL;
     return NULL;
 }
 
@@ -140,7 +186,9 @@ void hash_snapshot_close(struct hash_snapshot *s)
     for (unsigned i = 0; i < s->n; i++)
         conn_close(s->readers[i].conn);
     free(s->readers);
+    free_plain(s);
     table_list_fini(&s->before);
+    table_ids_fini(&s->ids);
     hash_set_fini(&s->done);
     hash_pace_fini(&s->pace);
     pthread_mutex_destroy(&s->lock);
@@ -170,7 +218,66 @@ static struct err *load_spaces(struct mysql_spaces *out, struct hash_snapshot *s
     return NULL;
 }
 
-struct err *hash_snapshot_list(struct hash_snapshot *s)
+/* Under the lock, but for list. Jobs of one schema. */
+static struct err *learn_defs(struct hash_snapshot *s, struct job *jobs, size_t n)
+{
+    AUTO_FREE const struct listed_table **tables = mem_alloc(n * sizeof *tables);
+    AUTO_FREE struct known_def *defs = mem_alloc(n * sizeof *defs);
+    for (size_t i = 0; i < n; i++) {
+        tables[i] = jobs[i].table;
+        jobs[i].asked = true;
+    }
+    TRY(known_defs_load(defs, s->questions, tables, n));
+    for (size_t i = 0; i < n; i++)
+        jobs[i].known = defs[i];
+    return NULL;
+}
+
+/* How many jobs from jobs[0] on are worth a question of their own, of n. */
+static size_t run_of_jobs(const struct hash_snapshot *s, const struct job *jobs, size_t n)
+{
+    const size_t most = s->lists_moment ? KNOWN_DEFS_MAX : 1; /* see known_def.h */
+    size_t run = 0;
+    while (run < n && run < most && !jobs[run].asked &&
+           !strcmp(jobs[run].table->schema, jobs[0].table->schema))
+        run++;
+    return run;
+}
+
+static int compare_small_first(const void *a, const void *b)
+{
+    const struct job *x = a, *y = b;
+    return (x->table->bytes > y->table->bytes) - (x->table->bytes < y->table->bytes);
+}
+
+static int compare_job_names(const void *a, const void *b)
+{
+    const struct job *x = a, *y = b;
+    const int order = strcmp(x->table->schema, y->table->schema);
+    return order ? order : strcmp(x->table->name, y->table->name);
+}
+
+static uint64_t worth(const struct listed_table *t)
+{
+    return t->bytes < PLAIN_BYTES_MIN ? PLAIN_BYTES_MIN : t->bytes;
+}
+
+static void choose_plain(struct hash_snapshot *s, uint64_t most_bytes)
+{
+    size_t n = 0;
+    uint64_t bytes = 0;
+    s->plain = mem_zalloc((s->before.n + 1) * sizeof *s->plain);
+    s->plain_spare = most_bytes;
+    for (size_t i = 0; i < s->before.n; i++)
+        if (s->before.items[i].access == ACCESS_PLAIN)
+            s->plain[n++] = (struct job){.table = &s->before.items[i], .state = HASH_EXACT};
+    qsort(s->plain, n, sizeof *s->plain, compare_small_first);
+    while (s->n_plain < n && worth(s->plain[s->n_plain].table) <= most_bytes - bytes)
+        bytes += worth(s->plain[s->n_plain++].table);
+    qsort(s->plain, s->n_plain, sizeof *s->plain, compare_job_names);
+}
+
+struct err *hash_snapshot_list(struct hash_snapshot *s, uint64_t plain_bytes)
 {
     struct mysql_spaces spaces;
     TRY(load_spaces(&spaces, s));
@@ -178,10 +285,11 @@ struct err *hash_snapshot_list(struct hash_snapshot *s)
     mysql_spaces_fini(&spaces);
     TRY(e);
     s->listed = true;
-    for (size_t i = 0; i < s->before.n; i++) {
-        struct listed_table *t = &s->before.items[i];
-        if (t->access == ACCESS_PLAIN)
-            TRY(table_size_load(&t->bytes, s->questions, t->schema, t->name));
+    TRY(table_list_plain_sizes(&s->before, s->questions, !s->lists_moment));
+    choose_plain(s, plain_bytes);
+    for (size_t i = 0, run; i < s->n_plain; i += run) {
+        run = run_of_jobs(s, &s->plain[i], s->n_plain - i);
+        TRY(learn_defs(s, &s->plain[i], run));
     }
     return set_lock_wait(s, 0); /* for plain */
 }
@@ -219,8 +327,8 @@ static struct err *release(struct reader *r)
 }
 
 /* The definition of a table that is held, if it is still the one of the list. */
-static struct err *define(struct hash_snapshot *s, struct table_def *out,
-                          const struct listed_table *t)
+static struct err *load_def(struct hash_snapshot *s, struct table_def *out,
+                            const struct listed_table *t)
 {
     pthread_mutex_lock(&s->lock);
     struct err *e = table_def_load(out, s->questions, t);
@@ -234,6 +342,38 @@ static struct err *define(struct hash_snapshot *s, struct table_def *out,
     return e;
 }
 
+/* Before a table is opened. The definitions of those whose turn is next come with its own, where it is cheap to ask for many. */
+static struct err *learn_next(struct hash_snapshot *s, struct job *job)
+{
+    struct err *e = NULL;
+    pthread_mutex_lock(&s->lock);
+    if (job->is_other) {
+        e = err_make(SERVER, "%s", other_table);
+    } else if (s->lists_moment && !job->asked) {
+        const size_t left = (size_t)(s->queue->jobs + s->queue->n - job);
+        e = learn_defs(s, job, run_of_jobs(s, job, left));
+    }
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
+/* Of a table that is held. */
+static struct err *still_holds(bool *out, const struct job *job, struct reader *r)
+{
+    *out = false;
+    return job->known.text ? known_def_holds(out, &job->known, r->conn, job->table) : NULL;
+}
+
+static struct err *define(struct hash_snapshot *s, struct reader *r, struct job *job)
+{
+    bool holds;
+    TRY(still_holds(&holds, job, r));
+    if (holds)
+        return NULL;
+    known_def_fini(&job->known);
+    return load_def(s, &job->known.def, job->table);
+}
+
 static struct err *read_piece(struct hash_snapshot *s, struct reader *r, struct job *job,
                               const struct table_def *def, size_t i)
 {
@@ -245,10 +385,13 @@ static struct err *read_piece(struct hash_snapshot *s, struct reader *r, struct 
 static struct err *hold_and_read_piece(struct hash_snapshot *s, struct reader *r, struct job *job,
                                        size_t i)
 {
+    bool holds;
     struct table_def def = {0};
     TRY(hold(r, job->table));
-    TRY(define(s, &def, job->table));
-    struct err *e = read_piece(s, r, job, &def, i);
+    TRY(still_holds(&holds, job, r));
+    if (!holds)
+        TRY(load_def(s, &def, job->table));
+    struct err *e = read_piece(s, r, job, holds ? &job->known.def : &def, i);
     table_def_fini(&def);
     return e;
 }
@@ -265,7 +408,8 @@ static struct err *cut(struct hash_snapshot *s, struct reader *r, struct job *jo
 {
     char **where;
     size_t n;
-    TRY(table_split(&where, &n, r->conn, job->table, &job->def, pieces_of(s, job->table)));
+    const struct split_options options = {.parts = pieces_of(s, job->table), .rows = SPLIT_ROWS};
+    TRY(table_split(&where, &n, r->conn, job->table, &job->known.def, &options, &s->pace));
     job->pieces = mem_zalloc(n * sizeof *job->pieces);
     for (size_t i = 0; i < n; i++)
         job->pieces[i].where = where[i];
@@ -276,39 +420,26 @@ static struct err *cut(struct hash_snapshot *s, struct reader *r, struct job *jo
 
 static struct err *open_job(struct hash_snapshot *s, struct reader *r, struct job *job)
 {
+    TRY(learn_next(s, job));
     TRY(hold(r, job->table));
-    TRY(define(s, &job->def, job->table));
+    TRY(define(s, r, job));
     TRY(cut(s, r, job));
-    return job->n_pieces == 1 ? read_piece(s, r, job, &job->def, 0) : NULL;
-}
-
-static void job_fini(struct job *job)
-{
-    for (size_t i = 0; i < job->n_pieces; i++) {
-        free(job->pieces[i].where);
-        table_sums_fini(&job->pieces[i].sums);
-    }
-    free(job->pieces);
-    table_def_fini(&job->def);
-    free(job->failed);
-    job->pieces = NULL;
-    job->n_pieces = 0;
-    job->failed = NULL;
+    return job->n_pieces == 1 ? read_piece(s, r, job, &job->known.def, 0) : NULL;
 }
 
 static void take_columns(struct hashed_table *out, struct job *job, const struct table_sums *sums)
 {
-    out->n_columns = job->def.n_columns;
+    out->n_columns = job->known.def.n_columns;
     out->columns = mem_zalloc(out->n_columns * sizeof *out->columns);
     for (size_t i = 0; i < out->n_columns; i++) {
-        struct table_column *c = &job->def.columns[i];
+        struct table_column *c = &job->known.def.columns[i];
         out->columns[i] =
             (struct hashed_column){.name = c->name, .value = c->value, .sum = sums->columns[i]};
         c->name = NULL;
     }
-    out->n_key = job->def.n_key;
-    out->key = job->def.key;
-    job->def.key = NULL;
+    out->n_key = job->known.def.n_key;
+    out->key = job->known.def.key;
+    job->known.def.key = NULL;
 }
 
 /* All pieces are there. */
@@ -343,6 +474,7 @@ static void close_job(struct hash_snapshot *s, struct job *job)
         job_fini(job);
         return;
     }
+    job->result = s->queue->out->n;
     struct hashed_table *out = hash_set_add(s->queue->out, job->table->schema, job->table->name);
     out->engine = mem_strdup(job->table->engine);
     if (job->failed) {
@@ -444,6 +576,41 @@ static void judge(struct job *job, enum hash_identity identity)
     }
 }
 
+/* --- H10 --- */
+
+/* Under the lock. What was read before this look and is the same is proven; what is another table is never read, or not kept. */
+static struct err *look(struct hash_snapshot *s)
+{
+    struct queue *q = s->queue;
+    struct table_ids now;
+    bool denied;
+    const double begun = clock_seconds();
+    TRY_AT(table_ids_load(&now, &denied, s->questions, s->flavour), "numbers of tables");
+    if (denied)
+        return err_make(REFUSED, "the privilege PROCESS was taken away meanwhile");
+    for (size_t i = 0; i < q->n; i++) {
+        struct job *job = &q->jobs[i];
+        if (!job->id || job->proven || job->is_other)
+            continue;
+        job->is_other = table_ids_find(&now, job->name) != job->id;
+        job->proven = job->over && !job->is_other;
+        if (!job->over || !job->is_other || q->out->items[job->result].state == HASH_NOT)
+            continue;
+        hashed_table_mark(&q->out->items[job->result], HASH_NOT, other_table);
+        tell_failure(s, &q->out->items[job->result]);
+    }
+    table_ids_fini(&now);
+    const double took = clock_seconds() - begun;
+    s->next_look = begun + (took * LOOK_SHARE > LOOK_SECONDS ? took * LOOK_SHARE : LOOK_SECONDS);
+    return NULL;
+}
+
+static struct err *look_if_due(struct hash_snapshot *s)
+{
+    const bool due = s->watching && !s->queue->trying && clock_seconds() >= s->next_look;
+    return due ? look(s) : NULL;
+}
+
 /* Under the lock. */
 static void end_work(struct hash_snapshot *s, const struct work *w, char *failed)
 {
@@ -460,6 +627,8 @@ static void end_work(struct hash_snapshot *s, const struct work *w, char *failed
         job->failed = failed;
     else
         free(failed);
+    if (job->is_other && !job->failed)
+        job->failed = mem_strdup(other_table);
     if (job->failed) { /* the rest is not worth reading */
         job->finished += job->n_pieces - job->taken;
         job->taken = job->n_pieces;
@@ -483,10 +652,12 @@ static struct err *one_work(void *ctx, bool *more)
     pthread_mutex_unlock(&s->lock);
     struct err *e = do_work(s, r, &w, &failed);
     pthread_mutex_lock(&s->lock);
+    if (!e) {
+        end_work(s, &w, failed);
+        e = look_if_due(s);
+    }
     if (e)
         s->queue->stop = true;
-    else
-        end_work(s, &w, failed);
     r->next = s->idle;
     s->idle = r;
     pthread_cond_broadcast(&s->changed);
@@ -494,10 +665,13 @@ static struct err *one_work(void *ctx, bool *more)
     return e;
 }
 
-static int compare_sizes(const void *a, const void *b)
+/* The largest first, so that all connections end at about the same time; small ones by name, to be asked for together. */
+static int compare_jobs(const void *a, const void *b)
 {
     const struct job *x = a, *y = b;
-    return (x->table->bytes < y->table->bytes) - (x->table->bytes > y->table->bytes);
+    if (x->table->bytes < SMALL_BYTES && y->table->bytes < SMALL_BYTES)
+        return compare_job_names(a, b);
+    return compare_small_first(b, a);
 }
 
 static struct err *run_jobs(struct hash_snapshot *s, struct job *jobs, size_t n, bool trying,
@@ -505,9 +679,14 @@ static struct err *run_jobs(struct hash_snapshot *s, struct job *jobs, size_t n,
 {
     struct queue q = {.jobs = jobs, .n = n, .trying = trying, .out = out};
     if (n)
-        qsort(jobs, n, sizeof *jobs, compare_sizes);
+        qsort(jobs, n, sizeof *jobs, compare_jobs);
     s->queue = &q;
-    struct err *e = n ? workers_run((int)s->n, one_work, s) : NULL;
+    const bool watching = s->watching && !trying;
+    struct err *e = watching ? look(s) : NULL;
+    if (!e && n)
+        e = workers_run((int)s->n, one_work, s);
+    if (!e && watching)
+        e = look(s);
     s->queue = NULL;
     for (size_t i = 0; i < n; i++)
         job_fini(&jobs[i]);
@@ -515,17 +694,6 @@ static struct err *run_jobs(struct hash_snapshot *s, struct job *jobs, size_t n,
 }
 
 /* --- the tables of a server ------------------------------------------------------------------------------- */
-
-static int compare_small_first(const void *a, const void *b)
-{
-    const struct listed_table *const *x = a, *const *y = b;
-    return ((*x)->bytes > (*y)->bytes) - ((*x)->bytes < (*y)->bytes);
-}
-
-static uint64_t worth(const struct listed_table *t)
-{
-    return t->bytes < PLAIN_BYTES_MIN ? PLAIN_BYTES_MIN : t->bytes;
-}
 
 /* An archive or a compressed table has more rows than its size says, and somebody waits for the lock. */
 static struct err *end_statement(void *ctx, const struct conn *c)
@@ -540,26 +708,14 @@ static struct err *end_statement(void *ctx, const struct conn *c)
     return e;
 }
 
-struct err *hash_snapshot_plain(struct hash_snapshot *s, uint64_t most_bytes)
+struct err *hash_snapshot_plain(struct hash_snapshot *s)
 {
-    AUTO_FREE const struct listed_table **small = mem_alloc(s->before.n * sizeof *small);
-    AUTO_FREE struct job *jobs = mem_alloc(s->before.n * sizeof *jobs);
-    size_t n_small = 0, n = 0;
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < s->before.n; i++)
-        if (s->before.items[i].access == ACCESS_PLAIN)
-            small[n_small++] = &s->before.items[i];
-    if (n_small)
-        qsort(small, n_small, sizeof *small, compare_small_first);
-    for (; n < n_small && worth(small[n]) <= most_bytes - bytes; n++) {
-        bytes += worth(small[n]);
-        jobs[n] = (struct job){.table = small[n], .state = HASH_EXACT};
-    }
     s->pace.cut = end_statement;
     s->pace.cut_ctx = s;
-    s->pace.spare = most_bytes;
-    TRY(run_jobs(s, jobs, n, true, &s->done));
+    s->pace.spare = s->plain_spare;
+    TRY(run_jobs(s, s->plain, s->n_plain, true, &s->done));
     s->pace.cut = NULL;
+    free_plain(s);
     hash_set_sort(&s->done);
     return NULL;
 }
@@ -638,10 +794,8 @@ static struct err *describe(struct hash_set *out, struct hash_snapshot *s)
     struct rows rows;
     TRY(conn_query(s->questions, &rows,
                    "SELECT @@version AS version, @@hostname AS host, @@server_id AS id"));
-    const char *version = rows_get(&rows, 0, "version");
-    out->version = copy(version);
-    out->flavour = mem_strdup(server_flavour_text(
-        version && strstr(version, "MariaDB") ? FLAVOUR_MARIADB : FLAVOUR_MYSQL));
+    out->version = copy(rows_get(&rows, 0, "version"));
+    out->flavour = mem_strdup(server_flavour_text(s->flavour));
     out->host = copy(rows_get(&rows, 0, "host"));
     out->server_id = copy(rows_get(&rows, 0, "id"));
     rows_fini(&rows);
@@ -654,12 +808,35 @@ static struct err *describe(struct hash_set *out, struct hash_snapshot *s)
     return NULL;
 }
 
+/* H10: what is to be watched of the jobs. */
+static struct err *begin_watching(struct hash_snapshot *s, struct job *jobs, size_t n)
+{
+    size_t unknown = 0;
+    for (size_t i = 0; i < n && s->watching; i++) {
+        const struct listed_table *t = jobs[i].table;
+        const bool own = s->lists_moment && !strcmp(t->schema, "mysql"); /* all in one tablespace */
+        if (t->access != ACCESS_SNAPSHOT || own)
+            continue;
+        TRY(table_ids_name(&jobs[i].name, s->questions, s->flavour, t->schema, t->name));
+        jobs[i].id = table_ids_find(&s->ids, jobs[i].name);
+        unknown += !jobs[i].id;
+    }
+    if (unknown)
+        log_warning(s->options.log, "hash",
+                    "%zu tables have no tablespace of their own, or are not of InnoDB: that none "
+                    "of them got "
+                    "another one's name meanwhile is not proven",
+                    unknown);
+    return NULL;
+}
+
 static struct err *hash_all(struct hash_set *out, struct hash_snapshot *s,
                             const struct table_list *now)
 {
     AUTO_FREE struct job *jobs = mem_alloc(now->n * sizeof *jobs);
     uint64_t bytes = 0;
     const size_t n = make_jobs(jobs, out, s, now);
+    TRY(begin_watching(s, jobs, n));
     s->pace.rate = s->options.throttle; /* not before: plain reads under a lock */
     for (size_t i = 0; i < n; i++)
         bytes += jobs[i].table->bytes;
@@ -724,7 +901,7 @@ static struct err *take_locked(struct hash_snapshot *s, const struct conn_option
     TRY(hash_lock_open(&lock, conn, lock_wait_seconds, s->options.log));
     struct err *e = hash_snapshot_take(s);
     if (!e)
-        e = hash_snapshot_plain(s, PLAIN_BYTES_MAX);
+        e = hash_snapshot_plain(s);
     if (!e)
         e = hash_lock_release(&lock, &seconds);
     hash_lock_close(&lock);
@@ -733,13 +910,30 @@ static struct err *take_locked(struct hash_snapshot *s, const struct conn_option
     return e;
 }
 
+/* H10: of a caller that knows nothing of the files. */
+static struct err *note_ids(struct hash_snapshot *s)
+{
+    bool denied;
+    if (s->options.identify)
+        return NULL;
+    TRY_AT(table_ids_load(&s->ids, &denied, s->questions, s->flavour), "numbers of tables");
+    s->watching = !denied;
+    if (denied)
+        log_warning(
+            s->options.log, "hash",
+            "without the privilege PROCESS it is not proven that no table got another one's name "
+            "meanwhile (RENAME TABLE, EXCHANGE PARTITION)");
+    return NULL;
+}
+
 struct err *hash_snapshot_begin(struct hash_snapshot **out, const struct conn_options *conn,
                                 unsigned n, enum hash_moment moment, unsigned lock_wait_seconds,
                                 const struct hash_options *options)
 {
     AUTO(hash_snapshot) s = NULL;
     TRY(hash_snapshot_open(&s, conn, n, options));
-    TRY(hash_snapshot_list(s));
+    TRY(hash_snapshot_list(s, moment == HASH_MOMENT_LOCKED ? PLAIN_BYTES_MAX : 0));
+    TRY(note_ids(s));
     s->alone = moment == HASH_MOMENT_NONE && n > 1;
     if (moment == HASH_MOMENT_LOCKED)
         TRY(take_locked(s, conn, lock_wait_seconds));
@@ -770,7 +964,7 @@ struct err *snapshot_table_open(struct snapshot_table *out, struct hash_snapshot
     if (!out->listed)
         return err_make(FAILED, "the server does not have it");
     TRY(hold(&s->readers[0], out->listed));
-    return define(s, &out->def, out->listed);
+    return load_def(s, &out->def, out->listed);
 }
 
 struct err *snapshot_table_read(const struct snapshot_table *t, const char *where,

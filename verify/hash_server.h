@@ -1,7 +1,8 @@
 /* verify/hash_server.h: hashes tables of a running server, all of them at one moment however busy it is.
  *
  *     hash_snapshot_open    connects and prepares; no lock is needed
- *     hash_snapshot_list    the tables as they are now: what is missing later was dropped, what is defined differently was altered
+ *     hash_snapshot_list    the tables as they are now: what is missing later was dropped, what is defined differently was altered. All
+ *                           that can be known of those that plain will read
  *     (the caller stops commits)
  *     hash_snapshot_take    every connection sees the committed state of now, and goes on seeing it. Milliseconds
  *     hash_snapshot_plain   tables without transactions, as far as they are small
@@ -24,7 +25,15 @@
  *  H7 MySQL's list of tables is read in the snapshot, which shows the dictionary of the moment: nothing is missing in it, nothing is
  *     there that was not. MariaDB's is that of before and after.
  *  H8 Two tables that swap their names (RENAME), a partition and the table it is exchanged for: no error tells, and the wrong rows are
- *     read under a name. Only the caller can tell, by `identify`.
+ *     read under a name. The caller can tell, by `identify`; else see H10.
+ *  H9 While commits are stopped no catalog is asked: of each table that plain reads it is seen by SHOW CREATE TABLE that it is still
+ *     the one of the list (known_def.h), and then its rows are read. Only one that was altered in between is asked for again.
+ *
+ *  H10 begin without `identify` notes the server's own numbers of its tables (table_ids.h) before the moment. They are looked at again
+ *     behind the moment, behind the last table, and in between every second or more seldom, if a look is dear. A table whose numbers are
+ *     not those of before, until it has been read, has no hash: it is another one, or was rebuilt or truncated. What is not noticed is a table that
+ *     goes and comes back between two looks. What cannot be looked at (no privilege PROCESS, tables that share a
+ *     tablespace on MySQL, other engines) is told once, in a warning.
  *
  * Facts: MySQL 9.7.4, MariaDB 10.11 and 11.8, by experiment; see docs/table-hash.md. */
 #ifndef MBE_VERIFY_HASH_SERVER_H
@@ -70,15 +79,16 @@ void hash_snapshot_close(
     struct hash_snapshot *s); /* NULL is fine; never waits for the rest of a result */
 CLEANUP(hash_snapshot, hash_snapshot_close)
 
-/* Not to be called under a lock: with very many tables it takes seconds. */
-struct err *hash_snapshot_list(struct hash_snapshot *s) MUST_CHECK;
+/* Not to be called under a lock: with very many tables it takes seconds. plain_bytes: what plain may read: tables without transactions,
+ * smallest first, as long as their data is that much or less in all, where a table counts for 64 KiB at least. */
+struct err *hash_snapshot_list(struct hash_snapshot *s, uint64_t plain_bytes) MUST_CHECK;
 /* H1. */
 struct err *hash_snapshot_take(struct hash_snapshot *s) MUST_CHECK;
-/* While nobody can write: the plain tables of the list, smallest first, as long as their data is most_bytes or less in all, where a
- * table counts for 64 KiB at least. One that somebody holds is not waited for (MySQL: for a second). What the server says of their
- * sizes is little for ARCHIVE, and for many small numbers: all together they may have most_bytes more of canonical bytes than it
- * says, and one that would have more is left out. Those that are left out are read by run, see H4. Not calling it leaves out all. */
-struct err *hash_snapshot_plain(struct hash_snapshot *s, uint64_t most_bytes) MUST_CHECK;
+/* While nobody can write: the plain tables that list has chosen. H9. One that somebody holds is not waited for (MySQL: for a second).
+ * What the server says of their sizes is little for ARCHIVE, and for many small numbers: all together they may have plain_bytes more
+ * of canonical bytes than it says, and one that would have more is left out. Those that are left out are read by run, see H4. Not calling
+ * it leaves out all. */
+struct err *hash_snapshot_plain(struct hash_snapshot *s) MUST_CHECK;
 /* Hashes what is left, with all connections, and gives the whole set, sorted; *out is owned by caller, empty after an error. Server
  * facts, selection and time are filled in, lsn and coordinates are the caller's. Once. */
 struct err *hash_snapshot_run(struct hash_set *out, struct hash_snapshot *s) MUST_CHECK;

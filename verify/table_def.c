@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "verify/table_def_rows.h"
 
 enum { SET_MEMBERS_MAX = 64 };
 
@@ -60,8 +61,7 @@ char *table_sql_name(const char *schema, const char *name)
     return mem_printf("%s.%s", first, second);
 }
 
-/* A text for SQL; the session's sql_mode is empty, so that a backslash is one that escapes. */
-static char *sql_text(const char *text)
+char *sql_text(const char *text)
 {
     char *out = mem_alloc(2 * strlen(text) + 3), *p = out;
     *p++ = '\'';
@@ -206,14 +206,16 @@ static char *without_discarded(const struct table_list *l, const char *schema)
     return text;
 }
 
-static struct err *add_sizes(struct table_list *l, struct conn *c, const char *schema)
+/* `which`: a condition that begins with AND, or "". */
+static struct err *add_sizes(struct table_list *l, struct conn *c, const char *schema,
+                             const char *which)
 {
-    AUTO_FREE char *literal = sql_text(schema), *without = without_discarded(l, schema);
+    AUTO_FREE char *literal = sql_text(schema);
     struct rows rows;
     TRY(conn_query(c, &rows,
                    "SELECT TABLE_NAME, DATA_LENGTH FROM information_schema.TABLES"
                    " WHERE TABLE_SCHEMA = %s%s",
-                   literal, without));
+                   literal, which));
     for (size_t i = 0; i < rows.n_rows; i++) {
         struct listed_table *t = find(l, schema, cell(&rows, i, 0));
         if (t)
@@ -223,11 +225,8 @@ static struct err *add_sizes(struct table_list *l, struct conn *c, const char *s
     return NULL;
 }
 
-/* What the hash depends on, of each column. */
-#define COLUMN_CELLS                                                               \
-    "TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, EXTRA, CHARACTER_SET_NAME, " \
-    "GENERATION_EXPRESSION"
-enum { C_TABLE, C_NAME, C_TYPE, C_FULL_TYPE, C_EXTRA, C_CHARSET, C_GENERATED };
+/* Those of COLUMN_CELLS. */
+enum { C_TABLE, C_NAME, C_TYPE, C_FULL_TYPE, C_EXTRA, C_CHARSET, C_GENERATED, C_COLLATION };
 
 static uint64_t definition_after(uint64_t before, const struct rows *rows, size_t row)
 {
@@ -268,8 +267,10 @@ static struct err *add_schemas(struct table_list *l, struct conn *c,
         if (!hash_select_takes_schema(select, schema))
             continue;
         TRY(add_definitions(l, c, schema));
-        if (with_sizes)
-            TRY(add_sizes(l, c, schema));
+        if (!with_sizes)
+            continue;
+        AUTO_FREE char *without = without_discarded(l, schema);
+        TRY(add_sizes(l, c, schema, without));
     }
     return NULL;
 }
@@ -288,14 +289,19 @@ struct err *table_list_load(struct table_list *out, struct conn *c,
     return e;
 }
 
-struct err *table_size_load(uint64_t *bytes, struct conn *c, const char *schema, const char *name)
+struct err *table_list_plain_sizes(struct table_list *l, struct conn *c, bool one_by_one)
 {
-    AUTO_FREE char *schema_text = sql_text(schema), *name_text = sql_text(name), *found = NULL;
-    TRY(conn_query_text(c, &found,
-                        "SELECT DATA_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
-                        " AND TABLE_NAME = %s",
-                        schema_text, name_text));
-    *bytes = found ? strtoull(found, NULL, 10) : 0;
+    const char *done = "";
+    for (size_t i = 0; i < l->n; i++) {
+        const struct listed_table *t = &l->items[i];
+        if (t->access != ACCESS_PLAIN || (!one_by_one && !strcmp(t->schema, done)))
+            continue;
+        AUTO_FREE char *name = sql_text(t->name);
+        AUTO_FREE char *which = one_by_one ? mem_printf(" AND TABLE_NAME = %s", name)
+                                           : mem_strdup(" AND ENGINE <> 'InnoDB'");
+        TRY(add_sizes(l, c, t->schema, which));
+        done = t->schema;
+    }
     return NULL;
 }
 
@@ -373,8 +379,15 @@ static struct err *add_period(struct table_def *d)
     return add_column(d, "row_end", "timestamp", "", "");
 }
 
-static struct err *take_columns(struct table_def *d, const struct rows *rows,
-                                const struct listed_table *t)
+/* MariaDB's CHAR in a collation that does not pad: its index is sorted with the spaces at the end, and compared with a literal without
+ * them, so that one row can be both below and above it (10.11.19, 11.8.6, by experiment). MySQL's are named otherwise, and right. */
+static bool is_char_without_padding(const char *type, const char *collation)
+{
+    return !strcmp(type, "char") && strstr(collation, "nopad");
+}
+
+struct err *table_def_take_columns(struct table_def *d, const struct rows *rows,
+                                   const struct listed_table *t)
 {
     bool has_period = false;
     for (size_t i = 0; i < rows->n_rows; i++) {
@@ -388,8 +401,14 @@ static struct err *take_columns(struct table_def *d, const struct rows *rows,
         has_period = has_period || !strcmp(cell(rows, i, C_GENERATED), "ROW END");
         TRY(add_column(d, cell(rows, i, C_NAME), cell(rows, i, C_TYPE), cell(rows, i, C_FULL_TYPE),
                        cell(rows, i, C_CHARSET)));
+        d->columns[d->n_columns - 1].no_ranges =
+            is_char_without_padding(cell(rows, i, C_TYPE), cell(rows, i, C_COLLATION));
     }
-    return t->is_versioned && !has_period ? add_period(d) : NULL;
+    if (t->is_versioned && !has_period)
+        TRY(add_period(d));
+    return d->n_columns
+               ? NULL
+               : err_make(SERVER, "is not there any more, or none of its columns may be seen");
 }
 
 static struct err *load_columns(struct table_def *d, struct conn *c, const struct listed_table *t)
@@ -400,20 +419,16 @@ static struct err *load_columns(struct table_def *d, struct conn *c, const struc
                    "SELECT " COLUMN_CELLS " FROM information_schema.COLUMNS"
                    " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION",
                    schema, name));
-    struct err *e = take_columns(d, &rows, t);
+    struct err *e = table_def_take_columns(d, &rows, t);
     rows_fini(&rows);
-    if (e)
-        return e;
-    return d->n_columns
-               ? NULL
-               : err_make(SERVER, "is not there any more, or none of its columns may be seen");
+    return e;
 }
 
 /* Whether values of a class have one order, on the server and as literals, that a range can be asked for by. ENUM and SET are
  * ordered by number and compared as text; floats do not come back from a literal. */
-static bool has_ranges(enum value_class c)
+static bool has_ranges(const struct table_column *c)
 {
-    switch (c) {
+    switch (c->value) {
     case VALUE_FLOAT:
     case VALUE_DOUBLE:
     case VALUE_ENUM:
@@ -421,7 +436,7 @@ static bool has_ranges(enum value_class c)
     case VALUE_GEOMETRY:
         return false;
     default:
-        return true;
+        return !c->no_ranges;
     }
 }
 
@@ -440,22 +455,47 @@ static bool equals(const char *a, const char *b)
     return a && !strcasecmp(a, b);
 }
 
-/* Rows [from, to) of SHOW INDEX are one key. *clusters: rows are stored by it, if by any. */
-static void take_key(struct table_def *d, const struct rows *rows, size_t from, size_t to,
-                     bool *clusters)
+static bool is_primary(const struct rows *rows, size_t row)
 {
-    const bool primary = equals(rows_get(rows, from, "Key_name"), "PRIMARY");
-    bool whole = true, usable = true;
+    return equals(rows_get(rows, row, "Key_name"), "PRIMARY");
+}
+
+/* Behind the last row of the key that begins at `from`. */
+static size_t key_end(const struct rows *rows, size_t from, size_t to)
+{
+    size_t end = from + 1;
+    while (end < to && !strcmp(rows_get(rows, end, "Key_name"), rows_get(rows, from, "Key_name")))
+        end++;
+    return end;
+}
+
+/* Whether the columns of the key, rows [from, to), are whole and never NULL. */
+static bool is_whole(const struct rows *rows, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        if (rows_get(rows, i, "Sub_part") || equals(rows_get(rows, i, "Null"), "YES") ||
+            !rows_get(rows, i, "Column_name"))
+            return false;
+    return true;
+}
+
+/* Whether rows may be stored by the key; they are by the first such one. */
+static bool may_cluster(const struct rows *rows, size_t from, size_t to)
+{
+    return equals(rows_get(rows, from, "Non_unique"), "0") &&
+           (is_primary(rows, from) || is_whole(rows, from, to));
+}
+
+/* The key, if ranges of it can be asked for. */
+static void take_key(struct table_def *d, const struct rows *rows, size_t from, size_t to)
+{
+    bool usable = is_whole(rows, from, to);
     AUTO_FREE uint16_t *places = mem_alloc((to - from) * sizeof *places);
-    for (size_t i = from; i < to; i++) {
-        whole = whole && !rows_get(rows, i, "Sub_part") &&
-                !equals(rows_get(rows, i, "Null"), "YES") && rows_get(rows, i, "Column_name");
-        usable = usable && find_column(d, rows_get(rows, i, "Column_name"), &places[i - from]) &&
-                 has_ranges(d->columns[places[i - from]].value) &&
+    for (size_t i = from; i < to && usable; i++)
+        usable = find_column(d, rows_get(rows, i, "Column_name"), &places[i - from]) &&
+                 has_ranges(&d->columns[places[i - from]]) &&
                  equals(rows_get(rows, i, "Collation"), "A");
-    }
-    *clusters = equals(rows_get(rows, from, "Non_unique"), "0") && (primary || whole);
-    if (!*clusters || !whole || !usable)
+    if (!usable)
         return;
     d->n_key = to - from;
     d->key = places;
@@ -463,20 +503,39 @@ static void take_key(struct table_def *d, const struct rows *rows, size_t from, 
     d->key_name = mem_strdup(rows_get(rows, from, "Key_name"));
 }
 
+bool table_def_has_key(const struct listed_table *t)
+{
+    return is_stored_by_key(t->engine) && !t->is_sequence && !t->is_versioned;
+}
+
+bool table_def_take_key(struct table_def *d, const struct rows *rows, size_t from, size_t to,
+                        bool in_order)
+{
+    for (size_t end; from < to; from = end) {
+        end = key_end(rows, from, to);
+        if (!may_cluster(rows, from, end))
+            continue;
+        take_key(d, rows, from, end);
+        if (in_order || is_primary(rows, from))
+            return true;
+        for (size_t other = end; other < to; other = end) {
+            end = key_end(rows, other, to);
+            if (may_cluster(rows, other, end))
+                return false;
+        }
+        return true;
+    }
+    return true;
+}
+
 static struct err *load_key(struct table_def *d, struct conn *c, const struct listed_table *t)
 {
     AUTO_FREE char *name = table_sql_name(t->schema, t->name);
     struct rows rows;
-    bool clusters = false;
-    if (!is_stored_by_key(t->engine) || t->is_sequence || t->is_versioned)
+    if (!table_def_has_key(t))
         return NULL;
     TRY(conn_query(c, &rows, "SHOW INDEX FROM %s", name));
-    for (size_t from = 0, to; from < rows.n_rows && !clusters; from = to) {
-        for (to = from + 1; to < rows.n_rows; to++)
-            if (strcmp(rows_get(&rows, to, "Key_name"), rows_get(&rows, from, "Key_name")))
-                break;
-        take_key(d, &rows, from, to, &clusters);
-    }
+    table_def_take_key(d, &rows, 0, rows.n_rows, true);
     rows_fini(&rows);
     return NULL;
 }

@@ -39,9 +39,10 @@ void table_list_fini(struct table_list *l);
 /* NULL: not in it. */
 const struct listed_table *table_list_find(const struct table_list *l, const char *schema,
                                            const char *name);
-/* The size alone of one table. */
-struct err *table_size_load(uint64_t *bytes, struct conn *c, const char *schema,
-                            const char *name) MUST_CHECK;
+/* Sizes of the tables that are ACCESS_PLAIN; no table of InnoDB is opened for it. One_by_one: a question for each, which suits MariaDB,
+ * or one for each schema, which suits MySQL. */
+struct err *table_list_plain_sizes(struct table_list *l, struct conn *c,
+                                   bool one_by_one) MUST_CHECK;
 
 struct table_column {
     char *name;
@@ -50,6 +51,7 @@ struct table_column {
     enum row_kind kind;
     int empty_member; /* ENUM, SET: the place of '' among its members, so that its text does not say all; -1: it is none */
     bool is_hex;      /* comes as hex digits */
+    bool no_ranges;   /* whatever its class: see table_def.c */
 };
 
 struct table_def {

@@ -1,7 +1,6 @@
 /* verify/table_read.c: see table_read.h. */
 #include "verify/table_read.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -83,66 +82,4 @@ struct err *table_sums_read(struct table_sums *out, struct conn *c, const struct
     if (e)
         table_sums_fini(out);
     return e;
-}
-
-/* --- stretches ---------------------------------------------------------------------------------- */
-
-/* Wide enough for signed and unsigned keys. */
-typedef __int128 key_number;
-
-static key_number parse(const char *text)
-{
-    return text[0] == '-' ? (key_number)strtoll(text, NULL, 10)
-                          : (key_number)strtoull(text, NULL, 10);
-}
-
-static char *number_text(key_number v)
-{
-    return v < 0 ? mem_printf("%" PRId64, (int64_t)v) : mem_printf("%" PRIu64, (uint64_t)v);
-}
-
-/* Of `column`, from the i-th of n cuts to the next, of the numbers [low, high]. The first and the last are open. */
-static char *stretch(const char *column, key_number low, key_number high, size_t i, size_t n)
-{
-    const key_number size = high - low + 1;
-    AUTO_FREE char *from = number_text(low + size * (key_number)i / (key_number)n);
-    AUTO_FREE char *to = number_text(low + size * (key_number)(i + 1) / (key_number)n);
-    if (i == 0)
-        return mem_printf("%s < %s", column, to);
-    if (i == n - 1)
-        return mem_printf("%s >= %s", column, from);
-    return mem_printf("%s >= %s AND %s < %s", column, from, column, to);
-}
-
-static void whole_table(char ***where, size_t *n)
-{
-    *where = mem_zalloc(sizeof **where);
-    *n = 1;
-}
-
-struct err *table_split(char ***where, size_t *n, struct conn *c, const struct listed_table *t,
-                        const struct table_def *d, size_t most)
-{
-    struct rows rows;
-    if (most < 2 || !d->n_key || d->columns[d->key[0]].value != VALUE_INTEGER) {
-        whole_table(where, n);
-        return NULL;
-    }
-    AUTO_FREE char *name = table_sql_name(t->schema, t->name);
-    AUTO_FREE char *column = sql_quoted_name(d->columns[d->key[0]].name);
-    TRY(conn_query(c, &rows, "SELECT MIN(%s) AS low, MAX(%s) AS high FROM %s", column, column,
-                   name));
-    const char *low_text = rows_get(&rows, 0, "low"), *high_text = rows_get(&rows, 0, "high");
-    const key_number low = low_text ? parse(low_text) : 0, high = high_text ? parse(high_text) : 0;
-    const bool none = !low_text || !high_text;
-    rows_fini(&rows);
-    if (none || high - low < (key_number)most) {
-        whole_table(where, n);
-        return NULL;
-    }
-    *n = most;
-    *where = mem_alloc(most * sizeof **where);
-    for (size_t i = 0; i < most; i++)
-        (*where)[i] = stretch(column, low, high, i, most);
-    return NULL;
 }

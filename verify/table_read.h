@@ -18,9 +18,4 @@ struct err *table_sums_read(struct table_sums *out, struct conn *c, const struct
                             const struct table_def *d, const char *where,
                             struct hash_pace *pace) MUST_CHECK;
 
-/* Conditions that cut a table in stretches of its key, in its order; owned by caller. *where has *n items, of which one is NULL when
- * nothing is to be cut: no key that begins with an integer, or no rows. At most `most` of them. Asks for the ends of the key. */
-struct err *table_split(char ***where, size_t *n, struct conn *c, const struct listed_table *t,
-                        const struct table_def *d, size_t most) MUST_CHECK;
-
 #endif

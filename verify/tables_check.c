@@ -27,9 +27,9 @@ static struct err *hash_private(struct hash_set *out, const struct conn_options 
 {
     AUTO(hash_snapshot) s = NULL;
     TRY(hash_snapshot_open(&s, conn, n, options));
-    TRY(hash_snapshot_list(s));
+    TRY(hash_snapshot_list(s, UINT64_MAX));
     TRY(hash_snapshot_take(s));
-    TRY(hash_snapshot_plain(s, UINT64_MAX));
+    TRY(hash_snapshot_plain(s));
     return hash_snapshot_run(out, s);
 }
 

@@ -9,11 +9,14 @@ column's, and no other column's.
 
 import contextlib
 import json
+import subprocess
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
 from harness import corpus
 from harness.scenario import Skip, run
 
+UNCUT = {"boo"}      # which has two values only
+UNKEYED = {"f", "fu", "d", "e", "ee", "em", "s", "se"}       # docs/table-hash.md
 FLAVOURS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7")
 
 
@@ -36,6 +39,46 @@ def load_storages(server):
                 cursor.execute(corpus.INSERT_MODE)
                 cursor.execute(corpus.create(name, columns, key, options))
                 cursor.execute(corpus.insert(name, columns, ids=twice))
+
+
+COLLATIONS = {"mariadb": ("utf8mb4_unicode_ci", "utf8mb4_general_nopad_ci", "utf8mb4_unicode_nopad_ci"),
+              "mysql": ("utf8mb4_0900_ai_ci", "utf8mb4_0900_as_cs", "utf8mb4_unicode_ci")}
+ALL_COLLATIONS = ("utf8mb4_general_ci", "utf8mb4_bin", "latin1_swedish_ci", "latin1_german2_ci", "latin1_bin", "utf8mb4_czech_ci", "ucs2_general_ci")
+LETTERS = ("a", "A", "b", "\u00e4", "\u00df", "ss", "c", "ch", "h", " ", "  ", "z", "'", "\\", "", "\u00e9", "9", "~")
+
+
+def load_keys(server, random):
+    """Tables whose key begins with a column of each type that a key can have, most values there more than once; and with strings of
+    which many are equal in their collation."""
+    server.sql("create database k")
+    with contextlib.closing(server.connect(database="k")) as connection, connection.cursor() as cursor:
+        cursor.execute(corpus.INSERT_MODE)
+        for group in ("numbers", "times", "strings", "addresses"):
+            for name, kind, values in corpus.groups_of(server).get(group, ()):
+                if "compressed" in kind or "(0)" in kind:      # no key can have it
+                    continue
+                cursor.execute("create table %s (c %s not null, n int not null, primary key(c, n))" % (name, kind.replace(" null", "")))
+                cursor.execute("insert into %s values %s" % (name, ", ".join(
+                    "(%s, %d)" % (v, i) for i, v in enumerate(values * 3) if v != "null")))
+        for collation in (*ALL_COLLATIONS, *COLLATIONS[server.family]):
+            for kind in ("char", "varchar"):
+                name = "%s_%s" % (kind, collation)
+                cursor.execute("create table %s (c %s(12) character set %s collate %s not null, n int not null, primary key(c, n))" %
+                               (name, kind, collation.split("_")[0], collation))
+                cursor.executemany("insert into %s values (%%s, %%s)" % name,
+                                   [("".join(random.choice(LETTERS) for _ in range(random.randrange(5))), i) for i in range(150)])
+
+
+def check_parts(s, server, mbe):
+    """What is cut in parts has the sums of the whole, wherever it is cut."""
+    load_keys(server, s.random)
+    done = subprocess.run([s.tool("split_check"), mbe.option_file(), "k"], capture_output=True, text=True, check=False)
+    s.check(done.returncode == 0, "%s: %s", server.flavour, done.stderr)
+    names = {what: {line.split()[-1] for line in done.stdout.splitlines() if line.startswith(what)} for what in ("not cut", "no key")}
+    s.check_equal(names, {"not cut": UNCUT, "no key": UNKEYED | {"char_" + c for c in COLLATIONS[server.family] if "nopad" in c}}, "not cut")
+    one, four = (hashes(mbe, "--databases=c,k", "--parallel=%d" % n) for n in (1, 4))
+    s.check(one == four and len(one) > 100, "hashes by one and by four connections differ")
+    s.say("%s: %s" % (server.flavour, done.stdout.splitlines()[-1]))
 
 
 def what_counts(entry):
@@ -102,6 +145,7 @@ def main(s):
         mbe = s.mbe(server)
         load_storages(server)
         found[flavour] = hashes(mbe, "--databases=c", "--parallel=3")
+        check_parts(s, server, mbe)
         made = load_mutations(server, s.random)
         check_mutations(s, flavour, made, hashes(mbe, "--databases=m", "--parallel=2"))
         server.stop()

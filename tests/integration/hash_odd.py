@@ -20,6 +20,8 @@ OF_FAMILY = {"mariadb": ["idle_transaction_timeout=1", "max_statement_time=1", "
              "mysql": ["max_execution_time=500", "transaction_isolation='READ-COMMITTED'", "information_schema_stats_expiry=86400",
                        "show_gipk_in_create_table_and_information_schema=OFF"]}
 
+LOCK = {"mariadb": ("BLOCK_COMMIT", "STAGE END"), "mysql": ("FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES")}
+
 
 def hashes(mbe, *extra):
     done = mbe.run("hash", "--defaults-file=" + mbe.option_file(), "--json", "--progress=none", *extra)
@@ -67,8 +69,19 @@ def pieces(s, server, mbe):
                "insert into t select id - 3999000000, v from t", "insert into t values (0, 'first'), (4294967295, 'last')",
                "insert into t select id + 1, repeat('w', 200) from t where id between 1000 and 1500000",
                "analyze table t")
+    server.sql("use pc", "create table named (name varchar(20) character set utf8mb4 collate utf8mb4_unicode_ci, n int, v char(240) character "
+               "set latin1, w char(240) character set latin1, x char(240) character set latin1, primary key (name, n))",
+               "insert into named select concat('N\u00e4me ', seq div 3), seq, repeat('v', 240), repeat('w', 240), repeat('x', 240) from " +
+               server.numbers(50000), "analyze table named")
     one, _ = hashes(mbe, "--databases=pc", "--parallel=1")
+    path = s.path("pieces-%s.log" % server.family)
+    server.sql("set global general_log_file='%s'" % path, "set global general_log=on")
     more, _ = hashes(mbe, "--databases=pc", "--parallel=4")
+    server.sql("set global general_log=off")
+    with open(path, encoding="utf-8", errors="replace") as f:
+        parts = [line for line in f if "`named`" in line and "Prepare" in line and "`v`" in line]
+    s.check(len(parts) >= 2 and all("WHERE `name` " in line for line in parts), "named is not cut: %s", parts)
+    s.check(one["named"] == more["named"] and one["named"]["rows"] == 50000, "pieces of named: %s", more["named"]["hash"])
     queries = server.value("select count(*) from pc.t")
     s.check(one["t"] == more["t"] and one["t"]["rows"] == queries, "pieces: %s %s", one["t"]["hash"], more["t"]["hash"])
     s.check(int(server.value("select data_length from information_schema.tables where table_schema='pc'")) > 32 << 20,
@@ -104,6 +117,28 @@ def engines(s, server, mbe):
         found, _ = hashes(mbe, "--databases=en")
         for name in ("broken", "br\u00f6ken-2", "parts"):
             s.check_equal(found[name].get("reason"), "its tablespace is discarded", name)
+
+
+def under_the_lock(s, server, mbe):
+    """Of eight plain tables nothing is asked while commits are stopped but whether they are as they were, and their rows."""
+    path = s.path("general-%s.log" % server.family)
+    server.sql("create database ul", "use ul",
+               *["create table t%d (id int auto_increment primary key, b varchar(20)) engine=myisam" % i for i in range(8)],
+               *["insert into t%d (b) values ('x'),('y')" % i for i in range(8)],
+               "set global general_log_file='%s'" % path, "set global general_log=on")
+    found, _ = hashes(mbe, "--databases=ul", "--parallel=2")
+    server.sql("set global general_log=off")
+    s.check(len(found) == 8 and all(t["state"] == "exact" and t["rows"] == 2 for t in found.values()), "%s", found)
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    begin, end = LOCK[server.family]
+    first = next(i for i, line in enumerate(lines) if begin in line)
+    last = next(i for i, line in enumerate(lines) if i > first and end in line)
+    within = lines[first + 1:last]
+    s.check_none([line for line in within if "information_schema" in line.lower() or "SHOW INDEX" in line], "asked under the lock")
+    counts = {what: sum(what in line for line in within) for what in ("SHOW CREATE TABLE `ul`", "Prepare", "LIMIT 0", "ROLLBACK TO")}
+    s.check_equal(set(counts.values()), {8}, "statements under the lock: %s" % counts)
+    s.check(len(within) <= 8 * 6 + 5, "statements under the lock:\n%s", "\n".join(within))
 
 
 def databases(s, server, mbe):
@@ -148,7 +183,8 @@ def body(s, flavour):
     server.options += archive_options(server.installation)
     server.init().start()
     mbe = s.mbe(server)
-    for part in (settings, truncation, pieces, engines, databases, mariadb_only if server.family == "mariadb" else mysql_only):
+    for part in (settings, truncation, pieces, engines, under_the_lock, databases,
+                 mariadb_only if server.family == "mariadb" else mysql_only):
         part(s, server, mbe)
         s.say("%s", part.__name__)
 
