@@ -175,6 +175,11 @@ void conn_close(struct conn *c)
     free(c);
 }
 
+uint64_t conn_id(const struct conn *c)
+{
+    return (uint64_t)(uintptr_t)c;
+}
+
 unsigned conn_errno(const struct conn *c)
 {
     return c->last_errno;
