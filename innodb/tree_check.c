@@ -189,6 +189,7 @@ struct above {
     struct tree *tree;
     struct index_checked page;
     bool sorted; /* no R-tree: its children follow each other */
+    bool strays; /* one of its node pointers leads to no page: that is said once */
 };
 
 static bool may_be_child(const struct above *a, page_no_t no)
@@ -305,9 +306,13 @@ struct expected {
     page_no_t page;
 };
 
-static void report_pointer(const struct above *a, page_no_t child, const struct expected *expected)
+static void report_pointer(struct above *a, page_no_t child, const struct expected *expected)
 {
     const struct run *r = a->r;
+    const bool told = a->strays;
+    a->strays |= child == PAGE_NO_NONE;
+    if (child == PAGE_NO_NONE && told)
+        return;
     if (child == PAGE_NO_NONE && !a->tree->holes)
         report(r, a->no, "has a node pointer that leads to no page of level %u of its index",
                r->t->facts[a->no].level - 1u);
@@ -320,7 +325,7 @@ static void report_pointer(const struct above *a, page_no_t child, const struct 
                child, expected->page);
 }
 
-static struct err *check_pointer(const struct above *a, uint32_t rec, struct index_child range,
+static struct err *check_pointer(struct above *a, uint32_t rec, struct index_child range,
                                  struct index_child next, struct expected *expected)
 {
     const struct tree_check *t = a->r->t;

@@ -16,7 +16,7 @@ from harness import corpus
 from harness.scenario import Skip, run
 
 UNCUT = {"boo"}      # which has two values only
-UNKEYED = {"f", "fu", "d", "e", "ee", "em", "s", "se"}       # docs/table-hash.md
+UNKEYED = {"f", "fu", "d", "e", "ee", "em", "s", "se", "se2", "se2l", "se4"}       # docs/table-hash.md
 FLAVOURS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7")
 
 
