@@ -199,22 +199,24 @@ def said(running):
 
 
 def kill_chain_deletion(s):
-    """kill -9 while a long chain is deleted, each time when more of it is gone."""
+    """kill -9 at random moments while a long chain is deleted."""
     r = Repository(s, "killed")
     length, rounds, in_between = 40, s.rounds(12), 0
-    for n in range(rounds):
+    whole = None        # seconds that a deletion takes that is left alone, the first one
+    for n in range(rounds + 1):
         for k in range(length):
             if str(k) not in r.ids or not os.path.exists(r.archive(str(k))):
                 r.put(str(k), str(k - 1) if k else None, 100 - k)
         running = r.mbe.start("delete", "--repo=" + r.path, "--backup=" + r.ids["0"], "--with-dependents")
-        s.wait_until(lambda: said(running).count("deleted") >= n * length // rounds or not running.running(), 60,
-                     "%d deletions" % (n * length // rounds), every=0.001)
-        time.sleep(s.random.uniform(0, 0.02))
-        running.signal(signal.SIGKILL)
-        running.wait()
+        if whole is not None:
+            time.sleep(s.random.uniform(0.1, 1) * whole)
+            running.signal(signal.SIGKILL)
+        done = running.wait()
         check_whole(s, r)
         left = len(r.mbe.list())
         in_between += 0 < left < length
+        if not left:
+            whole = min(whole or done.seconds, done.seconds)
         # what is left of it goes with the next run
         if left:
             r.delete("0", "--with-dependents")
