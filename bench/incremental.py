@@ -75,7 +75,7 @@ def note(bench, name, seconds, **more):
 def step(bench, number, percent):
     change_pages(bench, percent)
     ways = [(CAT, lambda: measure.run([["cat", *dataset.data_files(bench.server.datadir)]], bench.log)),
-            (FULL, lambda: measure.run([mbe(bench, bench.path("scratch"), "--full")], bench.log, sync=bench.folder))]
+            (FULL, lambda: measure.run([mbe(bench, bench.path("scratch"), "--full", *bench.scan)], bench.log, sync=bench.folder))]
     ways += [(SCAN, lambda: measure.run([mbe(bench, bench.path("repo"), "--incremental", *bench.scan)], bench.log,
                                         sync=bench.folder))]
     if bench.tracks:
@@ -169,7 +169,7 @@ def run_all(bench, stack, steps, percent):
     dataset.build(bench.server, bench.size, say)
     data = dataset.data_bytes(bench.server.datadir)
     version = "%s %s" % (common.FAMILY_NAMES[bench.server.family], bench.server.value("select version()"))
-    measure.run([mbe(bench, bench.path("repo"), "--full")], bench.log)
+    measure.run([mbe(bench, bench.path("repo"), "--full", *bench.scan)], bench.log)
     if bench.tracks:
         measure.run([mbe(bench, bench.path("tracked"), "--full")], bench.log)
     if bench.has_peer:
@@ -177,7 +177,7 @@ def run_all(bench, stack, steps, percent):
         measure.run([common.peer_backup(bench, "--target-dir=" + bench.path("peer/0"))], bench.log)
     for number in range(1, bench.n_steps + 1):
         step(bench, number, percent)
-    measure.run([mbe(bench, bench.path("last"), "--full")], bench.log)
+    measure.run([mbe(bench, bench.path("last"), "--full", *bench.scan)], bench.log)
     bench.server.stop()
     return report(bench, percent, data, version, *restores(bench))
 
