@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "archive/format.h"
+#include "engine/page_watch.h"
 
 enum {
     VERSION = 1,
@@ -24,6 +25,9 @@ enum {
     NAME_MAX_BYTES = 8192,
     NSEC_MAX = 999999999,
     FACTS_MAX = 1 << 30,
+    SPACES_MAX =
+        16
+        << 20, /* that a backup can have copied behind a reset point: more than there are files */
 };
 
 static const char magic[FACTS_MAGIC] = {'\x93', 'm', 'b', 'e', 'B', 'A', 'S', '\n'};
@@ -106,21 +110,31 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* How many there are, and each less the one before it: ascending, each once. Sorts them. */
+static void put_numbers(struct out_bytes *o, uint64_t *numbers, size_t n)
+{
+    size_t kept = n > 0;
+    if (n)
+        qsort(numbers, n, sizeof *numbers, by_number);
+    for (size_t i = 1; i < n; i++)
+        if (numbers[i] != numbers[kept - 1])
+            numbers[kept++] = numbers[i];
+    out_varint(o, kept);
+    for (size_t i = 0; i < kept; i++)
+        out_varint(o, numbers[i] - (i ? numbers[i - 1] : 0));
+}
+
 static void put_escaped(struct out_bytes *o, const struct tracking_state *t)
 {
-    uint64_t *sorted = mem_alloc((t->n_pages + 1) * sizeof *sorted), last = 0;
-    if (t->n_pages) {
-        memcpy(sorted, t->pages, t->n_pages * sizeof *sorted);
-        qsort(sorted, t->n_pages, sizeof *sorted, by_number);
-    }
+    const size_t most = t->n_pages > t->n_spaces ? t->n_pages : t->n_spaces;
+    AUTO_FREE uint64_t *numbers = mem_alloc((most + 1) * sizeof *numbers);
     put_item(o, ITEM_ESCAPED);
-    out_varint(o, t->n_pages);
-    for (size_t i = 0; i < t->n_pages; last = sorted[i++])
-        out_varint(o, sorted[i] - last);
-    out_varint(o, t->n_spaces);
+    for (size_t i = 0; i < t->n_pages; i++)
+        numbers[i] = t->pages[i];
+    put_numbers(o, numbers, t->n_pages);
     for (size_t i = 0; i < t->n_spaces; i++)
-        out_varint(o, t->spaces[i]);
-    free(sorted);
+        numbers[i] = t->spaces[i];
+    put_numbers(o, numbers, t->n_spaces);
 }
 
 void base_facts_put_tracking(struct out_bytes *o, const struct tracking_state *t)
@@ -232,14 +246,16 @@ static void get_escaped(struct base_facts *out, struct reader *r)
         return;
     }
     t->knows_escaped = true;
-    const uint64_t n_pages = rd_varint_max(r, rd_left(r)); /* each takes a byte at least */
+    const uint64_t n_pages = rd_varint_max(r, PAGE_WATCH_MAX);
     for (uint64_t i = 0, last = 0; i < n_pages && !r->ran_out; i++) {
         last += rd_varint_max(r, UINT64_MAX - last);
         tracking_state_add_page(t, last);
     }
-    const uint64_t n_spaces = rd_varint_max(r, rd_left(r));
-    for (uint64_t i = 0; i < n_spaces && !r->ran_out; i++)
-        tracking_state_add_space(t, (space_id_t)rd_varint_max(r, UINT32_MAX));
+    const uint64_t n_spaces = rd_varint_max(r, SPACES_MAX);
+    for (uint64_t i = 0, last = 0; i < n_spaces && !r->ran_out; i++) {
+        last += rd_varint_max(r, UINT32_MAX - last);
+        tracking_state_add_space(t, (space_id_t)last);
+    }
 }
 
 static void get_last_index_id(struct base_facts *out, struct reader *r)

@@ -14,7 +14,7 @@
  *   'I'  MySQL, once at most: varint, the last index id when the backup began (new_index.h)
  *   'T'  MySQL's page tracking, once at most: varint LSN of the group, varint LSN of a reset point (change_map.h)
  *   'X'  what may have escaped it, behind 'T' alone, once at most: varint n, n pages in ascending order, each varint page_archive_id
- *        less the one before it (the first: less 0); varint m, m spaces, each varint space id
+ *        less the one before it (the first: less 0); varint m, m space ids, likewise
  *   'E'  the end; nothing is behind it
  *
  *   mark: varint flags, 1 it has a birth, 2 it proves; varint inode; the birth, if any; varint size; mtime; ctime. A time is signed

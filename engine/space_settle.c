@@ -120,6 +120,10 @@ static struct err *resolve_doubts(struct space_verdict *v, struct conn *queries)
     for (size_t i = 0; i < v->n_doubtful; i++) {
         AUTO_FREE char *file = NULL;
         struct err *e = ask_dictionary(&file, queries, v->doubtful[i]);
+        if (e && !conn_errno_is_denied(conn_errno(queries)))
+            return e;
+        if (e)
+            e->kind = ERR_REFUSED;
         if (e)
             return err_hint(
                 err_wrap(e, "space %" PRIu32, v->doubtful[i]),

@@ -95,7 +95,8 @@ void segment_note(struct extent_fact *extents, page_no_t n_pages, const struct s
             .segment = be64(xdes),
             .prev = address_at(xdes + XDES_NODE),
             .next = address_at(xdes + XDES_NODE + 6),
-            .state = (uint8_t)be32(xdes + XDES_STATE),
+            .state =
+                be32(xdes + XDES_STATE) > STATE_LENT ? UINT8_MAX : (uint8_t)be32(xdes + XDES_STATE),
             .seen = true,
         };
     }

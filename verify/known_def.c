@@ -74,14 +74,20 @@ static void take_columns(struct known_def *d, const struct rows *rows, const str
     err_free(e);
 }
 
+static bool is_of(const struct rows *rows, size_t row, const struct listed_table *t)
+{
+    const char *name = rows_get(rows, row, "Table");
+    return name && !strcmp(name, t->name);
+}
+
 static void take_key(struct known_def *d, const struct rows *rows, const struct listed_table *t)
 {
     size_t from = 0, to;
     if (!d->text || !table_def_has_key(t))
         return;
-    while (from < rows->n_rows && strcmp(rows_get(rows, from, "Table"), t->name))
+    while (from < rows->n_rows && !is_of(rows, from, t))
         from++;
-    for (to = from; to < rows->n_rows && !strcmp(rows_get(rows, to, "Table"), t->name);)
+    for (to = from; to < rows->n_rows && is_of(rows, to, t);)
         to++;
     if (!table_def_take_key(&d->def, rows, from, to, false))
         known_def_fini(d);

@@ -464,7 +464,8 @@ static bool is_primary(const struct rows *rows, size_t row)
 static size_t key_end(const struct rows *rows, size_t from, size_t to)
 {
     size_t end = from + 1;
-    while (end < to && !strcmp(rows_get(rows, end, "Key_name"), rows_get(rows, from, "Key_name")))
+    const char *name = rows_get(rows, from, "Key_name");
+    while (end < to && name && equals(rows_get(rows, end, "Key_name"), name))
         end++;
     return end;
 }
