@@ -11,6 +11,7 @@ import pymysql
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
 from harness import check, proof
+from harness.mbe import REFUSED
 from harness.scenario import run
 from basic_backup import directories
 
@@ -74,6 +75,17 @@ class Places:
         self.never(number)
 
 
+def who_may_not_ask(s, source):
+    """MariaDB: without PROCESS nobody says whose the unwritten file is: the backup is refused, and the server is free."""
+    source.sql("create user poor@localhost identified by 'poor'", "grant reload, binlog monitor, lock tables on *.* to poor@localhost")
+    poor = s.mbe(source, repo="poor", user="poor", password="poor")
+    done = poor.backup_fails(REFUSED)
+    s.check("space " in done.err and "Grant PROCESS" in done.err, "refusal: %s", done)
+    s.check_equal(proof.locked_out(source), None, "locks after a refusal")
+    s.check_equal(poor.ids(), [], "backups after a refusal")
+    source.sql("drop user poor@localhost")
+
+
 def body(s, flavour):
     external = s.sub("external")
     more = directories(flavour, external)
@@ -81,6 +93,8 @@ def body(s, flavour):
     source.sql("create database d1", "create database d2")
     places = Places(s, source, external)
     places.all_of_it(1)             # page 0 of their files is not written yet when the backup reads it
+    if source.family == "mariadb":
+        who_may_not_ask(s, source)
     mbe = s.mbe(source)
     with proof.HeldDdl(source):
         running = mbe.start_backup("--lock-wait=100")
