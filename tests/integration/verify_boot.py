@@ -27,17 +27,18 @@ OTHER = {"mariadb-10.11": "mysql-9.7", "mariadb-11.8": "mariadb-10.11", "mysql-9
 PLAIN = "create table p.plain (id int primary key, a char(20) character set latin1) engine=myisam row_format=fixed"
 
 
+def command_line(pid):
+    """Empty when there is no such process."""
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as f:
+            return f.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
 def processes_with(text):
     """Ids of processes that have it in their command line."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/cmdline" % pid, "rb") as f:
-                if text.encode() in f.read():
-                    found.append(int(pid))
-        except OSError:
-            continue
-    return [p for p in found if p != os.getpid()]
+    return [p for p in map(int, filter(str.isdigit, os.listdir("/proc"))) if p != os.getpid() and text in command_line(p)]
 
 
 class Boots:
@@ -246,7 +247,8 @@ def killed_while_proving(s, boots, backup):
     running = boots.mbe.start(*args)
 
     def servers():
-        return [p for p in processes_with("--datadir=" + target) if p != running.pid]
+        # Not mbe, nor a child of it that has its command line until it has become another program.
+        return [p for p in processes_with("--datadir=" + target) if "--repo=" not in command_line(p)]
 
     s.wait_until(lambda: servers() or not running.running(), 60, "the server runs", every=0.01)
     running.signal(signal.SIGKILL)
