@@ -5,13 +5,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/value.h"
 #include "cli/options.h"
 
-/* Messages of these read on behind "--name: ". Kind USAGE. */
-struct err *value_number(uint64_t *out, const char *text, uint64_t min, uint64_t max) MUST_CHECK;
-/* A whole number of bytes, or with one of K, M, G, T (powers of 1024; "KiB" and "KB" mean the
- * same). */
-struct err *value_size(uint64_t *out, const char *text, uint64_t min, uint64_t max) MUST_CHECK;
+/* Messages of these, and of those in base/value.h, read on behind "--name: ". Kind USAGE. */
 /* `words` is "auto|bar|none"; *out is the place of text in it. */
 struct err *value_choice(uint64_t *out, const char *text, const char *words) MUST_CHECK;
 /* "none", "zstd" (level min), "zstd:LEVEL" with min <= LEVEL <= max. */

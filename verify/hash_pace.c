@@ -5,12 +5,13 @@
 #include "base/signals.h"
 
 enum { SLEEP_MS_MAX = 100 };
-static const double poll_seconds = 0.2, burst_seconds = 0.1;
+static const double poll_seconds = 0.2;
 
 void hash_pace_init(struct hash_pace *p)
 {
     pthread_mutex_init(&p->lock, NULL);
-    p->due = p->polled = clock_seconds();
+    p->polled = clock_seconds();
+    bucket_init(&p->bucket, p->polled);
 }
 
 void hash_pace_fini(struct hash_pace *p)
@@ -18,24 +19,27 @@ void hash_pace_fini(struct hash_pace *p)
     pthread_mutex_destroy(&p->lock);
 }
 
-/* Counts the bytes; seconds until the rate allows to go on. A time without reading earns nothing but a short burst. */
-static double book(struct hash_pace *p, uint64_t bytes, struct err **e)
+static double book(struct hash_pace *p, uint64_t bytes)
+{
+    pthread_mutex_lock(&p->lock);
+    const double booking = bucket_book(&p->bucket, clock_seconds(), p->rate, bytes);
+    pthread_mutex_unlock(&p->lock);
+    return booking;
+}
+
+/* *wait: seconds until the rate allows to go on. */
+static struct err *look(struct hash_pace *p, double booking, double *wait)
 {
     const double now = clock_seconds();
-    double wait = 0;
+    struct err *e = NULL;
     pthread_mutex_lock(&p->lock);
-    if (p->rate) {
-        if (p->due < now - burst_seconds)
-            p->due = now - burst_seconds;
-        p->due += (double)bytes / (double)p->rate;
-        wait = p->due - now;
-    }
+    *wait = bucket_wait(&p->bucket, now, p->rate, booking);
     if (p->poll && now - p->polled >= poll_seconds) {
         p->polled = now;
-        *e = p->poll(p->poll_ctx);
+        e = p->poll(p->poll_ctx);
     }
     pthread_mutex_unlock(&p->lock);
-    return wait;
+    return e;
 }
 
 bool hash_pace_spare(struct hash_pace *p, uint64_t bytes)
@@ -51,15 +55,14 @@ bool hash_pace_spare(struct hash_pace *p, uint64_t bytes)
 
 struct err *hash_pace_step(struct hash_pace *p, uint64_t bytes)
 {
+    const double booking = book(p, bytes);
     progress_add(p->progress, bytes);
     for (;;) {
-        struct err *e = NULL;
+        double wait;
         TRY(signals_check());
-        const double wait = book(p, bytes, &e);
-        TRY(e);
+        TRY(look(p, booking, &wait));
         if (wait <= 0)
             return NULL;
         clock_sleep_ms(wait * 1000 > SLEEP_MS_MAX ? SLEEP_MS_MAX : 1 + (unsigned)(wait * 1000));
-        bytes = 0;
     }
 }

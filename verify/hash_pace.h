@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
 #include "base/err.h"
 #include "base/progress.h"
 
@@ -23,7 +24,7 @@ struct hash_pace {
     pthread_mutex_t lock; /* guards what follows */
     uint64_t
         spare; /* with cut: bytes that tables may have, all together, beyond what the server said */
-    double due; /* when what was read so far may have been read, by clock_seconds */
+    struct bucket bucket;
     double polled;
 };
 
