@@ -1,6 +1,7 @@
 /* archive/sink_file.c: the sink into a file. Small appends (chunk headers) are held back and go
  * out with the large one behind them in one system call. Write-back is started window by window,
- * so that commit has little left to wait for. */
+ * so that commit has little left to wait for. What has reached the disk leaves the file cache: nobody is about to read it, and the server
+ * on this machine needs the room. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -13,7 +14,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-enum { HELD_MAX = 128 << 10, WRITEBACK_WINDOW = 16 << 20 };
+enum {
+    HELD_MAX = 128 << 10,
+    WRITEBACK_WINDOW = 16 << 20,
+    CACHED_BYTES = 4 * WRITEBACK_WINDOW, /* on their way to the disk, most likely */
+};
 
 struct sink_file {
     struct sink sink;
@@ -21,7 +26,7 @@ struct sink_file {
     char *path;
     uint8_t *held;
     size_t n_held;
-    uint64_t written, writeback_from;
+    uint64_t written, writeback_from, cached_from;
     bool committed;
 };
 
@@ -63,6 +68,16 @@ static void start_writeback(struct sink_file *f)
     f->writeback_from = f->written;
 }
 
+/* Of what is still being written the kernel keeps its copy; commit comes back to that. */
+static void leave_cache(struct sink_file *f)
+{
+    if (f->writeback_from - f->cached_from < 2 * CACHED_BYTES)
+        return;
+    const uint64_t n = f->writeback_from - CACHED_BYTES - f->cached_from;
+    (void)posix_fadvise(f->fd, (off_t)f->cached_from, (off_t)n, POSIX_FADV_DONTNEED);
+    f->cached_from += n;
+}
+
 static struct err *file_append(struct sink *s, const void *data, size_t n)
 {
     struct sink_file *f = self_of(s);
@@ -73,6 +88,7 @@ static struct err *file_append(struct sink *s, const void *data, size_t n)
     }
     TRY(write_out(f, data, n));
     start_writeback(f);
+    leave_cache(f);
     return NULL;
 }
 
@@ -82,6 +98,7 @@ static struct err *file_commit(struct sink *s)
     TRY(write_out(f, f->held, 0)); /* what is held */
     if (fdatasync(f->fd))
         return err_os("%s: cannot fdatasync", f->path);
+    (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
     f->committed = true;
     return NULL;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "archive/archive_test_util.h"
+#include "base/cache_test_util.h"
 #include "base/dir_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -53,6 +54,30 @@ static void without_commit_nothing_is_left(void **state)
     assert_int_equal(stat(path, &st), 0);
     s->free(s);
     assert_int_equal(stat(path, &st), -1);
+}
+
+/* Skipped where files live in memory. */
+static void what_was_written_is_not_in_the_file_cache(void **state)
+{
+    enum { PIECE = 1 << 20, PIECES = 40 };
+    AUTO_FREE char *path = mem_printf("%s/a", (char *)*state);
+    AUTO_FREE char *probe = mem_printf("%s/b", (char *)*state);
+    AUTO_FREE uint8_t *piece = mem_alloc(PIECE);
+    AUTO_FD int fd = -1;
+    struct sink *s;
+    memset(piece, 7, PIECE);
+    assert_null(file_replace(probe, piece, PIECE, 0600));
+    assert_null(file_open(&fd, probe, O_RDONLY, 0));
+    if (!make_cold(fd))
+        skip();
+    close(fd);
+    assert_null(sink_file_open(&s, path));
+    for (int i = 0; i < PIECES; i++)
+        assert_null(s->append(s, piece, PIECE));
+    assert_null(s->commit(s));
+    s->free(s);
+    assert_null(file_open(&fd, path, O_RDONLY, 0));
+    assert_true(cached_bytes(fd, 0, (size_t)PIECE * PIECES) <= PIECE);
 }
 
 static void a_file_that_is_there_is_not_touched(void **state)
@@ -107,6 +132,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(small_and_large_appends_keep_their_order, test_dir_make,
                                         test_dir_remove),
         cmocka_unit_test_setup_teardown(without_commit_nothing_is_left, test_dir_make,
+                                        test_dir_remove),
+        cmocka_unit_test_setup_teardown(what_was_written_is_not_in_the_file_cache, test_dir_make,
                                         test_dir_remove),
         cmocka_unit_test_setup_teardown(a_file_that_is_there_is_not_touched, test_dir_make,
                                         test_dir_remove),
