@@ -29,6 +29,8 @@ static struct err *take(char **id, const struct session *s, char *password)
         .datadir = o->datadir,
         .conn = connection_of(o, password),
         .parallel = (int)o->parallel,
+        .pace = {.rate = o->throttle, .latency_ms = o->pace},
+        .pace_file = o->pace_file,
         .codec = o->compress.codec,
         .level = o->compress.level,
         .lock_wait_seconds = (unsigned)o->lock_wait,

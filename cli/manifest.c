@@ -53,6 +53,16 @@ static void sum_up_lock(FILE *out, const json_t *m)
         fputc(')', out);
 }
 
+/* "; read at 50.0 MiB/s, held back for 12.000 s" */
+static void sum_up_pace(FILE *out, const json_t *m)
+{
+    char rate[16];
+    const double waited = manifest_real(m, "pace.waited");
+    if (waited > 0)
+        fprintf(out, "; read at %s/s, held back for %.3f s",
+                text_bytes(rate, manifest_u64(m, "pace.rate")), waited);
+}
+
 static void sum_up_position(FILE *out, const json_t *m)
 {
     fprintf(out, "; LSN %llu to %llu", (unsigned long long)manifest_u64(m, "lsn.from"),
@@ -85,6 +95,7 @@ char *manifest_summary(const json_t *m)
     if (!out)
         return mem_strdup("");
     sum_up_sizes(out, m);
+    sum_up_pace(out, m);
     sum_up_lock(out, m);
     sum_up_position(out, m);
     fprintf(out, "; %llu files, %llu tables", (unsigned long long)manifest_u64(m, "files"),

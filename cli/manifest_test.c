@@ -45,6 +45,18 @@ static void a_summary_of_an_increment_tells_what_it_read_for_each_changed_byte(v
     assert_non_null(strstr(text, "; 2.0 KiB changed since b-full, 1.50 bytes read for each; "));
 }
 
+static void a_summary_tells_for_how_long_reading_was_held_back(void **state)
+{
+    (void)state;
+    json_auto_t *held =
+        parsed("{\"pace\":{\"throttle\":1048576,\"rate\":1048000,\"waited\":12.5}}");
+    json_auto_t *free_run =
+        parsed("{\"pace\":{\"throttle\":null,\"rate\":1048000,\"waited\":0.0}}");
+    AUTO_FREE char *of_held = manifest_summary(held), *of_free = manifest_summary(free_run);
+    assert_non_null(strstr(of_held, "redo; read at 1023.4 KiB/s, held back for 12.500 s; "));
+    assert_null(strstr(of_free, "held back"));
+}
+
 static void a_summary_tells_how_many_tables_were_hashed(void **state)
 {
     (void)state;
@@ -84,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_summary_tells_sizes_lock_and_position),
         cmocka_unit_test(a_summary_of_an_increment_tells_what_it_read_for_each_changed_byte),
+        cmocka_unit_test(a_summary_tells_for_how_long_reading_was_held_back),
         cmocka_unit_test(a_summary_tells_how_many_tables_were_hashed),
         cmocka_unit_test(odd_manifests_have_a_summary_too),
     };

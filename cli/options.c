@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "cli/values.h"
+#include "engine/pace_settings.h"
 
 const struct verb_row verb_rows[VERB_COUNT] = {
 #define VERB(id, name, synopsis, summary, description) {name, synopsis, summary, description},
@@ -75,6 +76,8 @@ static struct err *set_value(struct options *o, const struct option_row *row, ch
         return text ? value_choice(field, text, row->argument) : NULL;
     case OPTION_COMPRESS:
         return value_compress(field, text, row->min, row->max);
+    case OPTION_LATENCY:
+        return pace_latency_parse(field, text);
     case OPTION_PASSWORD:
         return set_password(field, text);
     }

@@ -36,6 +36,7 @@ enum option_type {
     OPTION_CHOICE,   /* uint64_t: place in the list of words, from 0 */
     OPTION_SWITCH,   /* the same, and the first of the words when no value is given */
     OPTION_COMPRESS, /* struct option_compress */
+    OPTION_LATENCY,  /* uint64_t: milliseconds, 0 when not given */
     OPTION_PASSWORD, /* struct option_password */
 };
 
@@ -86,14 +87,14 @@ struct options {
         json, man, completion, debug, help, version, with_dependents, dry_run, compare, locate,
         no_lock, hashes, verify, no_check;
     const char *repo, *backup, *base, *datadir, *defaults_file, *defaults_extra_file;
-    const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user;
+    const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user, *pace_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
     const char *sides[2]; /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, level, server_wait, hash, throttle;
+        keep_days, change_map, level, server_wait, hash, throttle, pace;
     bool given[OPTION_COUNT]; /* by row: it is on the command line */
 };
 

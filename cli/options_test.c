@@ -161,6 +161,11 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "--lock-wait is for reading a server, and both sides are files"},
         {"mbe hash --compare a b -j 2",
          "--parallel is for reading a server, and both sides are files"},
+        {"mbe backup --full --repo=/r --throttle=1023",
+         "--throttle: '1023' is not between 1.0 KiB and 8.0 EiB"},
+        {"mbe backup --full --repo=/r --pace=20", "--pace: '20' is not latency:MS"},
+        {"mbe backup --full --repo=/r --pace=latency:0",
+         "--pace: '0' is not a whole number from 1 to 60000"},
         {"mbe prune --repo=/r", "prune needs --keep-full=N or --keep-days=D, or both"},
         {"mbe prune --repo=/r --dry-run", "prune needs --keep-full=N or --keep-days=D, or both"},
         {"mbe prune --repo=/r --keep-full=0",
@@ -277,7 +282,12 @@ static void every_option_of_a_command_arrives(void **state)
     o = parsed(&l, "mbe backup --hash --full --repo=/r");
     assert_true(o.hash == HASH_CHOICE_TABLES && o.full);
     free(l.text);
+    o = parsed(&l, "mbe backup --full --repo=/r --throttle=50M --pace=latency:20 --pace-file=/p");
+    assert_true(o.throttle == 50 << 20 && o.pace == 20);
+    assert_string_equal(o.pace_file, "/p");
+    free(l.text);
     o = parsed(&l, "mbe backup --full --repo=/r --hash=all");
+    assert_true(o.throttle == 0 && o.pace == 0 && !o.pace_file);
     assert_int_equal(o.hash, HASH_CHOICE_ALL);
     free(l.text);
     o = parsed(&l,

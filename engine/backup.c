@@ -6,8 +6,8 @@
  *  B2 Other engines' files are of the moment of the lock: whatever changed since its copy is copied again under it.
  *     MariaDB's order while commits are stopped: Aria's control file, tables, Aria's logs, coordinates, LSN.
  *  B3 Nothing runs while commits are stopped whose time grows with the data: what is copied there is what changed since
- *     DDL was stopped, and nothing opens a table, for a DDL that waits for us may hold it. (For hashes a few small tables are
- *     opened, and those that are held are not waited for: backup_hash.h.)
+ *     DDL was stopped, held back by no pace (pace.h), and nothing opens a table, for a DDL that waits for us may hold it.
+ *     (For hashes a few small tables are opened, and those that are held are not waited for: backup_hash.h.)
  *  B4 The connection with the locks does nothing else, and every way out of backup_take closes it: no lock outlives us.
  *  B5 An error anywhere, a signal, a lost connection, a dead tail: no backup. It is published only when all of it is
  *     durable.
@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/signals.h"
+#include "base/text.h"
 #include "engine/backup_run.h"
 #include "engine/manifest.h"
 #include "engine/new_index.h"
@@ -57,6 +58,7 @@ static void backup_fini(struct backup *b)
     conn_close(b->locks); /* B4: first of all */
     backup_hash_free(b->hash);
     conn_close(b->queries);
+    pace_free(b->pace);
     tailer_free(b->tail);
     key_file_free(b->keys);
     space_set_fini(&b->spaces);
@@ -167,6 +169,21 @@ static struct err *check_space(const struct backup *b)
                : preflight_free_space(o->repo, b->size.spaces + b->size.others, o->codec, o->log);
 }
 
+static struct err *open_pace(struct backup *b)
+{
+    const struct backup_options *o = b->options;
+    const struct pace_options pace = {.settings = o->pace,
+                                      .file = o->pace_file,
+                                      .conn = o->conn,
+                                      .flavour = b->server.flavour,
+                                      .log = o->log,
+                                      .poll = backup_poll,
+                                      .poll_ctx = b};
+    TRY(pace_open(&b->pace, &pace));
+    b->env.pace = b->pace;
+    return NULL;
+}
+
 static struct err *check(struct backup *b)
 {
     const struct backup_options *o = b->options;
@@ -190,7 +207,8 @@ static struct err *check(struct backup *b)
     TRY(learn_lineage(b));
     if (o->incremental)
         TRY(choose_base(b));
-    return check_space(b);
+    TRY(check_space(b));
+    return open_pace(b);
 }
 
 static struct err *begin(struct backup *b)
@@ -218,6 +236,7 @@ static struct err *begin(struct backup *b)
     uint64_t capacity;
     (void)tailer_headroom(b->tail, &capacity);
     b->family->init(b);
+    TRY(pace_start(b->pace));
     log_info(o->log, "backup",
              "%s: %s %s, %zu tablespaces (%" PRIu64 " MiB), %zu other files (%" PRIu64
              " MiB); redo from LSN %" PRIu64 ", log of %" PRIu64 " MiB",
@@ -247,7 +266,18 @@ struct err *backup_copy_others(struct backup *b)
     return NULL;
 }
 
-/* --- phase 3: the lock window --- */
+/* --- phase 3: the lock window; from here on nobody is held back --- */
+
+static void end_pace(struct backup *b)
+{
+    struct pace_summary s;
+    char rate[16];
+    pace_end(b->pace);
+    pace_summarize(&s, b->pace);
+    if (s.waited > 0)
+        log_info(b->options->log, "pace", "files were read at %s/s, held back for %.1f s of %.1f s",
+                 text_bytes(rate, pace_mean(&s)), s.waited, s.seconds);
+}
 
 struct err *backup_poll(void *ctx)
 {
@@ -340,7 +370,9 @@ static struct err *describe(struct backup *b, char **json)
     struct archive_writer_stats stats;
     char finished[32];
     char **unclosed = plain_set_unclosed(&b->plain);
+    struct pace_summary pace;
     archive_writer_stats(b->writer, &stats);
+    pace_summarize(&pace, b->pace);
     clock_utc(finished);
     const struct manifest_base base = {.id = b->base.id,
                                        .archive_id = b->base.archive_id,
@@ -356,6 +388,7 @@ static struct err *describe(struct backup *b, char **json)
                                .server = &b->server,
                                .coordinates = &b->coordinates,
                                .lock = &b->times,
+                               .pace = pace,
                                .from = b->span.from,
                                .to = b->span.to,
                                .redo_key = b->redo_key,
@@ -391,6 +424,7 @@ static struct err *run(struct backup *b)
     TRY(check(b));
     TRY(begin(b));
     TRY(b->family->copy(b));
+    end_pace(b);
     TRY(backup_hash_list(b));
     progress_phase(b->options->progress, "lock", 0);
     TRY(b->family->lock_window(b));

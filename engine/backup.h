@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "engine/pace_settings.h"
 #include "engine/page_tracking.h"
 #include "server/conn.h"
 
@@ -19,6 +20,9 @@ struct backup_options {
     const char *datadir; /* NULL: the server's own @@datadir */
     struct conn_options conn;
     int parallel; /* page readers, >= 1 */
+    struct pace_settings
+        pace; /* of reading before the lock; its rate is also that of rows that are hashed */
+    const char *pace_file; /* or NULL: see pace_settings.h */
     enum archive_codec codec;
     int level;
     unsigned lock_wait_seconds;                   /* how long a stage may be tried for in all */

@@ -56,6 +56,7 @@ struct err *backup_hash_open(struct backup *b)
     h->b = b;
     pthread_mutex_init(&h->lock, NULL);
     const struct hash_options options = {.select = {.system = o->hash == BACKUP_HASH_ALL},
+                                         .throttle = o->pace.rate,
                                          .log = o->log,
                                          .progress = o->progress,
                                          .identify = identify,

@@ -10,6 +10,7 @@
 #include "engine/base_select.h"
 #include "engine/lock_window.h"
 #include "engine/mysql_settle.h"
+#include "engine/pace.h"
 #include "engine/plain_copy.h"
 #include "engine/preflight.h"
 #include "engine/redo_store.h"
@@ -37,6 +38,7 @@ struct backup {
     struct tailer *tail;
     struct key_file *keys;
     struct copy_env env;
+    struct pace *pace;
     struct space_set spaces;
     struct plain_set plain;
     struct listing listing;   /* the last one; after the lock: as it was under it */

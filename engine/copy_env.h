@@ -11,6 +11,7 @@
 #include "engine/base_facts.h"
 #include "engine/change_map.h"
 #include "engine/datadir.h"
+#include "engine/pace.h"
 #include "engine/tailer.h"
 #include "verify/key_file.h"
 
@@ -22,6 +23,7 @@ struct copy_env {
     const struct datadir *datadir;
     struct log *log;
     struct progress *progress;
+    struct pace *pace; /* of all reading of files but the redo; NULL: none */
     int parallel;
     bool allow_corrupt;
     struct key_file *keys;         /* of encrypted tablespaces; NULL: none */

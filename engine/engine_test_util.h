@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/pace.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -83,6 +85,30 @@ static UNUSED void set_age(const char *dir, const char *name, int seconds)
     t[0].tv_sec -= seconds;
     t[1] = t[0];
     assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
+}
+
+/* A pace at which a byte takes a millisecond, for a poll that counts, and lets everybody go: at once, or when it was asked so often that
+ * whoever waits was forgotten. */
+struct test_pace {
+    struct pace *pace;
+    int lets_go; /* at this poll */
+    atomic_int polls;
+};
+
+static UNUSED struct err *test_pace_poll(void *ctx)
+{
+    struct test_pace *t = ctx;
+    if (++t->polls >= t->lets_go)
+        pace_lift(t->pace);
+    return NULL;
+}
+
+static UNUSED void test_pace_open(struct test_pace *t, int lets_go)
+{
+    const struct pace_options options = {
+        .settings = {.rate = 1 << 10}, .poll = test_pace_poll, .poll_ctx = t};
+    *t = (struct test_pace){.lets_go = lets_go};
+    ok(pace_open(&t->pace, &options));
 }
 
 struct test_archive {

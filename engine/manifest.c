@@ -173,6 +173,21 @@ static json_t *lock_json(const struct lock_times *t)
     return object(fields, sizeof fields / sizeof fields[0]);
 }
 
+static json_t *limit(uint64_t n)
+{
+    return n ? number(n) : json_null();
+}
+
+static json_t *pace_json(const struct pace_summary *p)
+{
+    const struct field fields[] = {
+        {"throttle", limit(p->settings.rate)}, {"latency", limit(p->settings.latency_ms)},
+        {"seconds", seconds(p->seconds)},      {"rate", number(pace_mean(p))},
+        {"waited", seconds(p->waited)},        {"lowest", limit(p->lowest)},
+    };
+    return object(fields, sizeof fields / sizeof fields[0]);
+}
+
 static json_t *bytes_json(const struct manifest *m)
 {
     const struct field fields[] = {
@@ -252,6 +267,7 @@ struct err *manifest_json(char **out, const struct manifest *m)
         {"started", text(m->started)},
         {"finished", text(m->finished)},
         {"lock", lock_json(m->lock)},
+        {"pace", pace_json(&m->pace)},
         {"bytes", bytes_json(m)},
         {"files", number(m->files)},
         {"tables", number(m->tables)},

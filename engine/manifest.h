@@ -8,6 +8,7 @@
 #include "engine/backup_hash.h"
 #include "engine/lock_window.h"
 #include "engine/mysql_settle.h"
+#include "engine/pace.h"
 #include "engine/space_settle.h"
 #include "innodb/file_ops.h"
 #include "server/coords.h"
@@ -31,6 +32,7 @@ struct manifest {
     const struct server_info *server;
     const struct coordinates *coordinates;
     const struct lock_times *lock;
+    struct pace_summary pace;
     lsn_t from, to;
     const char *redo_key; /* that an encrypted redo log is opened with; NULL: it is not encrypted */
     uint32_t redo_key_version; /* 0: its keys have none */

@@ -88,6 +88,11 @@ static void every_fact_has_its_key(void **state)
                                .server = &server,
                                .coordinates = &c,
                                .lock = &lock,
+                               .pace = {.settings = {.rate = 1 << 20, .latency_ms = 20},
+                                        .bytes = 9 << 20,
+                                        .seconds = 4.5,
+                                        .waited = 3.25049,
+                                        .lowest = 4 << 20},
                                .from = 1ull << 60,
                                .to = (1ull << 60) + 512,
                                .redo_key = "7",
@@ -133,6 +138,12 @@ static void every_fact_has_its_key(void **state)
     assert_true(json_real_value(at(j, "lock.block_commit")) == 0.011);
     assert_number(j, "lock.attempts", 2);
     assert_true(json_real_value(at(j, "lock.hash")) == 0.002);
+    assert_number(j, "pace.throttle", 1 << 20);
+    assert_number(j, "pace.latency", 20);
+    assert_number(j, "pace.lowest", 4 << 20);
+    assert_number(j, "pace.rate", 2 << 20);
+    assert_true(json_real_value(at(j, "pace.seconds")) == 4.5);
+    assert_true(json_real_value(at(j, "pace.waited")) == 3.25);
     assert_number(j, "hashes.tables", 5);
     assert_number(j, "hashes.unsynchronised", 1);
     assert_number(j, "hashes.not_hashed", 2);
@@ -206,6 +217,10 @@ static void absent_facts_are_null_or_empty(void **state)
     assert_true(json_is_false(at(j, "damaged")));
     assert_true(json_is_false(at(j, "redo.encrypted")));
     assert_true(json_is_null(at(j, "redo.key")));
+    assert_true(json_is_null(at(j, "pace.throttle")));
+    assert_true(json_is_null(at(j, "pace.latency")));
+    assert_true(json_is_null(at(j, "pace.lowest")));
+    assert_number(j, "pace.rate", 0);
     assert_int_equal(json_array_size(at(j, "corrupt_pages")), 0);
     json_decref(j);
 }

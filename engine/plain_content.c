@@ -6,11 +6,12 @@
 
 #include "archive/format.h"
 #include "base/bytes.h"
-#include "base/file.h"
+#include "base/cold_read.h"
 #include "base/mem.h"
 #include "base/signals.h"
 
 _Static_assert(ARCHIVE_PIECE_MAX % PLAIN_BLOCK == 0, "a piece is a number of blocks");
+_Static_assert(ARCHIVE_PIECE_MAX == COLD_READ_MAX, "a piece is read at once");
 
 static void hash_block(uint8_t hash[BLOCK_HASH], const uint8_t *block, size_t len)
 {
@@ -50,13 +51,13 @@ static struct err *store(struct plain_content *c, struct copy_env *env, uint32_t
                     : NULL;
 }
 
-static struct err *copy(struct plain_content *c, struct copy_env *env, int fd, const char *path,
-                        uint32_t entry, const struct plain_fact *base)
+static struct err *copy(struct plain_content *c, struct copy_env *env, struct cold_reader *reader,
+                        const char *path, uint32_t entry, const struct plain_fact *base)
 {
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
     for (size_t got = ARCHIVE_PIECE_MAX; got == ARCHIVE_PIECE_MAX;) {
         TRY(signals_check());
-        TRY(file_pread(fd, buf, ARCHIVE_PIECE_MAX, c->size, &got, path));
+        TRY(cold_read(reader, buf, ARCHIVE_PIECE_MAX, c->size, ARCHIVE_PIECE_MAX, &got, path));
         if (!c->size) {
             c->head_len = got < TABLE_FILE_HEAD ? got : TABLE_FILE_HEAD;
             memcpy(c->head, buf, c->head_len);
@@ -65,6 +66,7 @@ static struct err *copy(struct plain_content *c, struct copy_env *env, int fd, c
         atomic_fetch_add(&env->bytes_read, got);
         progress_add(env->progress, got);
         c->size += got;
+        TRY(pace_take(env->pace, got));
     }
     return NULL;
 }
@@ -72,8 +74,11 @@ static struct err *copy(struct plain_content *c, struct copy_env *env, int fd, c
 struct err *plain_content_copy(struct plain_content *out, struct copy_env *env, int fd,
                                const char *path, uint32_t entry, const struct plain_fact *base)
 {
+    struct cold_reader reader;
     *out = (struct plain_content){0};
-    struct err *e = copy(out, env, fd, path, entry, base);
+    cold_reader_init(&reader, fd);
+    struct err *e = copy(out, env, &reader, path, entry, base);
+    cold_reader_fini(&reader);
     if (e)
         plain_content_fini(out);
     return e;

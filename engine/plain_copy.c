@@ -417,15 +417,8 @@ static struct err *take_from_base(struct sync_queue *q, struct unit u, bool *sam
     return NULL;
 }
 
-static struct err *sync_unit(void *ctx, bool *more)
+static struct err *sync_unit(struct sync_queue *q, struct unit u)
 {
-    struct sync_queue *q = ctx;
-    const size_t at = atomic_fetch_add(&q->next, 1);
-    if (at >= q->n_units) {
-        *more = false;
-        return NULL;
-    }
-    const struct unit u = q->units[at];
     const bool moves = unit_still_moves(q, u);
     struct change change = {0};
     TRY(signals_check());
@@ -442,6 +435,17 @@ static struct err *sync_unit(void *ctx, bool *more)
     if (!change.missing && q->trust == PLAIN_FROZEN && is_large_log_table(q, u))
         return NULL;
     return copy_unit(q, u, q->trust == PLAIN_FLUSHED && !moves);
+}
+
+static struct err *sync_next(void *ctx, bool *more)
+{
+    struct sync_queue *q = ctx;
+    const size_t at = atomic_fetch_add(&q->next, 1);
+    *more = at < q->n_units;
+    struct err *e = *more ? sync_unit(q, q->units[at]) : NULL;
+    if (e)
+        pace_lift(q->set->env->pace); /* so that the other threads see it soon */
+    return e;
 }
 
 static size_t make_units(const struct plain_set *s, struct unit *units)
@@ -478,7 +482,7 @@ static struct err *copy_changed(struct plain_set *s, enum plain_trust trust)
     q.units = mem_alloc(s->n * sizeof *q.units);
     q.vanished = mem_zalloc(s->n);
     q.n_units = make_units(s, q.units);
-    struct err *e = workers_run(s->env->parallel, sync_unit, &q);
+    struct err *e = workers_run(s->env->parallel, sync_next, &q);
     if (!e)
         remove_vanished(s, q.vanished);
     s->bytes_last_pass = q.bytes;

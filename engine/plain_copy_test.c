@@ -591,6 +591,41 @@ static void young_stamp_does_not_rest(void **state)
     archive_reader_free(archive_end(&f->archive));
 }
 
+static void reading_is_held_back(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pace pace;
+    AUTO_FREE uint8_t *rows = mem_zalloc(4096);
+    write_bytes(f->data, "d/t.MYD", rows, 4096);
+    test_pace_open(&pace, 1);
+    f->env.pace = pace.pace;
+    assert_int_equal(sync_now(f, PLAIN_MOVING), 1);
+    assert_int_equal(pace.polls, 1);
+    pace_free(pace.pace);
+    archive_reader_free(archive_end(&f->archive));
+}
+
+static void who_is_held_back_is_let_go_when_another_thread_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pace pace;
+    struct listing l;
+    AUTO_FREE uint8_t *rows = mem_zalloc(1 << 20);
+    AUTO_FREE char *loop = mem_printf("%s/d/u.MYD", f->data);
+    write_bytes(f->data, "d/t.MYD", rows, 1 << 20);
+    assert_int_equal(symlink(loop, loop), 0);
+    test_pace_open(&pace, 300);
+    f->env.pace = pace.pace;
+    ok(listing_make(&l, &f->datadir));
+    error_is(plain_set_sync(&f->set, &l, PLAIN_MOVING), IO, "d/u.MYD: cannot stat");
+    assert_true(pace.polls < 300);
+    listing_fini(&l);
+    pace_free(pace.pace);
+    archive_writer_free(f->archive.writer);
+    f->archive.sink->free(f->archive.sink);
+    free(f->archive.path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -608,6 +643,8 @@ int main(void)
         TEST(data_directory_link_and_its_target_are_kept),
         TEST(views_are_not_tables),
         TEST(file_of_several_pieces_is_whole),
+        TEST(reading_is_held_back),
+        TEST(who_is_held_back_is_let_go_when_another_thread_fails),
         TEST(untouched_table_is_not_read_again),
         TEST(untouched_table_is_a_base_again),
         TEST(after_a_restart_no_stamp_of_the_base_proves_anything),

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/cold_read.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
@@ -54,6 +55,7 @@ struct job {
     struct stat st; /* when it was opened */
     struct file_mark mark;
     struct page_filter filter;
+    bool head_was_cold;               /* page 0 was not in the file cache when it was opened */
     const struct change_map *changes; /* of the file; NULL: all of it is read */
     bool untouched;                   /* since the base: nothing of it is read */
     struct space_witness *witnesses;
@@ -237,6 +239,7 @@ static struct err *claim(struct space_set *s, struct job *j)
                                       .first_page = j->listed->first_page,
                                       .lsn_at_start = j->lsn_at_start,
                                       .by_map = j->changes != NULL,
+                                      .head_was_cold = j->head_was_cold,
                                       .page_lsn = j->page_lsn,
                                       .dev = j->st.st_dev,
                                       .mark = j->mark,
@@ -286,6 +289,7 @@ static struct err *job_open(struct space_set *s, struct job *j)
         return NULL;
     }
     TRY(take_mark(j));
+    j->head_was_cold = cold_begin(j->fd, s->env->datadir->page_size);
     if (j->listed->system)
         TRY(read_system_format(j, s->env));
     else
@@ -306,10 +310,11 @@ static struct err *job_open(struct space_set *s, struct job *j)
     choose_filter(s->env, j);
     choose_changes(s, j);
     choose_untouched(s->env, j);
-    (void)posix_fadvise(j->fd, 0, 0, j->changes ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
     TRY(claim(s, j));
     if (j->claim.claimed)
         j->state = JOB_OPEN;
+    else if (j->claim.head_was_cold)
+        cold_forget(j->fd, s->env->datadir->page_size);
     return NULL;
 }
 
@@ -435,7 +440,8 @@ static struct err *meet_encrypted(struct copy_env *env, struct job *j, page_no_t
 struct piece {
     uint8_t *buf;
     uint64_t at;
-    size_t n;            /* bytes */
+    size_t n; /* bytes */
+    struct cold_reader reader;
     uint64_t cold_until; /* offset: before it, the file is not in the file cache */
     bool stored[ARCHIVE_PIECE_MAX / (INNODB_PAGE_SIZE_MIN / 4)];
 };
@@ -617,11 +623,11 @@ static bool next_stretch(const struct job *j, uint64_t *at, uint64_t to, uint64_
     return *at < to;
 }
 
-/* Whether it is worth while to look at the heads of pages, at piece->at. */
-static bool looks_at_heads(const struct job *j, const struct piece *piece)
+/* Whether it is worth while to look at the heads of pages, from `at` on. */
+static bool looks_at_heads(const struct job *j, const struct piece *piece, uint64_t at)
 {
     return j->filter.base && !j->changes && j->format.physical >= HEADS_FROM_BYTES &&
-           piece->at >= piece->cold_until;
+           at >= piece->cold_until;
 }
 
 _Static_assert((int)NEW_INDEX_HEAD_BYTES >= (int)PAGE_HEAD_BYTES, "one head is for both");
@@ -635,7 +641,7 @@ static bool is_known(const struct copy_env *env, struct job *j, struct piece *pi
     const uint32_t size = j->format.physical;
     struct witness_watch seen = *watch;
     bool unclear = false;
-    if (!looks_at_heads(j, piece) || n % size || piece->at + n > j->mark.size)
+    if (!looks_at_heads(j, piece, piece->at) || n % size || piece->at + n > j->mark.size)
         return false;
     for (size_t i = 0; i < n; i += size) {
         uint8_t head[NEW_INDEX_HEAD_BYTES];
@@ -659,15 +665,27 @@ static bool is_known(const struct copy_env *env, struct job *j, struct piece *pi
     return true;
 }
 
-static struct err *copy_piece(struct copy_env *env, struct job *j, struct piece *piece, size_t n,
-                              struct witness_watch *watch, uint8_t *scratch)
+/* How many bytes are read at once, of those from `at` to `stop`. */
+static size_t piece_bytes(const struct job *j, const struct piece *piece, uint64_t at,
+                          uint64_t stop)
 {
-    TRY(file_pread(j->fd, piece->buf, n, piece->at, &piece->n, j->listed->path));
+    const size_t most = looks_at_heads(j, piece, at) ? LOOK_BYTES : ARCHIVE_PIECE_MAX;
+    return stop - at < most ? (size_t)(stop - at) : most;
+}
+
+/* n bytes, of those to `stop`. What comes behind may be read ahead, unless it may be passed over. */
+static struct err *copy_piece(struct copy_env *env, struct job *j, struct piece *piece, size_t n,
+                              uint64_t stop, struct witness_watch *watch, uint8_t *scratch)
+{
+    const uint64_t behind = piece->at + n;
+    const size_t next = looks_at_heads(j, piece, behind) ? 0 : piece_bytes(j, piece, behind, stop);
+    TRY(cold_read(&piece->reader, piece->buf, n, piece->at, next, &piece->n, j->listed->path));
+    const size_t got = piece->n;
     TRY(check_pages(env, j, piece, watch, scratch));
     TRY(store_pages(env, j, piece));
     if (env->base)
         count_changed(env, j, piece);
-    return NULL;
+    return pace_take(env->pace, got);
 }
 
 /* Reads bytes [from, to) of the file, which lie in one part of it (base_facts.h). *end: how far there was something; *ended: the
@@ -682,10 +700,9 @@ static struct err *copy_part(struct copy_env *env, struct job *j, uint64_t from,
         TRY(tailer_check(env->tail));
         TRY(give_way(env));
         piece->at = at;
-        const size_t most = looks_at_heads(j, piece) ? LOOK_BYTES : ARCHIVE_PIECE_MAX;
-        const size_t want = stop - at < most ? (size_t)(stop - at) : most;
+        const size_t want = piece_bytes(j, piece, at, stop);
         if (!is_known(env, j, piece, want, &watch))
-            TRY(copy_piece(env, j, piece, want, &watch, scratch));
+            TRY(copy_piece(env, j, piece, want, stop, &watch, scratch));
         atomic_fetch_add(&env->bytes_read, piece->n);
         progress_add(env->progress, piece->n);
         at += piece->n;
@@ -703,14 +720,17 @@ static struct err *copy_range(struct copy_env *env, struct job *j, uint64_t from
     AUTO_FREE uint8_t *buf = mem_alloc_aligned(ARCHIVE_PIECE_MAX);
     AUTO_FREE uint8_t *scratch = mem_alloc_aligned(j->format.physical);
     struct piece piece = {.buf = buf};
+    struct err *e = NULL;
     bool ended = false;
     note_redo(env);
-    while (from < to && !ended && !is_to_be_copied_again(j)) {
+    cold_reader_init(&piece.reader, j->fd);
+    while (!e && from < to && !ended && !is_to_be_copied_again(j)) {
         const uint64_t part_end = from - from % WITNESS_BYTES + WITNESS_BYTES;
-        TRY(copy_part(env, j, from, part_end < to ? part_end : to, &piece, scratch, end, &ended));
+        e = copy_part(env, j, from, part_end < to ? part_end : to, &piece, scratch, end, &ended);
         from = part_end;
     }
-    return NULL;
+    cold_reader_fini(&piece.reader);
+    return e;
 }
 
 static struct err *finish(struct space_set *s, struct job *j)
@@ -793,7 +813,10 @@ static struct err *queue_work(void *ctx, bool *more)
         q->next_range = 0;
     }
     pthread_mutex_unlock(&q->lock);
-    return job_range(q->set, j, range);
+    struct err *e = job_range(q->set, j, range);
+    if (e)
+        pace_lift(q->set->env->pace); /* so that the other threads see it soon */
+    return e;
 }
 
 struct err *space_set_copy_these(struct space_set *s, const struct listed_space *const *spaces,

@@ -17,6 +17,8 @@
  *    to the file after the base had read it is in the base's redo: else its checkpoint would have waited for that write;
  *  - what else the base has, and lies in the file cache, is passed over where the first bytes of every page say that it is as it was
  *    (page_filter.h);
+ *  - what was not in the file cache is not there afterwards (base/cold_read.h); page 0 stays until the file is seen for the second time, and
+ *    is not copied again;
  *  - an encrypted page is refused: the restore could not apply redo to it. */
 #ifndef MBE_ENGINE_SPACE_COPY_H
 #define MBE_ENGINE_SPACE_COPY_H

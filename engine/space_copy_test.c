@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/cache_test_util.h"
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "engine/space_copy_test_util.h"
@@ -215,6 +216,56 @@ static void encrypted_pages_are_copied_as_they_are(void **state)
     assert_memory_equal(stored, page, PAGE);
 }
 
+static void reading_is_held_back(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pace pace;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    test_pace_open(&pace, 1);
+    f->env.pace = pace.pace;
+    ok(copy_all(f));
+    assert_true(pace.polls >= 1);
+    pace_free(pace.pace);
+    abandon(f);
+}
+
+static void who_is_held_back_is_let_go_when_another_thread_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pace pace;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    put_space(f, "d/b.ibd", 6, PAGES);
+    damage(f, "d/b.ibd", 3);
+    test_pace_open(&pace, 300);
+    f->env.pace = pace.pace;
+    f->env.parallel = 4;
+    error_is(copy_all(f), CORRUPT, "d/b.ibd: page 3 at offset 49152");
+    assert_true(pace.polls < 300);
+    pace_free(pace.pace);
+    abandon(f);
+}
+
+/* Page 0 of each file is kept for the second look at it. Skipped where files live in memory. */
+static void what_was_not_in_the_file_cache_is_not_there_afterwards(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE char *path = mem_printf("%s/d/a.ibd", f->data);
+    AUTO_FD int fd = -1;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    ok(file_open(&fd, path, O_RDONLY, 0));
+    if (!make_cold(fd)) {
+        abandon(f);
+        skip();
+    }
+    ok(copy_all(f));
+    assert_true(cached_bytes(fd, 0, (size_t)PAGES * PAGE) <= PAGE);
+    ok(copy_all(f));
+    assert_int_equal(cached_bytes(fd, 0, (size_t)PAGES * PAGE), 0);
+    ok(copy_all(f)); /* and so each time it is looked at */
+    assert_int_equal(cached_bytes(fd, 0, (size_t)PAGES * PAGE), 0);
+    abandon(f);
+}
+
 static void doublewrite_area_is_not_judged(void **state)
 {
     struct fixture *f = *state;
@@ -326,6 +377,9 @@ int main(void)
         TEST(torn_page_is_read_again),
         TEST(pages_of_another_space_make_the_copy_suspect),
         TEST(encrypted_pages_are_copied_as_they_are),
+        TEST(reading_is_held_back),
+        TEST(who_is_held_back_is_let_go_when_another_thread_fails),
+        TEST(what_was_not_in_the_file_cache_is_not_there_afterwards),
         TEST(doublewrite_area_is_not_judged),
         cmocka_unit_test(a_stamp_is_of_a_file_with_the_same_inode_and_times),
         TEST(copies_get_the_last_names_of_the_redo),

@@ -136,8 +136,11 @@ static struct err *claim(struct space_set *s, const struct copied_space *copy,
                          enum space_copy_mode mode, struct space_claim *out)
 {
     struct copied_space new = *copy;
-    if (mode == SPACE_COPY_ONCE && find(s, copy))
+    const struct copied_space *found = mode == SPACE_COPY_ONCE ? find(s, copy) : NULL;
+    if (found) {
+        out->head_was_cold = found->head_was_cold;
         return NULL;
+    }
     new.barrier = s->barrier.lsn;
     new.was_discarded = is_discarded(&s->barrier, copy->id);
     new.attr.lsn_at_start = copy->lsn_at_start;
@@ -151,7 +154,8 @@ static struct err *claim(struct space_set *s, const struct copied_space *copy,
     }
     struct copied_space *place = place_for(s, &new);
     *place = new;
-    *out = (struct space_claim){true, (size_t)(place - s->items), new.entry};
+    *out = (struct space_claim){
+        .claimed = true, .item = (size_t)(place - s->items), .entry = new.entry};
     return NULL;
 }
 

@@ -24,6 +24,7 @@ struct copied_space {
     bool dropped;       /* void: in no index, found by nobody */
     bool was_discarded; /* MySQL: the space's table was, at the barrier */
     bool by_map;        /* MySQL: only what page tracking knew was read */
+    bool head_was_cold; /* page 0 was not in the file cache before it was read for this copy */
     dev_t dev;          /* of the file, before its first page was read; so is the mark */
     struct file_mark mark;
     struct space_witness *witnesses; /* of what was copied: see base_facts.h; owned */
@@ -63,7 +64,8 @@ void space_set_fini(struct space_set *s);
 enum space_copy_mode { SPACE_COPY_ONCE, SPACE_COPY_AGAIN };
 struct space_claim {
     bool claimed;
-    size_t item; /* position in the set */
+    bool head_was_cold; /* not claimed: of the copy that there is */
+    size_t item;        /* position in the set */
     uint32_t entry;
 };
 struct err *space_set_claim(struct space_set *s, const struct copied_space *copy,
