@@ -34,6 +34,10 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
                             struct progress *progress)
 {
     AUTO_FREE char *tmp_dir = tmp_dir_of(o);
-    const struct repo_options options = {.tmp_dir = tmp_dir, .log = log, .progress = progress};
+    const struct repo_options options = {.tmp_dir = tmp_dir,
+                                         .ssh_command = o->ssh_command,
+                                         .remote_mbe = o->remote_mbe,
+                                         .log = log,
+                                         .progress = progress};
     return repo_open(out, o->repo, &options);
 }
