@@ -150,7 +150,10 @@ static char *quoted(const char *text)
     char *out = mem_alloc(4 * strlen(text) + 3), *p = out;
     *p++ = '\'';
     for (; *text; text++)
-        p = *text == '\'' ? stpcpy(p, "'\\''") : (*p = *text, p + 1);
+        if (*text == '\'')
+            p = stpcpy(p, "'\\''");
+        else
+            *p++ = *text;
     strcpy(p, "'");
     return out;
 }
