@@ -2,16 +2,11 @@
  * cursor.c. */
 #include "archive/reader.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "archive/reader_private.h"
-#include "base/file.h"
 #include "base/mem.h"
 
 enum { SLOTS_KEPT = 8 };
@@ -45,7 +40,7 @@ static void slot_reserve(struct chunk_slot *s, size_t n)
 static struct err *read_exactly(const struct archive_reader *r, void *buf, size_t n, uint64_t at)
 {
     size_t got;
-    TRY(file_pread(r->fd, buf, n, at, &got, r->path));
+    TRY(r->source->read_at(r->source, buf, n, at, &got));
     if (got < n)
         return err_make(CORRUPT, "%zu bytes expected, %zu found", n, got);
     return NULL;
@@ -225,14 +220,10 @@ static struct err *read_final(struct archive_reader *r, uint64_t file_size)
     return NULL;
 }
 
-static struct err *open_archive(struct archive_reader *r, const char *path)
+static struct err *open_archive(struct archive_reader *r)
 {
-    struct stat st;
-    TRY(file_open(&r->fd, path, O_RDONLY, 0));
-    if (fstat(r->fd, &st))
-        return err_os("%s: cannot stat", path);
     TRY(read_header(r));
-    TRY(read_final(r, (uint64_t)st.st_size));
+    TRY(read_final(r, r->source->size));
     struct chunk_slot *slot = chunk_slot_new();
     struct err *e = read_index(r, slot);
     if (!e)
@@ -241,14 +232,14 @@ static struct err *open_archive(struct archive_reader *r, const char *path)
     return e;
 }
 
-struct err *archive_reader_open(struct archive_reader **out, const char *path)
+struct err *archive_reader_open(struct archive_reader **out, struct source *source)
 {
     AUTO(archive_reader) r = mem_zalloc(sizeof *r);
-    r->fd = -1;
-    r->path = mem_strdup(path);
+    r->source = source;
+    r->path = source->name;
     pthread_mutex_init(&r->lock, NULL);
     r->slots_kept = SLOTS_KEPT;
-    TRY(open_archive(r, path));
+    TRY(open_archive(r));
     *out = r;
     r = NULL;
     return NULL;
@@ -262,13 +253,16 @@ void archive_reader_free(struct archive_reader *r)
         next = s->next;
         chunk_slot_free(s);
     }
-    if (r->fd >= 0)
-        close(r->fd);
+    source_free(r->source);
     index_fini(&r->index);
     pthread_mutex_destroy(&r->lock);
     free(r->manifest);
-    free(r->path);
     free(r);
+}
+
+const char *archive_reader_name(const struct archive_reader *r)
+{
+    return r->path;
 }
 
 uint64_t archive_reader_id(const struct archive_reader *r)
@@ -359,7 +353,7 @@ struct err *archive_check_chunk(struct archive_reader *r, uint32_t chunk, enum a
     if (!e)
         e = chunk_check(&s->chunk, &h, s->file_bytes + CHUNK_HEADER_SIZE);
     chunk_slot_put(r, s);
-    if (cache == ARCHIVE_CACHE_DROP) /* advice: what it answers does not matter */
-        (void)posix_fadvise(r->fd, (off_t)at, (off_t)size, POSIX_FADV_DONTNEED);
+    if (cache == ARCHIVE_CACHE_DROP)
+        r->source->drop(r->source, at, size);
     return chunk_error(r, e, chunk, at);
 }

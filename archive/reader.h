@@ -1,4 +1,4 @@
-/* archive/reader.h: reads an archive file: by index (entries, ranges, or single chunks to check
+/* archive/reader.h: reads an archive: by index (entries, ranges, or single chunks to check
  * them) or front to back (chunks, for verify and for damaged or truncated archives). Everything read is verified by the chunk's
  * XXH3-128 before it is used. Damage is an error of kind CORRUPT that names archive, chunk
  * number and offset. Threads: a reader may be shared; a cursor may not. */
@@ -10,17 +10,21 @@
 #include <stdint.h>
 
 #include "archive/entry.h"
+#include "archive/source.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 
 struct archive_reader;
 struct archive_cursor;
 
-/* Opens a complete archive: header, final record, index and manifest are checked. */
-struct err *archive_reader_open(struct archive_reader **out, const char *path) MUST_CHECK;
+/* Opens a complete archive: header, final record, index and manifest are checked. The source is the reader's from now on, after
+ * an error too. */
+struct err *archive_reader_open(struct archive_reader **out, struct source *source) MUST_CHECK;
 void archive_reader_free(struct archive_reader *r);
 CLEANUP(archive_reader, archive_reader_free)
 
+/* What its source is called in messages, borrowed. */
+const char *archive_reader_name(const struct archive_reader *r);
 /* Random, of this very archive. */
 uint64_t archive_reader_id(const struct archive_reader *r);
 /* Manifest JSON text, borrowed. */
@@ -42,7 +46,7 @@ void archive_reader_keep(struct archive_reader *r, int n_chunks);
 
 /* ---- chunks as they are stored, to check an archive before anything of it is used ---- */
 
-/* Data chunks: 0 .. n-1, in the order in which they lie in the file. */
+/* Data chunks: 0 .. n-1, in the order in which they lie in the archive. */
 uint32_t archive_reader_n_chunks(const struct archive_reader *r);
 /* Bytes that data chunks [from, to) take in the file. */
 uint64_t archive_reader_chunk_bytes(const struct archive_reader *r, uint32_t from, uint32_t to);
@@ -90,7 +94,7 @@ struct archive_walk {
     struct err *(*on_damage)(void *ctx, const char *what);
     void *ctx;
 };
-struct err *archive_walk(const char *path, const struct archive_walk *walk,
+struct err *archive_walk(struct source *source, const struct archive_walk *walk,
                          bool *complete) MUST_CHECK;
 
 #endif

@@ -21,8 +21,8 @@ struct chunk_slot {
 };
 
 struct archive_reader {
-    int fd;
-    char *path;
+    struct source *source; /* owned */
+    const char *path;      /* its name */
     struct archive_header header;
     struct final_record final;
     struct index index;

@@ -13,6 +13,7 @@
 /* What a command that runs for a while reports through. */
 struct session {
     const struct options *options;
+    struct repo *repo; /* NULL: the command has none */
     struct log *log;
     struct progress *progress;
 };

@@ -334,8 +334,28 @@ static struct err *check_hash(const struct options *o)
     return NULL;
 }
 
+/* What is asked of a stream, which is one archive that goes by. */
+static struct err *check_stream(const struct options *o)
+{
+    const bool is_stream = o->repo && !strcmp(o->repo, "-");
+    if (o->tmp_dir && !is_stream)
+        return err_make(USAGE, "--tmp-dir is for --repo=-");
+    if (!is_stream)
+        return NULL;
+    if (o->verb != VERB_BACKUP && o->verb != VERB_RESTORE && o->verb != VERB_VERIFY)
+        return err_make(USAGE, "%s needs a repository, and --repo=- is a stream",
+                        verb_rows[o->verb].name);
+    if (o->incremental)
+        return err_make(USAGE, "an incremental backup needs its base, which is not in a stream: "
+                               "--repo=- is for --full");
+    if (is_given(o, "backup"))
+        return err_make(USAGE, "--backup chooses from a repository, and a stream holds one backup");
+    return NULL;
+}
+
 static struct err *check_together(const struct options *o)
 {
+    TRY(check_stream(o));
     TRY(check_type_of_backup(o));
     TRY(check_level(o));
     if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))

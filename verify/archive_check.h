@@ -25,9 +25,9 @@ struct archive_check_options {
     struct progress *progress;
 };
 
-/* CORRUPT when anything is damaged; each damage is a log_error line first (at most 100). Of the chain only this one archive is
+/* Of the backup `id`. CORRUPT when anything is damaged; each damage is a log_error line first (at most 100). Of the chain only this one archive is
  * checked. */
-struct err *archive_check(struct archive_check_result *out, const char *archive_path,
+struct err *archive_check(struct archive_check_result *out, struct repo *repo, const char *id,
                           const struct archive_check_options *options) MUST_CHECK;
 
 #endif

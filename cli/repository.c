@@ -1,0 +1,39 @@
+/* cli/repository.c: see repository.h. */
+#include "cli/repository.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+
+/* `path`, or the nearest directory above it that is there. Owned by caller. */
+static char *nearest_directory(const char *path)
+{
+    char *p = mem_strdup(path);
+    struct stat st;
+    while ((stat(p, &st) || !S_ISDIR(st.st_mode)) && strcmp(p, "/") && strcmp(p, ".")) {
+        char *slash = strrchr(p, '/');
+        if (slash)
+            slash[slash == p ? 1 : 0] = '\0';
+        else
+            strcpy(p, ".");
+    }
+    return p;
+}
+
+/* A restore needs room for its datadir anyhow: there is more of it there than anywhere else, as a rule. */
+static char *tmp_dir_of(const struct options *o)
+{
+    if (o->tmp_dir)
+        return mem_strdup(o->tmp_dir);
+    return o->verb == VERB_RESTORE ? nearest_directory(o->datadir) : NULL;
+}
+
+struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
+                            struct progress *progress)
+{
+    AUTO_FREE char *tmp_dir = tmp_dir_of(o);
+    const struct repo_options options = {.tmp_dir = tmp_dir, .log = log, .progress = progress};
+    return repo_open(out, o->repo, &options);
+}
