@@ -3,7 +3,7 @@
  *
  *   DIR             a directory (catalog.h)
  *   -               standard output of a backup, standard input of what reads one: a single archive (repo_stream.h)
- *   SCHEME://...    see the list in repo.c
+ *   s3://...        an object store (repo_s3.c)
  *
  * What holds for every kind: what is listed is complete and durable, and an archive is never changed. What a kind cannot do it
  * refuses.
@@ -23,12 +23,14 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "s3/s3_client.h"
 
 /* What the kinds want to be told; each looks at its own. */
 struct repo_options {
     /* Where files go that are needed for a while, if the kind has no place of its own; NULL: TMPDIR of the environment, else
      * /var/tmp. */
     const char *tmp_dir;
+    struct s3_settings s3; /* of an object store; only to be read by repo_open */
     struct log *log;
     struct progress *progress;
 };

@@ -54,7 +54,7 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe --repo=/r list", "the command comes first, options behind it"},
         {"mbe backup --repo=/r", "backup needs --full or --incremental"},
         {"mbe backup --full", "backup needs --repo=DIR: the repository: a directory that holds "
-                              "backups; or - to write one "
+                              "backups, or s3://BUCKET/PATH in an object store; or - to write one "
                               "archive to standard output, with --full"},
         {"mbe list --repo=-", "list needs a repository, and --repo=- is a stream"},
         {"mbe delete --repo=- --backup=20261124T170632Z-full",
@@ -65,7 +65,15 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "an incremental backup needs its base, which is not in a stream: --repo=- is for --full"},
         {"mbe verify --repo=- --backup=latest",
          "--backup chooses from a repository, and a stream holds one backup"},
-        {"mbe restore --repo=/r --datadir=/d --tmp-dir=/t", "--tmp-dir is for --repo=-"},
+        {"mbe restore --repo=/r --datadir=/d --tmp-dir=/t",
+         "--tmp-dir is for --repo=-, and for a backup to s3://..."},
+        {"mbe restore --repo=s3://buck --datadir=/d --tmp-dir=/t",
+         "--tmp-dir is for --repo=-, and for a backup to s3://..."},
+        {"mbe list --repo=/r --s3-region=x", "--s3-region is for a repository s3://..."},
+        {"mbe backup --full --repo=- --retain-until=2027-01-31T00:00:00Z",
+         "--retain-until is for a repository s3://..."},
+        {"mbe backup --full --repo=s3://buck --retain-until=soon",
+         "--retain-until: \"soon\" is no time such as 2027-01-31T00:00:00Z"},
         {"mbe restore --repo=/r",
          "restore needs --datadir=DIR: the directory to restore into; must be "
          "absent or empty"},

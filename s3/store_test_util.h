@@ -33,6 +33,7 @@ struct store_test {
     char endpoint[64];
     pthread_t acceptor;
     pthread_t threads[STORE_THREADS_MAX];
+    int fds[STORE_THREADS_MAX]; /* their connections, closed at the end */
     int n_threads;
     pthread_mutex_t lock; /* one answer at a time */
 };
@@ -116,7 +117,7 @@ static inline void *store_serve(void *arg)
         free(r->body);
         free(r);
     }
-    close(c.fd);
+    shutdown(c.fd, SHUT_RDWR);
     return NULL;
 }
 
@@ -127,8 +128,10 @@ static inline void *store_accept(void *arg)
     while ((fd = accept(t->listener, NULL, NULL)) >= 0) {
         struct store_connection *c = mem_alloc(sizeof *c);
         *c = (struct store_connection){t, fd};
-        if (t->n_threads == STORE_THREADS_MAX ||
-            pthread_create(&t->threads[t->n_threads++], NULL, store_serve, c))
+        if (t->n_threads == STORE_THREADS_MAX)
+            abort();
+        t->fds[t->n_threads] = fd;
+        if (pthread_create(&t->threads[t->n_threads++], NULL, store_serve, c))
             abort();
     }
     return NULL;
@@ -148,14 +151,17 @@ static inline void store_start(struct store_test *t)
         abort();
 }
 
-/* When all clients are freed: their connections end the threads. */
+/* Also when a test has failed and left its clients. */
 static inline void store_stop(struct store_test *t)
 {
     shutdown(t->listener, SHUT_RDWR);
     pthread_join(t->acceptor, NULL);
     close(t->listener);
-    for (int i = 0; i < t->n_threads; i++)
+    for (int i = 0; i < t->n_threads; i++) {
+        shutdown(t->fds[i], SHUT_RDWR);
         pthread_join(t->threads[i], NULL);
+        close(t->fds[i]);
+    }
     pthread_mutex_destroy(&t->lock);
 }
 
