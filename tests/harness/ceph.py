@@ -70,7 +70,7 @@ class Cluster:
         self.root = _fetched()
         self.port = servers.loopback_port()
         self.running = []
-        libraries = glob.glob(os.path.join(self.root, "usr/lib/*-linux-gnu"))
+        libraries = [f for lib in ("usr/lib", "lib") for f in glob.glob(os.path.join(self.root, lib, "*-linux-gnu"))]
         self.env = dict(os.environ, LD_LIBRARY_PATH=":".join(libraries + [os.path.join(p, "ceph") for p in libraries]),
                         PYTHONPATH=os.path.join(self.root, "usr/lib/python3/dist-packages"),
                         PATH=os.path.join(self.root, "usr/bin") + ":" + os.environ["PATH"])

@@ -173,8 +173,8 @@ def check_signature(method, target, headers, body):
     must = ["host"] + [h for h in headers if h.startswith("x-amz-")]
     if access != ACCESS_KEY:
         raise Refused(403, "InvalidAccessKeyId")
-    if signed != sorted(signed) or set(must) - set(signed):
-        raise Refused(403, "SignatureDoesNotMatch", "signed headers %s, needed %s" % (signed, must))
+    if signed != sorted(signed) or set(must) - set(signed) or set(signed) - set(headers):
+        raise Refused(403, "SignatureDoesNotMatch", "signed headers %s, needed %s of %s" % (signed, must, sorted(headers)))
     if scope.split("/")[1:] != [REGION, "s3", "aws4_request"]:
         raise Refused(400, "AuthorizationHeaderMalformed", "scope %s" % scope)
     if any("=" not in part for part in query.split("&") if part):
