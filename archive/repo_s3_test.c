@@ -137,9 +137,12 @@ static void an_id_that_is_taken_gets_a_number(void **state)
     put_backups(m);
     AUTO(repo) r = open_repo(m);
     AUTO(repo_draft) one = NULL;
+    AUTO(repo_draft) two = NULL;
     AUTO(repo_draft) other = NULL;
     assert_null(repo_begin(&one, r, FULL, "full"));
     assert_string_equal(repo_draft_id(one), FULL "-2");
+    assert_null(repo_begin(&two, r, FULL, "full"));
+    assert_string_equal(repo_draft_id(two), FULL "-3");
     assert_null(repo_begin(&other, r, INCREMENT, "full"));
     assert_string_equal(repo_draft_id(other), "20261125T170632Z-full");
 }
