@@ -3,7 +3,8 @@
  *
  *   DIR             a directory (catalog.h)
  *   -               standard output of a backup, standard input of what reads one: a single archive (repo_stream.h)
- *   s3://...        an object store (repo_s3.c)
+ *   ssh://[user@]host[:port]/path   a directory of another machine (repo_ssh.c)
+ *   s3://BUCKET/PATH                an object store (repo_s3.c)
  *
  * What holds for every kind: what is listed is complete and durable, and an archive is never changed. What a kind cannot do it
  * refuses.
@@ -30,6 +31,9 @@ struct repo_options {
     /* Where files go that are needed for a while, if the kind has no place of its own; NULL: TMPDIR of the environment, else
      * /var/tmp. */
     const char *tmp_dir;
+    /* ssh: the program and its first words, blanks between them; NULL: ssh. And the mbe on the other side; NULL: mbe, in the PATH
+     * there. Borrowed until repo_close. */
+    const char *ssh_command, *remote_mbe;
     struct s3_settings s3; /* of an object store; only to be read by repo_open */
     struct log *log;
     struct progress *progress;

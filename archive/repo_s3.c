@@ -331,20 +331,12 @@ static struct err *choose_id(struct s3_repo *r, const char *like, const char *ty
     return err_make(FAILED, "%s: all ids for this second are taken", r->repo.name);
 }
 
-static struct err *open_temp_dir(struct temp_dir **out, const struct repo_options *o)
-{
-    AUTO_FREE char *parent = NULL;
-    TRY(temp_dir_parent(&parent, o->tmp_dir));
-    TRY(temp_dir_clean(parent, o->log));
-    return temp_dir_open(out, parent, o->log);
-}
-
 static struct err *begin(struct s3_repo *r, struct s3_draft *d, const char *like, const char *type)
 {
     TRY(open_or_create(r));
     TRY(unless_refused(r, abort_old_uploads(r)));
     TRY(choose_id(r, like, type, &d->id));
-    TRY(open_temp_dir(&d->dir, &r->repo.options));
+    TRY(repo_temp_dir(&d->dir, &r->repo.options));
     AUTO_FREE char *key = key_of(r, d->id, ARCHIVE_NAME);
     return sink_s3_open(&d->draft.sink, r->client, key);
 }

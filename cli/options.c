@@ -356,8 +356,12 @@ static struct err *check_hash(const struct options *o)
 static struct err *check_stream(const struct options *o)
 {
     const bool is_stream = o->repo && !strcmp(o->repo, "-");
-    if (o->tmp_dir && !is_stream && !(is_s3(o) && o->verb == VERB_BACKUP))
-        return err_make(USAGE, "--tmp-dir is for --repo=-, and for a backup to s3://...");
+    const bool is_ssh = o->repo && !strncmp(o->repo, "ssh://", strlen("ssh://"));
+    if (o->tmp_dir && !is_stream && !((is_ssh || is_s3(o)) && o->verb == VERB_BACKUP))
+        return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups to ssh:// and s3://");
+    if ((o->ssh_command || o->remote_mbe) && !is_ssh)
+        return err_make(USAGE, "--%s is for --repo=ssh://...",
+                        o->ssh_command ? "ssh-command" : "remote-mbe");
     if (!is_stream)
         return NULL;
     if (o->verb != VERB_BACKUP && o->verb != VERB_RESTORE && o->verb != VERB_VERIFY)

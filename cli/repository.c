@@ -36,6 +36,8 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
     AUTO_FREE char *tmp_dir = tmp_dir_of(o);
     const struct repo_options options = {
         .tmp_dir = tmp_dir,
+        .ssh_command = o->ssh_command,
+        .remote_mbe = o->remote_mbe,
         .s3 = {.endpoint = o->s3_endpoint,
                .region = o->s3_region,
                .ca_file = o->s3_ca_file,

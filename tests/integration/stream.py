@@ -121,7 +121,7 @@ def stalled_reader(s, streams, source):
     pipe = Pipe(s, streams)
     with proof.held_after_copy(s, source, pipe, "--lock-wait=100") as running:
         pipe.may_read.clear()
-        source.sql("insert into stall.t select repeat(sha2(seq, 256), 1000) from " + source.numbers(100))
+        source.sql("use stall", "insert into t select repeat(sha2(seq, 256), 1000) from " + source.numbers(100))
     s.wait_until(lambda: re.search(LOCK_IS_OVER, running.progress()) or not running.running(), 100, "the lock is let go")
     s.check(running.running(), "it did not wait for its reader: %s", running.progress()[-2000:])
     s.check_equal(proof.locked_out(source), None, "locks while the reader stalls")
