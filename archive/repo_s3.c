@@ -43,6 +43,7 @@ struct s3_repo {
 
 struct s3_draft {
     struct repo_draft draft;
+    struct sink *upload; /* behind the draft's, which owns it */
     char *id;
     struct temp_dir *dir;
 };
@@ -338,7 +339,9 @@ static struct err *begin(struct s3_repo *r, struct s3_draft *d, const char *like
     TRY(choose_id(r, like, type, &d->id));
     TRY(repo_temp_dir(&d->dir, &r->repo.options));
     AUTO_FREE char *key = key_of(r, d->id, ARCHIVE_NAME);
-    return sink_s3_open(&d->draft.sink, r->client, key);
+    TRY(sink_s3_open(&d->upload, r->client, key));
+    sink_hold_open(&d->draft.sink, d->upload, temp_dir_path(d->dir));
+    return NULL;
 }
 
 static struct err *s3_repo_begin(struct repo_draft **out, struct repo *repo, const char *like,
@@ -358,7 +361,7 @@ static struct err *s3_repo_begin(struct repo_draft **out, struct repo *repo, con
 
 static struct err *s3_publish(struct repo_draft *draft)
 {
-    return sink_s3_complete(draft->sink);
+    return sink_s3_complete(((struct s3_draft *)draft)->upload);
 }
 
 /* ---- deletion ---- */

@@ -117,6 +117,29 @@ static void a_backup_is_there_when_it_is_published(void **state)
     assert_string_equal(text, "archive");
 }
 
+/* As under the server's lock. */
+static void what_is_appended_while_held_is_not_waited_for(void **state)
+{
+    enum { N = 9 << 20 }; /* more than a part */
+    struct memory_store *m = *state;
+    AUTO(repo) r = open_repo(m);
+    AUTO(repo_draft) d = NULL;
+    AUTO_FREE char *data = mem_zalloc(N);
+    assert_null(repo_begin(&d, r, FULL, "full"));
+    struct sink *sink = repo_draft_sink(d);
+    const int n_requests = m->n_requests;
+    data[N - 1] = 'z';
+    sink->hold(sink, true);
+    assert_null(sink->append(sink, data, N));
+    sink->hold(sink, false);
+    assert_int_equal(m->n_requests, n_requests);
+    assert_null(sink->commit(sink));
+    assert_null(repo_publish(d));
+    const struct memory_object *o = memory_find(m, "db/" FULL "/backup.mbe");
+    assert_int_equal(o->n, N);
+    assert_memory_equal(o->data, data, N);
+}
+
 static void an_abandoned_backup_leaves_nothing(void **state)
 {
     struct memory_store *m = *state;
@@ -249,6 +272,7 @@ int main(void)
         STORED(what_lists_is_an_archive_of_this_repository),
         STORED(without_its_marker_it_is_no_repository),
         STORED(a_backup_is_there_when_it_is_published),
+        STORED(what_is_appended_while_held_is_not_waited_for),
         STORED(an_abandoned_backup_leaves_nothing),
         STORED(an_id_that_is_taken_gets_a_number),
         STORED(a_writer_needs_no_right_to_list_uploads),
