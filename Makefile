@@ -29,7 +29,7 @@ say      = $(if $(V),,@echo '  $(1)  $(2)')
 CFLAGS  ?=
 BASE_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMBE_VERSION='"$(VERSION)"' -I. $(WARN) $(PC_CFLAGS)
 ALL_CFLAGS = $(BASE_CFLAGS) $(OPT) -pthread $(CFLAGS)
-LIBS    = $(PC_LIBS) -lbz2 -ldl -lm -pthread
+LIBS    = -Wl,--as-needed $(PC_LIBS) -lbz2 -ldl -lm -pthread
 
 # The layers, lowest first. Each is an archive; linking in this order is a check of the include arrow as well.
 LAYERS  := base s3 archive server innodb myisam verify engine restore

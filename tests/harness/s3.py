@@ -5,18 +5,26 @@ as it came, and the body must have the SHA-256 that was signed. It is as bad as 
 """
 
 import base64
+import datetime
 import hashlib
 import hmac
 import http.server
+import ipaddress
+import os
 import random
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
 import urllib.parse
 import urllib.request
 from xml.sax.saxutils import escape
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 ACCESS_KEY, SECRET_KEY = "mbeaccess", "Geheim/ses+Wort"
 REGION = "testland-1"
@@ -66,8 +74,10 @@ class Upload:
 class Store:
     """Objects of one bucket, and who serves them. `problems` has what a client did wrong."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        """tls: a folder for a certificate of its own, which nobody knows; None: plain HTTP."""
         self.lock = threading.Lock()
+        self.certificate = make_certificate(tls) if tls else None
         self.objects = {}       # key: bytes
         self.headers = {}       # key: those that the object was written with
         self.uploads = {}       # id: Upload
@@ -91,6 +101,11 @@ class Store:
         Handler.store = store
         self.server = Server(("127.0.0.1", self.port or 0), Handler)
         self.port = self.server.server_address[1]
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            # the handshake comes with the first read, in the connection's own thread
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
@@ -108,12 +123,13 @@ class Store:
 
     @property
     def endpoint(self):
-        return "http://127.0.0.1:%d" % self.port
+        return "%s://127.0.0.1:%d" % ("https" if self.certificate else "http", self.port)
 
     # --- what a client is told ----------------------------------------------------------------------------------------
 
     def options(self):
-        return ["--s3-endpoint=" + self.endpoint, "--s3-region=" + REGION, "--s3-path-style", "--s3-timeout=3"]
+        return ["--s3-endpoint=" + self.endpoint, "--s3-region=" + REGION, "--s3-path-style", "--s3-timeout=3",
+                *(["--s3-ca-file=" + self.certificate] if self.certificate else [])]
 
     @staticmethod
     def environment():
@@ -122,6 +138,22 @@ class Store:
     def archives(self):
         with self.lock:
             return sorted(k for k in self.objects if k.endswith("/backup.mbe"))
+
+
+def make_certificate(folder):
+    """Path of a file with a key and a certificate for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mbe test store")])
+    now = datetime.datetime.utcnow()
+    certificate = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1) \
+        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=2)) \
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False) \
+        .sign(key, hashes.SHA256())
+    path = os.path.join(folder, "store.pem")
+    with open(path, "wb") as f:
+        f.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        f.write(certificate.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 class Server(http.server.ThreadingHTTPServer):

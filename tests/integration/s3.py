@@ -75,6 +75,17 @@ def deletion(s, mbe, store, full, increment, last):
     s.check_equal([k for k in store.objects if full.id in k or increment.id in k], [], "objects that are left")
 
 
+def unknown_certificate(s, mbe, store):
+    """Whose certificate is not known is not told anything, and not asked again."""
+    known = mbe.more
+    mbe.more = [o for o in known if not o.startswith("--s3-ca-file")]
+    before = len(store.requests)
+    done = mbe.run("list", "--repo=" + mbe.repo, expect=1)
+    s.check("certificate" in done.err, "not the certificate is complained about: %s", done)
+    s.check_equal(len(store.requests), before, "requests")
+    mbe.more = known
+
+
 def told_secrets(s):
     """Files of mbe's own words that have the secret key."""
     for name in os.listdir(s.path("logs")):
@@ -83,8 +94,8 @@ def told_secrets(s):
                 yield name
 
 
-def body(s, flavour):
-    store = s3.Store().start()
+def body(s, flavour, tls=False):
+    store = s3.Store(s.folder if tls else None).start()
     s.at_end.append(store.stop)
     source = proof.start_source(s, flavour=flavour)
     mbe = writer(s, source, store)
@@ -92,6 +103,8 @@ def body(s, flavour):
     full, increment = backups(s, mbe, store, load)
     s.say("%s, %s; failures: %s", full.id, increment.id, store.faults.seen)
     store.faults = None
+    if tls:
+        unknown_certificate(s, mbe, store)
     killed(s, mbe, store)
     last = store_dies(s, mbe, store)
     load.stop()
@@ -109,4 +122,4 @@ def body(s, flavour):
 
 
 if __name__ == "__main__":
-    run(lambda s: body(s, "mariadb-10.11"))
+    run(lambda s: body(s, "mariadb-10.11", tls=True))
