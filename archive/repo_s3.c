@@ -39,6 +39,7 @@ struct s3_repo {
     struct repo repo;
     struct s3_location at;
     struct s3_client *client;
+    struct s3_windows *windows;
 };
 
 struct s3_draft {
@@ -70,6 +71,7 @@ static char *key_of(const struct s3_repo *r, const char *id, const char *name)
 static void s3_repo_close(struct repo *repo)
 {
     struct s3_repo *r = self_of(repo);
+    s3_windows_free(r->windows);
     s3_client_free(r->client);
     s3_location_fini(&r->at);
     free(r);
@@ -87,6 +89,7 @@ static struct err *s3_repo_open(struct repo **out, const char *url,
         return e;
     }
     r->repo.name = mem_strdup(url);
+    r->windows = s3_windows_new();
     *out = &r->repo;
     return NULL;
 }
@@ -162,7 +165,7 @@ static struct err *s3_repo_open_source(struct source **out, struct repo *repo, c
 {
     struct s3_repo *r = self_of(repo);
     AUTO_FREE char *key = key_of(r, id, ARCHIVE_NAME);
-    return source_s3_open(out, r->client, key);
+    return source_s3_open(out, r->client, r->windows, key);
 }
 
 /* No lock: it only looks whether the backup is there. */

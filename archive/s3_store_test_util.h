@@ -160,7 +160,7 @@ static inline bool memory_is_asked_for(const char *key, const char *prefix)
 
 static inline void memory_list(struct memory_store *m, const char *prefix, int fd)
 {
-    char *keys[MEMORY_OBJECTS_MAX];
+    char *keys[MEMORY_OBJECTS_MAX] = {NULL};
     size_t n = 0;
     char *xml = mem_strdup("<ListBucketResult>");
     for (int i = 0; i < MEMORY_OBJECTS_MAX; i++)

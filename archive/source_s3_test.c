@@ -47,9 +47,10 @@ static void reading_on_takes_a_request_for_megabytes(void **state)
 {
     struct memory_store *m = *state;
     AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO(s3_windows) windows = s3_windows_new();
     AUTO(source) s = NULL;
     AUTO_FREE uint8_t *buf = mem_alloc(CHUNK);
-    assert_null(source_s3_open(&s, c, KEY));
+    assert_null(source_s3_open(&s, c, windows, KEY));
     assert_string_equal(s->name, "s3://buck/" KEY);
     assert_int_equal(s->size, SIZE);
     for (uint64_t at = 0; at < SIZE; at += CHUNK)
@@ -62,10 +63,11 @@ static void opening_takes_little(void **state)
 {
     struct memory_store *m = *state;
     AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO(s3_windows) windows = s3_windows_new();
     AUTO(source) s = NULL;
     uint8_t buf[1000];
     const char *object = memory_find(m, KEY)->data;
-    assert_null(source_s3_open(&s, c, KEY));
+    assert_null(source_s3_open(&s, c, windows, KEY));
     assert_null(check_read(s, object, buf, 0, 64));
     assert_null(check_read(s, object, buf, SIZE - 112, 112));
     assert_null(check_read(s, object, buf, SIZE - 100000, 1000));
@@ -76,16 +78,17 @@ static void the_end_is_the_end(void **state)
 {
     struct memory_store *m = *state;
     AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO(s3_windows) windows = s3_windows_new();
     AUTO(source) s = NULL;
     uint8_t buf[100];
     const char *object = memory_find(m, KEY)->data;
-    assert_null(source_s3_open(&s, c, KEY));
+    assert_null(source_s3_open(&s, c, windows, KEY));
     assert_null(check_read(s, object, buf, SIZE - 10, 100));
     assert_null(check_read(s, object, buf, SIZE, 1));
     assert_null(check_read(s, object, buf, UINT64_MAX, 1));
     memory_put_text(m, "p/small", "0123456789");
     AUTO(source) small = NULL;
-    assert_null(source_s3_open(&small, c, "p/small"));
+    assert_null(source_s3_open(&small, c, windows, "p/small"));
     assert_null(check_read(small, memory_find(m, "p/small")->data, buf, 3, 4));
 }
 
@@ -93,8 +96,9 @@ static void what_is_not_there_says_so(void **state)
 {
     struct memory_store *m = *state;
     AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO(s3_windows) windows = s3_windows_new();
     struct source *s = NULL;
-    struct err *e = source_s3_open(&s, c, "p/other");
+    struct err *e = source_s3_open(&s, c, windows, "p/other");
     assert_non_null(e);
     assert_int_equal(e->os_errno, ENOENT);
     assert_string_equal(e->message, "s3://buck/p/other: cannot open: No such file or directory");
@@ -105,10 +109,11 @@ static void a_failed_window_is_fetched_again_by_the_next(void **state)
 {
     struct memory_store *m = *state;
     AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO(s3_windows) windows = s3_windows_new();
     AUTO(source) s = NULL;
     uint8_t buf[100];
     size_t got;
-    assert_null(source_s3_open(&s, c, KEY));
+    assert_null(source_s3_open(&s, c, windows, KEY));
     m->fail = KEY;
     struct err *e = s->read_at(s, buf, sizeof buf, 0, &got);
     assert_non_null(e);
@@ -136,12 +141,44 @@ static struct err *read_some(void *ctx, bool *more)
     return check_read(crew->source, crew->object, buf, test_random(&seed) % SIZE, 100);
 }
 
+/* More is read than all windows together hold, by their number and by their bytes. */
+static void sources_share_their_windows(void **state)
+{
+    enum { N = 4, ANYWHERE = 2 * SOURCE_S3_WINDOWS };
+    struct memory_store *m = *state;
+    AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO(s3_windows) windows = s3_windows_new();
+    AUTO_FREE uint8_t *buf = mem_alloc(CHUNK);
+    char *reversed = mem_alloc(SIZE);
+    const char *const objects[2] = {memory_find(m, KEY)->data, reversed};
+    static const char *const keys[2] = {KEY, "p/reversed"};
+    struct source *sources[N];
+    uint64_t seed = 3;
+    assert_true((uint64_t)N * SIZE > SOURCE_S3_MEMORY);
+    for (size_t i = 0; i < SIZE; i++)
+        reversed[i] = objects[0][SIZE - 1 - i];
+    memory_put(m, keys[1], reversed, SIZE);
+    for (int i = 0; i < N; i++)
+        assert_null(source_s3_open(&sources[i], c, windows, keys[i % 2]));
+    for (int i = 0; i < ANYWHERE; i++)
+        assert_null(
+            check_read(sources[i % N], objects[i % 2], buf, test_random(&seed) % SIZE, 100));
+    source_free(sources[0]);
+    assert_null(source_s3_open(&sources[0], c, windows, keys[0]));
+    for (uint64_t at = 0; at < SIZE; at += CHUNK)
+        for (int i = 0; i < N; i++)
+            assert_null(check_read(sources[i], objects[i % 2], buf, at, CHUNK));
+    for (int i = 0; i < N; i++)
+        source_free(sources[i]);
+}
+
 static void several_threads_read_what_is_there(void **state)
 {
     struct memory_store *m = *state;
     AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO(s3_windows) windows = s3_windows_new();
     AUTO(source) s = NULL;
-    assert_null(source_s3_open(&s, c, KEY));
+    assert_null(source_s3_open(&s, c, windows, KEY));
     struct crew crew = {.source = s, .object = memory_find(m, KEY)->data};
     struct err *e = workers_run(THREADS, read_some, &crew);
     if (e)
@@ -158,6 +195,7 @@ int main(void)
         STORED(the_end_is_the_end),
         STORED(what_is_not_there_says_so),
         STORED(a_failed_window_is_fetched_again_by_the_next),
+        STORED(sources_share_their_windows),
         STORED(several_threads_read_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

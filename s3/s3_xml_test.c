@@ -38,7 +38,7 @@ static void what_is_no_error_has_none(void **state)
         "<html><body>502 Bad Gateway</body></html>",
         "<Error><Code>Half",
         "<Error></Error>",
-        "<CompleteMultipartUploadResult" NS "><ETag>\"a-2\"</ETag></CompleteMultipartUploadResult>",
+        "<CompleteMultipartUploadResult><ETag>\"a-2\"</ETag></CompleteMultipartUploadResult>",
         "<Outer><Error><Code>Inner</Code></Error></Outer>",
     };
     (void)state;
