@@ -66,8 +66,11 @@ def read_back(s, streams, source, packed, backup_id):
     unpack = "zstd -dcq %s | MBE" % shlex.quote(packed)
     out, _ = streams.run(unpack, streams.read("verify"))
     s.check(out.startswith(backup_id + "  ok "), "verify: %s", out)
-    target = s.path("restored", "data")
-    out, _ = streams.run(unpack, streams.read("restore", "--datadir=" + target, "--verify", *s.boot_options(source.installation)[:2]))
+    target = os.path.join(s.sub("restored"), "data")
+    os.mkdir(target)        # where the stream is kept when nothing else is said
+    out, _ = streams.run(unpack, ["restore", "--repo=-", "--datadir=" + target, "--progress=none", "--verify",
+                                  *s.boot_options(source.installation)[:2]])
+    s.check_equal(os.listdir(s.path("restored")), ["data"], "beside the target")
     compared = re.search(r" compared=(\d+) different=0 ", out)
     s.check(out.startswith(backup_id + "  ok ") and compared and int(compared[1]) > 10, "restore --verify: %s", out)
     streams.fails(unpack, streams.read("restore", "--datadir=" + target), REFUSED, "not empty")
