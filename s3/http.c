@@ -12,6 +12,10 @@
 #include "base/mem.h"
 #include "base/signals.h"
 
+#if LIBCURL_VERSION_NUM < 0x075800
+#error "libcurl 7.88 or newer is needed: what is older does not sign as S3 wants it"
+#endif
+
 enum { CONNECT_MAX_S = 20, LEAST_RATE = 1024, TRANSFER_BUFFER = 256 << 10, IDLE_MAX = 16 };
 
 /* A handle that is not in use keeps its connection. */
@@ -72,7 +76,7 @@ static CURL *take_handle(struct http *h)
 
 static void put_handle(struct http *h, CURL *curl)
 {
-    curl_easy_reset(curl); /* no secret stays in it */
+    curl_easy_reset(curl); /* the next request has another body, and may have other keys */
     pthread_mutex_lock(&h->lock);
     if (h->n_idle < IDLE_MAX) {
         h->idle[h->n_idle++] = curl;
