@@ -17,7 +17,7 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc)
 MYSQL_PC := $(shell for p in mysqlclient libmariadb mariadb; do pkg-config --exists $$p 2>/dev/null && { echo $$p; break; }; done)
-PC      := $(or $(MYSQL_PC),mysqlclient) libzstd libxxhash libcrypto zlib liblz4 liblzma jansson
+PC      := $(or $(MYSQL_PC),mysqlclient) libzstd libxxhash libcrypto zlib liblz4 liblzma jansson libcurl expat
 PC_CFLAGS := $(shell pkg-config --cflags $(PC) 2>/dev/null)
 PC_LIBS   := $(shell pkg-config --libs $(PC) 2>/dev/null)
 
@@ -29,22 +29,23 @@ say      = $(if $(V),,@echo '  $(1)  $(2)')
 CFLAGS  ?=
 BASE_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMBE_VERSION='"$(VERSION)"' -I. $(WARN) $(PC_CFLAGS)
 ALL_CFLAGS = $(BASE_CFLAGS) $(OPT) -pthread $(CFLAGS)
-LIBS    = $(PC_LIBS) -lbz2 -ldl -lm -pthread
+LIBS    = -Wl,--as-needed $(PC_LIBS) -lbz2 -ldl -lm -pthread
 
 # The layers, lowest first. Each is an archive; linking in this order is a check of the include arrow as well.
-LAYERS  := base archive server innodb myisam verify engine restore
+LAYERS  := base s3 archive server innodb myisam verify engine restore
 layer_src = $(filter-out %_test.c,$(wildcard $(1)/*.c))
 layer_obj = $(patsubst %.c,$(BUILD)/%.o,$(call layer_src,$(1)))
 # libraries of a layer and everything it may use, in link order
 deps_base    := base
-deps_archive := archive base
+deps_s3      := s3 base
+deps_archive := archive s3 base
 deps_server  := server base
 deps_innodb  := innodb base
 deps_myisam  := myisam base
-deps_verify  := verify archive server innodb myisam base
-deps_engine  := engine verify archive server innodb myisam base
-deps_restore := restore verify archive server innodb myisam base
-deps_cli     := cli engine restore verify archive server innodb myisam base
+deps_verify  := verify archive server innodb myisam s3 base
+deps_engine  := engine verify archive server innodb myisam s3 base
+deps_restore := restore verify archive server innodb myisam s3 base
+deps_cli     := cli engine restore verify archive server innodb myisam s3 base
 libs_of = $(patsubst %,$(BUILD)/lib%.a,$(deps_$(1)))
 
 CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out cli/main.c %_test.c,$(wildcard cli/*.c)))
@@ -160,7 +161,7 @@ asan:
 # Only the modules that start threads; the rest has nothing to race.
 tsan:
 	+@$(call variant,tsan,$(TSAN_OPT))
-	@tests/run --build $(BUILD)-tsan --only unit $(patsubst %,--match %,workers writer reader progress log tailer tail_mysql redo_group)
+	@tests/run --build $(BUILD)-tsan --only unit $(patsubst %,--match %,workers writer reader progress log tailer tail_mysql redo_group sink_s3 source_s3)
 
 valgrind: $(UNIT)
 	@tests/run --build $(BUILD) --only valgrind

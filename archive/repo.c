@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 /* Those that are known by their scheme. */
-static const struct repo_kind *const kinds_by_scheme[] = {&repo_kind_ssh, NULL};
+static const struct repo_kind *const kinds_by_scheme[] = {&repo_kind_ssh, &repo_kind_s3, NULL};
 
 static struct err *find_kind(const struct repo_kind **out, const char *url)
 {
@@ -24,7 +24,7 @@ static struct err *find_kind(const struct repo_kind **out, const char *url)
         }
     return err_hint(
         err_make(USAGE, "%.*s:// is no kind of repository that this mbe knows", (int)n, url),
-        "Name a directory, - for a stream, or ssh://[user@]host[:port]/path.");
+        "Name a directory, - for a stream, ssh://[user@]host[:port]/path or s3://BUCKET/PATH.");
 }
 
 struct err *repo_open(struct repo **out, const char *url, const struct repo_options *options)

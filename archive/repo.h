@@ -4,6 +4,7 @@
  *   DIR             a directory (catalog.h)
  *   -               standard output of a backup, standard input of what reads one: a single archive (repo_stream.h)
  *   ssh://[user@]host[:port]/path   a directory of another machine (repo_ssh.c)
+ *   s3://BUCKET/PATH                an object store (repo_s3.c)
  *
  * What holds for every kind: what is listed is complete and durable, and an archive is never changed. What a kind cannot do it
  * refuses.
@@ -23,6 +24,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "s3/s3_client.h"
 
 /* What the kinds want to be told; each looks at its own. */
 struct repo_options {
@@ -32,6 +34,7 @@ struct repo_options {
     /* ssh: the program and its first words, blanks between them; NULL: ssh. And the mbe on the other side; NULL: mbe, in the PATH
      * there. Borrowed until repo_close. */
     const char *ssh_command, *remote_mbe;
+    struct s3_settings s3; /* of an object store; only to be read by repo_open */
     struct log *log;
     struct progress *progress;
 };

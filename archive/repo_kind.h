@@ -61,6 +61,6 @@ struct repo_deletion {
 /* For drafts of kinds that have no directory on this machine. Owned by caller. */
 struct err *repo_temp_dir(struct temp_dir **out, const struct repo_options *options) MUST_CHECK;
 
-extern const struct repo_kind repo_kind_directory, repo_kind_stream, repo_kind_ssh;
+extern const struct repo_kind repo_kind_directory, repo_kind_stream, repo_kind_ssh, repo_kind_s3;
 
 #endif

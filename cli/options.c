@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/values.h"
 #include "engine/pace_settings.h"
+#include "s3/s3_client.h"
 
 const struct verb_row verb_rows[VERB_COUNT] = {
 #define VERB(id, name, synopsis, summary, description) {name, synopsis, summary, description},
@@ -288,6 +289,23 @@ static struct err *check_level(const struct options *o)
     return NULL;
 }
 
+/* About an object store. */
+static const char *const s3_options[] = {
+    "s3-endpoint", "s3-region", "s3-path-style", "s3-ca-file", "s3-timeout", "retain-until", NULL};
+
+static bool is_s3(const struct options *o)
+{
+    return o->repo && !strncmp(o->repo, "s3://", strlen("s3://"));
+}
+
+static struct err *check_s3(const struct options *o)
+{
+    const char *s3 = first_given(o, s3_options);
+    if (s3 && !is_s3(o))
+        return err_make(USAGE, "--%s is for a repository s3://...", s3);
+    return o->retain_until ? err_wrap(s3_check_time(o->retain_until), "--retain-until") : NULL;
+}
+
 bool options_side_is_server(const char *side)
 {
     return !strcmp(side, "server");
@@ -342,8 +360,8 @@ static struct err *check_stream(const struct options *o)
 {
     const bool is_stream = o->repo && !strcmp(o->repo, "-");
     const bool is_ssh = o->repo && !strncmp(o->repo, "ssh://", strlen("ssh://"));
-    if (o->tmp_dir && !is_stream && !(is_ssh && o->verb == VERB_BACKUP))
-        return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups to ssh://");
+    if (o->tmp_dir && !is_stream && !((is_ssh || is_s3(o)) && o->verb == VERB_BACKUP))
+        return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups to ssh:// and s3://");
     if ((o->ssh_command || o->remote_mbe) && !is_ssh)
         return err_make(USAGE, "--%s is for --repo=ssh://...",
                         o->ssh_command ? "ssh-command" : "remote-mbe");
@@ -365,6 +383,7 @@ static struct err *check_together(const struct options *o)
     TRY(check_stream(o));
     TRY(check_type_of_backup(o));
     TRY(check_level(o));
+    TRY(check_s3(o));
     if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))
         return err_make(USAGE, "--no-defaults and --defaults-%sfile exclude each other",
                         o->defaults_file ? "" : "extra-");

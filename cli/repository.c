@@ -34,10 +34,18 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
                             struct progress *progress)
 {
     AUTO_FREE char *tmp_dir = tmp_dir_of(o);
-    const struct repo_options options = {.tmp_dir = tmp_dir,
-                                         .ssh_command = o->ssh_command,
-                                         .remote_mbe = o->remote_mbe,
-                                         .log = log,
-                                         .progress = progress};
+    const struct repo_options options = {
+        .tmp_dir = tmp_dir,
+        .ssh_command = o->ssh_command,
+        .remote_mbe = o->remote_mbe,
+        .s3 = {.endpoint = o->s3_endpoint,
+               .region = o->s3_region,
+               .ca_file = o->s3_ca_file,
+               .retain_until = o->retain_until,
+               .path_style = o->s3_path_style,
+               .timeout_s = (unsigned)o->s3_timeout},
+        .log = log,
+        .progress = progress,
+    };
     return repo_open(out, o->repo, &options);
 }

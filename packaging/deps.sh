@@ -17,7 +17,8 @@
 set -eu
 
 BUILD="build-essential pkg-config libzstd-dev libxxhash-dev libssl-dev zlib1g-dev liblz4-dev liblzma-dev
-    libbz2-dev libjansson-dev default-libmysqlclient-dev|libmariadb-dev-compat|libmysqlclient-dev"
+    libbz2-dev libjansson-dev libcurl4-openssl-dev|libcurl4-gnutls-dev libexpat1-dev
+    default-libmysqlclient-dev|libmariadb-dev-compat|libmysqlclient-dev"
 # Loaded at run time if there: the licence or the C++ runtime of these keeps them out of the link.
 CODECS="libsnappy1v5|libsnappy1.2 liblzo2-2|liblzo2-2t64"
 # cryptography: what pymysql logs in with to a MySQL account (caching_sha2_password)

@@ -127,6 +127,8 @@ class Mbe:
         self.repo = repo
         self.logs = logs
         self.user, self.password = user, password
+        self.more = []              # options of every command
+        self.environment = None     # of every command; None: ours
         self.count = 0
         os.makedirs(logs, exist_ok=True)
 
@@ -143,7 +145,7 @@ class Mbe:
     def start(self, *args, env=None, wrapper=()):
         self.count += 1
         base = os.path.join(self.logs, "%s-%03d" % (args[0].strip("-") if args else "bare", self.count))
-        return Running([self.program, *args], base, env=env, wrapper=wrapper)
+        return Running([self.program, *args, *self.more], base, env=env or self.environment, wrapper=wrapper)
 
     def run(self, *args, expect=OK, seconds=SECONDS, env=None, wrapper=()):
         """Runs to the end. `expect`: the only exit status that is right; None for any."""
@@ -212,7 +214,7 @@ class Mbe:
 
     def ids(self):
         """Ids of what lists; none when there is no repository yet."""
-        if not os.path.exists(os.path.join(self.repo, "mbe-repository")):
+        if "://" not in self.repo and not os.path.exists(os.path.join(self.repo, "mbe-repository")):
             return []
         return [b["id"] for b in self.list()]
 
