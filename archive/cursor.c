@@ -54,7 +54,7 @@ struct chunk_slot *chunk_slot_take(struct archive_reader *r)
         r->n_slots--;
     }
     pthread_mutex_unlock(&r->lock);
-    return s ? s : chunk_slot_new();
+    return s ? s : chunk_slot_new(r);
 }
 
 void chunk_slot_put(struct archive_reader *r, struct chunk_slot *s)

@@ -73,7 +73,8 @@ static void use_archive(const uint8_t *data, size_t size)
     const struct test_file file = test_file_new();
     uint64_t n_damage = 0;
     bool complete;
-    const struct archive_walk walk = {on_piece, on_damage, &n_damage};
+    const struct archive_walk walk = {
+        .on_piece = on_piece, .on_damage = on_damage, .ctx = &n_damage};
     test_file_set(&file, data, size);
     struct err *by_index = read_all(file.path);
     err_free(archive_walk(file.path, &walk, &complete));
@@ -92,7 +93,8 @@ static void use_index(const uint8_t *data, size_t size)
     if (!text)
         abort();
     memcpy(text, data + 8, size - 8);
-    struct err *e = index_decode(&x, text, size - 8, le16(data), le32(data + 2), le16(data + 6));
+    struct err *e = index_decode(&x, text, size - 8, le16(data), ARCHIVE_HEADER_SIZE,
+                                 le32(data + 2), le16(data + 6));
     if (!e)
         index_fini(&x);
     err_free(e);
