@@ -78,7 +78,7 @@ static inline struct test_sink test_sink_new(void)
         .sink = {.append = test_sink_append, .commit = test_sink_commit, .free = test_sink_free}};
 }
 
-/* ---- a file of given bytes, by a name that archive_reader_open and archive_walk can open ---- */
+/* ---- a file of given bytes, by a name that source_file_open can open ---- */
 
 struct test_file {
     int fd;

@@ -19,9 +19,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "archive/format.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
@@ -30,14 +30,15 @@
 #define MARKER_TEXT "mbe repository 1\n"
 #define ARCHIVE_NAME "backup.mbe"
 #define RECORD_NAME "verified.jsonl"
+#define KEY_BLOCK_NAME "backup.key"
 #define LOCK_NAME "lock"
 #define DRAFT_SUFFIX ".incomplete"
 #define DELETED_SUFFIX ".deleted"
 
 enum {
-    STAMP_LEN = 16, /* 20261124T170632Z */
     SAME_SECOND_MAX = 1000,
     RECORD_MAX = 64 << 20,
+    KEY_BLOCK_MOST = 4096, /* what is read of one to tell how long it is */
 };
 
 struct catalog_draft {
@@ -51,54 +52,6 @@ static char *join(const char *dir, const char *name)
     return mem_printf("%s/%s", dir, name);
 }
 
-/* ---- ids ---- */
-
-/* Length of the run of digits at s. */
-static size_t digits(const char *s)
-{
-    return strspn(s, "0123456789");
-}
-
-/* "20261124T170632Z-full" or, with a number behind it, "20261124T170632Z-full-2". */
-static bool is_id(const char *s)
-{
-    if (digits(s) != 8 || s[8] != 'T' || digits(s + 9) != 6 || s[15] != 'Z' || s[STAMP_LEN] != '-')
-        return false;
-    const char *type = s + STAMP_LEN + 1;
-    const char *end = type + strspn(type, "abcdefghijklmnopqrstuvwxyz");
-    if (end == type || end - type > 32)
-        return false;
-    if (*end == '\0')
-        return true;
-    const size_t n = digits(end + 1);
-    return *end == '-' && n >= 1 && n <= 4 && end[1] != '0' && end[1 + n] == '\0';
-}
-
-/* Length of the id without its number, and the number (1 if there is none). */
-static size_t id_stem(const char *id, int *number)
-{
-    const char *dash = strrchr(id, '-');
-    const bool has_number = dash - id > STAMP_LEN;
-    *number = has_number ? atoi(dash + 1) : 1;
-    return has_number ? (size_t)(dash - id) : strlen(id);
-}
-
-static int compare_ids(const char *a, const char *b)
-{
-    int number_a, number_b;
-    const size_t n_a = id_stem(a, &number_a), n_b = id_stem(b, &number_b);
-    const int order = strncmp(a, b, n_a < n_b ? n_a : n_b);
-    if (order || n_a != n_b)
-        return order ? order : (n_a > n_b) - (n_a < n_b);
-    return number_a - number_b;
-}
-
-bool catalog_is_full(const char *id)
-{
-    const char *type = id + STAMP_LEN + 1;
-    return !strncmp(type, "full", 4) && (type[4] == '\0' || type[4] == '-');
-}
-
 /* Whether `name` is ".<id><suffix>". */
 static bool is_hidden_id(const char *name, const char *suffix)
 {
@@ -106,7 +59,7 @@ static bool is_hidden_id(const char *name, const char *suffix)
     if (name[0] != '.' || n <= 1 + n_suffix || strcmp(name + n - n_suffix, suffix))
         return false;
     AUTO_FREE char *id = mem_printf("%.*s", (int)(n - 1 - n_suffix), name + 1);
-    return is_id(id);
+    return backup_id_is_valid(id);
 }
 
 /* ---- the repository ---- */
@@ -209,71 +162,28 @@ static struct err *scan(const char *repo, char *(*take)(const char *repo, const 
 
 static char *take_backup(const char *repo, const char *name)
 {
-    if (!is_id(name))
+    if (!backup_id_is_valid(name))
         return NULL;
-    AUTO_FREE char *archive = mem_printf("%s/%s/" ARCHIVE_NAME, repo, name);
+    AUTO_FREE char *archive = catalog_archive_path(repo, name);
     struct stat st;
     return stat(archive, &st) || !S_ISREG(st.st_mode) ? NULL : mem_strdup(name);
 }
 
-static int compare_items(const void *a, const void *b)
+struct err *catalog_list(struct backup_ids *out, const char *repo)
 {
-    return compare_ids(((const struct catalog_item *)a)->id, ((const struct catalog_item *)b)->id);
-}
-
-struct err *catalog_list_load(struct catalog_list *out, const char *repo)
-{
-    *out = (struct catalog_list){0};
-    char **ids;
-    size_t n;
+    *out = (struct backup_ids){0};
     TRY(check_marker(repo));
-    TRY(scan(repo, take_backup, &ids, &n));
-    out->n = n;
-    out->items = mem_zalloc(n * sizeof *out->items);
-    for (size_t i = 0; i < n; i++)
-        out->items[i] = (struct catalog_item){
-            .id = ids[i], .archive_path = mem_printf("%s/%s/" ARCHIVE_NAME, repo, ids[i])};
-    free(ids);
-    qsort(out->items, n, sizeof *out->items, compare_items);
-    return NULL;
-}
-
-void catalog_list_fini(struct catalog_list *list)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        free(list->items[i].id);
-        free(list->items[i].archive_path);
-    }
-    free(list->items);
-    *list = (struct catalog_list){0};
-}
-
-struct err *catalog_find(char **archive_path, char **found_id, const char *repo, const char *id)
-{
-    const bool latest_full = !strcmp(id, "latest-full"),
-               latest = latest_full || !strcmp(id, "latest");
-    if (!latest && !is_id(id))
-        return err_hint(err_make(USAGE, "\"%s\" is no backup id", id),
-                        "See `mbe list` for the ids there are.");
-    struct catalog_list list;
-    TRY(catalog_list_load(&list, repo));
-    size_t i = list.n;
-    while (i-- > 0)
-        if (latest ? !latest_full || catalog_is_full(list.items[i].id)
-                   : !strcmp(list.items[i].id, id))
-            break;
-    struct err *e = NULL;
-    if (i < list.n) {
-        *archive_path = mem_strdup(list.items[i].archive_path);
-        *found_id = mem_strdup(list.items[i].id);
-    } else if (latest) {
-        e = err_make(USAGE, "%s: has no %sbackup yet", repo, latest_full ? "full " : "");
-    } else {
-        e = err_hint(err_make(USAGE, "%s: has no backup %s", repo, id),
-                     "See `mbe list` for the ids there are.");
-    }
-    catalog_list_fini(&list);
+    struct err *e = scan(repo, take_backup, &out->ids, &out->n);
+    if (e)
+        backup_ids_fini(out);
+    else
+        backup_ids_sort(out);
     return e;
+}
+
+char *catalog_archive_path(const char *repo, const char *id)
+{
+    return mem_printf("%s/%s/" ARCHIVE_NAME, repo, id);
 }
 
 struct err *catalog_use(int *fd, const char *archive_path)
@@ -353,6 +263,36 @@ struct err *catalog_record_read(char **text, const char *archive_path)
     return NULL;
 }
 
+/* ---- key blocks ---- */
+
+static char *key_block_path(const char *archive_path)
+{
+    AUTO_FREE char *dir = backup_dir(archive_path);
+    return join(dir, KEY_BLOCK_NAME);
+}
+
+struct err *catalog_key_block_read(uint8_t *p, bool *there, const char *archive_path)
+{
+    AUTO_FREE char *path = key_block_path(archive_path);
+    AUTO_FREE char *bytes = NULL;
+    size_t n = 0;
+    bool absent;
+    TRY(file_absent(file_read_all(&bytes, &n, path, KEY_BLOCK_MOST), &absent));
+    *there = !absent;
+    if (absent)
+        return NULL;
+    if (n != KEY_BLOCK_SIZE)
+        return err_make(CORRUPT, "%s: %zu bytes, %d expected", path, n, KEY_BLOCK_SIZE);
+    memcpy(p, bytes, KEY_BLOCK_SIZE);
+    return NULL;
+}
+
+struct err *catalog_key_block_replace(const char *archive_path, const uint8_t *p)
+{
+    AUTO_FREE char *path = key_block_path(archive_path);
+    return file_replace(path, p, KEY_BLOCK_SIZE, 0600);
+}
+
 /* ---- drafts ---- */
 
 static char *take_hidden(const char *repo, const char *name)
@@ -412,10 +352,10 @@ static struct err *remove_abandoned(const char *repo, struct log *log)
     return e;
 }
 
-/* *taken: mkdir of the draft would clash, or its rename would later. */
-static struct err *try_id(struct catalog_draft *d, const char *stem, int number, bool *taken)
+/* Takes `id`. *taken: mkdir of the draft would clash, or its rename would later. */
+static struct err *try_id(struct catalog_draft *d, char *id, bool *taken)
 {
-    d->id = number == 1 ? mem_strdup(stem) : mem_printf("%s-%d", stem, number);
+    d->id = id;
     d->dir = mem_printf("%s/.%s" DRAFT_SUFFIX, d->repo, d->id);
     AUTO_FREE char *final = join(d->repo, d->id);
     struct stat st;
@@ -435,13 +375,16 @@ static struct err *try_id(struct catalog_draft *d, const char *stem, int number,
 
 static struct err *make_directory(struct catalog_draft *d, const char *stamp, const char *type)
 {
-    AUTO_FREE char *stem = mem_printf("%.*s-%s", STAMP_LEN, stamp, type);
-    if (!is_id(stem))
-        return err_make(FAILED, "\"%s\" is no type of backup", type);
     bool taken = true;
-    for (int number = 1; taken && number < SAME_SECOND_MAX; number++)
-        TRY(try_id(d, stem, number, &taken));
-    return taken ? err_make(FAILED, "%s: all ids %s-... are taken", d->repo, stem) : NULL;
+    for (int number = 1; taken && number < SAME_SECOND_MAX; number++) {
+        char *id = backup_id_make(stamp, type, number);
+        if (!id)
+            return err_make(FAILED, "\"%s\" is no type of backup", type);
+        TRY(try_id(d, id, &taken));
+    }
+    return taken ? err_make(FAILED, "%s: all ids %.*s-%s-... are taken", d->repo, BACKUP_STAMP_LEN,
+                            stamp, type)
+                 : NULL;
 }
 
 static struct err *make_lock(struct catalog_draft *d)
@@ -470,11 +413,8 @@ static struct err *begin(struct catalog_draft **out, const char *repo, const cha
 struct err *catalog_begin(struct catalog_draft **out, const char *repo, const char *type,
                           struct log *log)
 {
-    const time_t now = time(NULL);
-    struct tm tm;
-    char stamp[32];
-    gmtime_r(&now, &tm);
-    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
+    char stamp[BACKUP_STAMP_LEN + 1];
+    backup_id_now(stamp);
     TRY(open_or_create(repo));
     return begin(out, repo, stamp, type, log);
 }
@@ -483,7 +423,7 @@ struct err *catalog_begin_like(struct catalog_draft **out, const char *repo, con
                                const char *type, struct log *log)
 {
     TRY(check_marker(repo));
-    if (!is_id(like))
+    if (!backup_id_is_valid(like))
         return err_make(FAILED, "\"%s\" is no backup id", like);
     return begin(out, repo, like, type, log);
 }
@@ -591,7 +531,7 @@ struct err *catalog_deletion_begin(struct catalog_deletion **out, const char *re
 
 struct err *catalog_deletion_claim(struct catalog_deletion *d, const char *id, bool *in_use)
 {
-    AUTO_FREE char *archive = mem_printf("%s/%s/" ARCHIVE_NAME, d->repo, id);
+    AUTO_FREE char *archive = catalog_archive_path(d->repo, id);
     AUTO_FD int fd = -1;
     *in_use = false;
     TRY(file_open(&fd, archive, O_RDWR, 0));

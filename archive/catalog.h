@@ -1,11 +1,12 @@
-/* archive/catalog.h: the repository directory: which backups exist, how one comes into being.
+/* archive/catalog.h: the repository that is a directory: which backups exist, how one comes into being.
+ * Behind archive/repo.h it is one of the kinds (repo_directory.c).
  *
  *   REPO/mbe-repository           text "mbe repository 1\n"
- *   REPO/<id>/backup.mbe          one complete archive; id = 20261124T170632Z-full or
- *                                 20261124T170632Z-incremental, with "-2" ... behind it when that
- *                                 is taken
+ *   REPO/<id>/backup.mbe          one complete archive; id: backup_id.h
  *   REPO/<id>/verified.jsonl      when and how the backup was verified: one JSON object a line, as in
  *                                 verify/verified.h; absent until then
+ *   REPO/<id>/backup.key          a key block that takes the place of the archive's own (envelope.h); absent until its key was
+ *                                 changed
  *   REPO/.<id>.incomplete/        a backup in the making: backup.mbe, redo spool; a lock file
  *                                 held by its process
  *   REPO/.<id>.deleted/           a backup that is no more: what is left of it may go
@@ -21,43 +22,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "archive/sink.h"
+#include "archive/backup_id.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
 
-struct catalog_item {
-    char *id;
-    char *archive_path;
-};
-
-struct catalog_list {
-    size_t n;
-    struct catalog_item *items; /* oldest first */
-};
-
-/* Whether a backup with this id, one of a catalog_list, is a full one by its name. */
-bool catalog_is_full(const char *id);
-/* Lists complete backups (cheap: names only). Error REFUSED when `repo` is no repository
+/* Lists complete backups, oldest first (cheap: names only). Error REFUSED when `repo` is no repository
  * (absent, no marker). */
-struct err *catalog_list_load(struct catalog_list *out, const char *repo) MUST_CHECK;
-void catalog_list_fini(struct catalog_list *list);
-/* Path of the archive of backup `id` ("latest": the newest, "latest-full": the newest full one, both
- * by name alone); owned by caller. Kind USAGE when there is none; the id must be a single safe path
- * component. */
-struct err *catalog_find(char **archive_path, char **found_id, const char *repo,
-                         const char *id) MUST_CHECK;
+struct err *catalog_list(struct backup_ids *out, const char *repo) MUST_CHECK;
+/* Path of the archive of backup `id`, one of that list; owned by caller. */
+char *catalog_archive_path(const char *repo, const char *id);
 /* Until *fd is closed the backup is in use: no other process deletes it, nor a backup that it needs
  * (those that need a backup are deleted before it). May wait while one is being deleted. An error
  * whose os_errno is ENOENT: the backup is gone. */
 struct err *catalog_use(int *fd, const char *archive_path) MUST_CHECK;
 
-/* The record of a backup's verifications. The archive itself is never changed. archive_path is one of a catalog_list; to append, the
+/* The record of a backup's verifications. The archive itself is never changed. to append, the
  * backup must be in use (catalog_use). */
 /* Appends one line (given without its end), durably. A line that was cut off when its writer was killed stays a line of its own. */
 struct err *catalog_record_append(const char *archive_path, const char *line) MUST_CHECK;
 /* All of it, NUL-terminated, owned by caller; empty when there is none. */
 struct err *catalog_record_read(char **text, const char *archive_path) MUST_CHECK;
+
+/* The key block beside the archive, of KEY_BLOCK_SIZE bytes; *there: whether there is one. CORRUPT when it has another size. */
+struct err *catalog_key_block_read(uint8_t *p, bool *there, const char *archive_path) MUST_CHECK;
+/* Durable, and whole or as before, whatever happens. The backup must be in use. */
+struct err *catalog_key_block_replace(const char *archive_path, const uint8_t *p) MUST_CHECK;
 
 struct catalog_draft;
 /* Creates the repository if the directory is absent or empty, cleans up after killed runs, makes

@@ -2,16 +2,11 @@
  * cursor.c. */
 #include "archive/reader.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "archive/reader_private.h"
-#include "base/file.h"
 #include "base/mem.h"
 
 enum { SLOTS_KEPT = 8 };
@@ -45,7 +40,7 @@ static void slot_reserve(struct chunk_slot *s, size_t n)
 static struct err *read_exactly(const struct archive_reader *r, void *buf, size_t n, uint64_t at)
 {
     size_t got;
-    TRY(file_pread(r->fd, buf, n, at, &got, r->path));
+    TRY(r->source->read_at(r->source, buf, n, at, &got));
     if (got < n)
         return err_make(CORRUPT, "%zu bytes expected, %zu found", n, got);
     return NULL;
@@ -249,15 +244,10 @@ static struct err *read_final(struct archive_reader *r, uint64_t file_size)
     return err_wrap(check_seal_of_final(r), "%s: offset %" PRIu64, r->path, at);
 }
 
-static struct err *open_archive(struct archive_reader *r, const char *path,
-                                const struct archive_unlock *unlock)
+static struct err *open_archive(struct archive_reader *r, const struct archive_unlock *unlock)
 {
-    struct stat st;
-    TRY(file_open(&r->fd, path, O_RDONLY, 0));
-    if (fstat(r->fd, &st))
-        return err_os("%s: cannot stat", path);
     TRY(read_header(r, unlock));
-    TRY(read_final(r, (uint64_t)st.st_size));
+    TRY(read_final(r, r->source->size));
     struct chunk_slot *slot = chunk_slot_new(r);
     struct err *e = read_index(r, slot);
     if (!e)
@@ -266,23 +256,23 @@ static struct err *open_archive(struct archive_reader *r, const char *path,
     return e;
 }
 
-struct err *archive_reader_unlock(struct archive_reader **out, const char *path,
+struct err *archive_reader_unlock(struct archive_reader **out, struct source *source,
                                   const struct archive_unlock *unlock)
 {
     AUTO(archive_reader) r = mem_zalloc(sizeof *r);
-    r->fd = -1;
-    r->path = mem_strdup(path);
+    r->source = source;
+    r->path = source->name;
     pthread_mutex_init(&r->lock, NULL);
     r->slots_kept = SLOTS_KEPT;
-    TRY(open_archive(r, path, unlock));
+    TRY(open_archive(r, unlock));
     *out = r;
     r = NULL;
     return NULL;
 }
 
-struct err *archive_reader_open(struct archive_reader **out, const char *path)
+struct err *archive_reader_open(struct archive_reader **out, struct source *source)
 {
-    return archive_reader_unlock(out, path, &(struct archive_unlock){.keys = NULL});
+    return archive_reader_unlock(out, source, &(struct archive_unlock){.keys = NULL});
 }
 
 void archive_reader_free(struct archive_reader *r)
@@ -293,14 +283,17 @@ void archive_reader_free(struct archive_reader *r)
         next = s->next;
         chunk_slot_free(s);
     }
-    if (r->fd >= 0)
-        close(r->fd);
+    source_free(r->source);
     index_fini(&r->index);
     envelope_key_free(r->archive_key);
     pthread_mutex_destroy(&r->lock);
     free(r->manifest);
-    free(r->path);
     free(r);
+}
+
+const char *archive_reader_name(const struct archive_reader *r)
+{
+    return r->path;
 }
 
 uint64_t archive_reader_id(const struct archive_reader *r)
@@ -396,7 +389,7 @@ struct err *archive_check_chunk(struct archive_reader *r, uint32_t chunk, enum a
     if (!e)
         e = chunk_check(s->unpacker, &s->chunk, &h, s->file_bytes + CHUNK_HEADER_SIZE);
     chunk_slot_put(r, s);
-    if (cache == ARCHIVE_CACHE_DROP) /* advice: what it answers does not matter */
-        (void)posix_fadvise(r->fd, (off_t)at, (off_t)size, POSIX_FADV_DONTNEED);
+    if (cache == ARCHIVE_CACHE_DROP)
+        r->source->drop(r->source, at, size);
     return chunk_error(r, e, chunk, at);
 }

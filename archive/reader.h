@@ -1,4 +1,4 @@
-/* archive/reader.h: reads an archive file: by index (entries, ranges, or single chunks to check
+/* archive/reader.h: reads an archive: by index (entries, ranges, or single chunks to check
  * them) or front to back (chunks, for verify and for damaged or truncated archives). Everything read is verified by the chunk's
  * XXH3-128, and if sealed by its tag, before it is used. Damage is an error of kind CORRUPT that names archive, chunk
  * number and offset. Threads: a reader may be shared; a cursor may not. */
@@ -11,6 +11,7 @@
 
 #include "archive/entry.h"
 #include "archive/keys.h"
+#include "archive/source.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 
@@ -26,15 +27,18 @@ struct archive_unlock {
     void *ctx;
 };
 
-/* Opens a complete archive: header, final record, index and manifest are checked. SEALED when it is sealed. */
-struct err *archive_reader_open(struct archive_reader **out, const char *path) MUST_CHECK;
+/* Opens a complete archive: header, final record, index and manifest are checked. The source is the reader's from now on, after
+ * an error too. SEALED when it is sealed. */
+struct err *archive_reader_open(struct archive_reader **out, struct source *source) MUST_CHECK;
 /* The same for one that may be sealed. What `unlock` points to is needed for the call only. SEALED when a key is needed and none
  * or another one was given. */
-struct err *archive_reader_unlock(struct archive_reader **out, const char *path,
+struct err *archive_reader_unlock(struct archive_reader **out, struct source *source,
                                   const struct archive_unlock *unlock) MUST_CHECK;
 void archive_reader_free(struct archive_reader *r);
 CLEANUP(archive_reader, archive_reader_free)
 
+/* What its source is called in messages, borrowed. */
+const char *archive_reader_name(const struct archive_reader *r);
 /* Random, of this very archive. */
 uint64_t archive_reader_id(const struct archive_reader *r);
 bool archive_reader_is_sealed(const struct archive_reader *r);
@@ -57,7 +61,7 @@ void archive_reader_keep(struct archive_reader *r, int n_chunks);
 
 /* ---- chunks as they are stored, to check an archive before anything of it is used ---- */
 
-/* Data chunks: 0 .. n-1, in the order in which they lie in the file. */
+/* Data chunks: 0 .. n-1, in the order in which they lie in the archive. */
 uint32_t archive_reader_n_chunks(const struct archive_reader *r);
 /* Bytes that data chunks [from, to) take in the file. */
 uint64_t archive_reader_chunk_bytes(const struct archive_reader *r, uint32_t from, uint32_t to);
@@ -109,7 +113,7 @@ struct archive_walk {
     const struct archive_unlock *unlock;
     bool *unopened; /* NULL, or where to tell that */
 };
-struct err *archive_walk(const char *path, const struct archive_walk *walk,
+struct err *archive_walk(struct source *source, const struct archive_walk *walk,
                          bool *complete) MUST_CHECK;
 
 #endif

@@ -22,8 +22,8 @@ struct chunk_slot {
 };
 
 struct archive_reader {
-    int fd;
-    char *path;
+    struct source *source; /* owned */
+    const char *path;      /* its name */
     struct archive_header header;
     struct seal_key *archive_key; /* NULL: not sealed */
     struct final_record final;

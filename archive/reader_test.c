@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/archive_test_util.h"
 #include "archive/reader.h"
 #include "base/mem.h"
@@ -29,7 +30,7 @@ static struct test_sink sample(enum archive_codec codec)
 static struct err *read_all(const char *path)
 {
     AUTO(archive_reader) r = NULL;
-    TRY(archive_reader_open(&r, path));
+    TRY(archive_file_open(&r, path));
     for (uint32_t i = 0; i < archive_reader_n_entries(r); i++) {
         AUTO(archive_cursor) c = NULL;
         uint64_t offset, len = 1;
@@ -45,7 +46,7 @@ static struct err *read_all(const char *path)
 static struct err *check_all(const char *path)
 {
     AUTO(archive_reader) r = NULL;
-    TRY(archive_reader_open(&r, path));
+    TRY(archive_file_open(&r, path));
     for (uint32_t i = 0; i < archive_reader_n_chunks(r); i++)
         TRY(archive_check_chunk(r, i, i % 2 ? ARCHIVE_CACHE_KEEP : ARCHIVE_CACHE_DROP));
     return NULL;
@@ -54,7 +55,7 @@ static struct err *check_all(const char *path)
 static void assert_sample(const char *path)
 {
     AUTO(archive_reader) r = NULL;
-    struct err *e = archive_reader_open(&r, path);
+    struct err *e = archive_file_open(&r, path);
     if (e)
         fail_msg("%s", e->message);
     assert_string_equal(archive_reader_manifest(r), SAMPLE_MANIFEST);
@@ -283,12 +284,12 @@ static void a_file_that_is_no_archive_is_refused(void **state)
 {
     (void)state;
     struct archive_reader *r = NULL;
-    struct err *e = archive_reader_open(&r, "/proc/self/exe");
+    struct err *e = archive_file_open(&r, "/proc/self/exe");
     assert_non_null(e);
     assert_int_equal(e->kind, ERR_CORRUPT);
     assert_non_null(strstr(e->message, "/proc/self/exe: no archive header here: magic 0x7f454c46"));
     err_free(e);
-    e = archive_reader_open(&r, "/nonexistent/backup.mbe");
+    e = archive_file_open(&r, "/nonexistent/backup.mbe");
     assert_non_null(e);
     assert_string_equal(e->message,
                         "/nonexistent/backup.mbe: cannot open: No such file or directory");
@@ -306,7 +307,7 @@ static void what_a_cursor_skips_is_not_read(void **state)
     s.bytes.p[test_chunk_at(s.bytes.p, 2) - 1] ^= 1; /* the last byte of chunk 1 */
     test_file_set(&file, s.bytes.p, s.bytes.n);
     AUTO(archive_reader) r = NULL;
-    assert_null(archive_reader_open(&r, file.path));
+    assert_null(archive_file_open(&r, file.path));
     archive_reader_keep(r, 1);
     for (int lend = 0; lend < 2; lend++) {
         AUTO(archive_cursor) c = NULL;
@@ -377,7 +378,7 @@ static void one_reader_serves_several_threads(void **state)
     struct test_sink s = sample(ARCHIVE_CODEC_ZSTD);
     test_file_set(&file, s.bytes.p, s.bytes.n);
     AUTO(archive_reader) r = NULL;
-    assert_null(archive_reader_open(&r, file.path));
+    assert_null(archive_file_open(&r, file.path));
     struct shared_read shared = {.r = r};
     assert_null(workers_run(4, read_some, &shared));
     assert_int_equal(shared.bad, 0);

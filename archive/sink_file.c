@@ -1,33 +1,46 @@
-/* archive/sink_file.c: the sink into a file. Small appends (chunk headers) are held back and go
- * out with the large one behind them in one system call. Write-back is started window by window,
- * so that commit has little left to wait for. */
+/* archive/sink_file.c: the sinks into a file and into anything else that is open. Small appends (chunk headers) are held back and
+ * go out with the large one behind them in one system call. Write-back is started window by window, so that commit has little
+ * left to wait for. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "archive/sink.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
-enum { HELD_MAX = 128 << 10, WRITEBACK_WINDOW = 16 << 20 };
+enum { HELD_MAX = 128 << 10, SMALL_MAX = 4096, WRITEBACK_WINDOW = 16 << 20, WAIT_MS = 500 };
 
 struct sink_file {
     struct sink sink;
     int fd;
-    char *path;
+    char *path; /* or what it is called in messages */
+    bool regular;
+    bool temporary; /* the file goes when the sink does */
     uint8_t *held;
     size_t n_held;
     uint64_t written, writeback_from;
-    bool committed;
 };
 
 static struct sink_file *self_of(struct sink *s)
 {
     return (struct sink_file *)s; /* the first member */
+}
+
+/* Whoever reads the pipe is slow, or has stopped. */
+static struct err *wait_for_room(const struct sink_file *f)
+{
+    struct pollfd p = {.fd = f->fd, .events = POLLOUT};
+    TRY(signals_check());
+    (void)poll(&p, 1, WAIT_MS); /* what happened is seen by the next write */
+    return NULL;
 }
 
 /* Writes what is held, then data. */
@@ -36,10 +49,12 @@ static struct err *write_out(struct sink_file *f, const void *data, size_t n)
     struct iovec parts[2] = {{f->held, f->n_held}, {(void *)(uintptr_t)data, n}};
     while (parts[0].iov_len + parts[1].iov_len) {
         const ssize_t done = writev(f->fd, parts, 2);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
+        if (done < 0 && errno != EINTR && errno != EAGAIN)
             return err_os("%s: cannot write", f->path);
+        if (done < 0) {
+            TRY(wait_for_room(f));
+            continue;
+        }
         f->written += (uint64_t)done;
         size_t left = (size_t)done;
         for (int i = 0; i < 2; i++) {
@@ -66,13 +81,15 @@ static void start_writeback(struct sink_file *f)
 static struct err *file_append(struct sink *s, const void *data, size_t n)
 {
     struct sink_file *f = self_of(s);
-    if (n <= HELD_MAX - f->n_held) {
-        memcpy(f->held + f->n_held, data, n);
-        f->n_held += n;
-        return NULL;
+    if (n > HELD_MAX - f->n_held) {
+        const bool large = n > SMALL_MAX;
+        TRY(write_out(f, data, large ? n : 0));
+        start_writeback(f);
+        if (large)
+            return NULL;
     }
-    TRY(write_out(f, data, n));
-    start_writeback(f);
+    memcpy(f->held + f->n_held, data, n);
+    f->n_held += n;
     return NULL;
 }
 
@@ -80,16 +97,16 @@ static struct err *file_commit(struct sink *s)
 {
     struct sink_file *f = self_of(s);
     TRY(write_out(f, f->held, 0)); /* what is held */
-    if (fdatasync(f->fd))
+    if (f->regular && fdatasync(f->fd))
         return err_os("%s: cannot fdatasync", f->path);
-    f->committed = true;
+    f->temporary = false;
     return NULL;
 }
 
 static void file_free(struct sink *s)
 {
     struct sink_file *f = self_of(s);
-    if (!f->committed)
+    if (f->temporary)
         unlink(f->path);
     close(f->fd);
     free(f->held);
@@ -97,16 +114,30 @@ static void file_free(struct sink *s)
     free(f);
 }
 
-struct err *sink_file_open(struct sink **out, const char *path)
+static struct sink_file *make(int fd, const char *path)
 {
-    int fd;
-    TRY(file_open(&fd, path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    struct stat st;
     struct sink_file *f = mem_zalloc(sizeof *f);
     *f = (struct sink_file){
         .sink = {.append = file_append, .commit = file_commit, .free = file_free},
         .fd = fd,
         .path = mem_strdup(path),
+        .regular = !fstat(fd, &st) && S_ISREG(st.st_mode),
         .held = mem_alloc(HELD_MAX)};
+    return f;
+}
+
+struct err *sink_file_open(struct sink **out, const char *path)
+{
+    int fd;
+    TRY(file_open(&fd, path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    struct sink_file *f = make(fd, path);
+    f->temporary = true;
     *out = &f->sink;
     return NULL;
+}
+
+void sink_fd_open(struct sink **out, int fd, const char *name)
+{
+    *out = &make(fd, name)->sink;
 }

@@ -4,19 +4,15 @@
  * A chunk whose header is sound but whose body is not is stepped over by its header's lengths,
  * if a sound header follows there. Otherwise the next sound chunk header or final record of this
  * archive is searched for. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "archive/chunk.h"
 #include "archive/envelope.h"
 #include "archive/reader.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/mem.h"
 
 enum { SEARCH_WINDOW = 1 << 20 };
@@ -25,8 +21,7 @@ _Static_assert((int)FINAL_SIZE == (int)CHUNK_HEADER_SIZE, "both are looked at as
 
 struct walker {
     const struct archive_walk *walk;
-    int fd;
-    const char *path;
+    struct source *source;
     uint64_t size;
     bool id_is_known;
     uint64_t archive_id;
@@ -65,7 +60,7 @@ static struct err *chunk_damage(const struct walker *w, uint64_t sequence, uint6
 static struct err *read_at(const struct walker *w, void *buf, size_t n, uint64_t at, bool *whole)
 {
     size_t got;
-    TRY(file_pread(w->fd, buf, n, at, &got, w->path));
+    TRY(w->source->read_at(w->source, buf, n, at, &got));
     *whole = got == n;
     return NULL;
 }
@@ -94,14 +89,14 @@ static bool is_sound(struct walker *w, const uint8_t *p)
     return sound;
 }
 
-/* Moves *at to the next sound header at or behind it, or to the end of the file. */
+/* Moves *at to the next sound header at or behind it, or to the end of the archive. */
 static struct err *resynchronise(struct walker *w, uint64_t *at)
 {
     while (w->size - *at >= CHUNK_HEADER_SIZE) {
         size_t got;
         const uint64_t left = w->size - *at;
         const size_t n = left < SEARCH_WINDOW ? (size_t)left : SEARCH_WINDOW;
-        TRY(file_pread(w->fd, w->body, n, *at, &got, w->path));
+        TRY(w->source->read_at(w->source, w->body, n, *at, &got));
         const uint8_t *p = w->body, *end = w->body + got;
         while ((p = memmem(p, (size_t)(end - p), CHUNK_MAGIC, MAGIC_COMMON)) &&
                end - p >= CHUNK_HEADER_SIZE) {
@@ -357,17 +352,11 @@ static struct err *walk_all(struct walker *w, bool *complete)
     return walk_chunks(w, at, complete);
 }
 
-struct err *archive_walk(const char *path, const struct archive_walk *walk, bool *complete)
+struct err *archive_walk(struct source *source, const struct archive_walk *walk, bool *complete)
 {
-    AUTO_FD int fd = -1;
-    struct stat st;
+    struct walker w = {.walk = walk, .source = source, .size = source->size};
     *complete = false;
-    TRY(file_open(&fd, path, O_RDONLY, 0));
-    if (fstat(fd, &st))
-        return err_os("%s: cannot stat", path);
-    (void)posix_fadvise(fd, 0, 0,
-                        POSIX_FADV_SEQUENTIAL); /* advice: what it answers does not matter */
-    struct walker w = {.walk = walk, .fd = fd, .path = path, .size = (uint64_t)st.st_size};
+    source->in_order(source);
     w.body = mem_alloc_aligned(w.size < CHUNK_SIZE_MAX ? (size_t)w.size : CHUNK_SIZE_MAX);
     struct err *e = walk_all(&w, complete);
     if (walk->unopened)

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/archive_test_util.h"
 #include "archive/reader.h"
 #include "base/mem.h"
@@ -51,7 +52,7 @@ static struct seen walk_bytes(const struct test_file *file, const void *bytes, s
     struct seen s = {0};
     const struct archive_walk walk = {.on_piece = see_piece, .on_damage = see_damage, .ctx = &s};
     test_file_set(file, bytes, n);
-    struct err *e = archive_walk(file->path, &walk, &s.complete);
+    struct err *e = archive_file_walk(file->path, &walk, &s.complete);
     if (e)
         fail_msg("%s", e->message);
     return s;
@@ -340,12 +341,12 @@ static void an_error_of_a_callback_ends_the_walk(void **state)
     const struct archive_walk walk = {
         .on_piece = stop_at_piece, .on_damage = stop_at_damage, .ctx = &calls};
     test_file_set(&file, a.bytes.p, a.bytes.n);
-    struct err *e = archive_walk(file.path, &walk, &complete);
+    struct err *e = archive_file_walk(file.path, &walk, &complete);
     assert_non_null(e);
     assert_string_equal(e->message, "stopped at entry 1 offset 0");
     err_free(e);
     test_file_set(&file, "", 0);
-    e = archive_walk(file.path, &walk, &complete);
+    e = archive_file_walk(file.path, &walk, &complete);
     assert_non_null(e);
     assert_string_equal(
         e->message, "stopped by archive header at offset 0: cut off: 64 bytes expected, 0 found");

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/archive_test_util.h"
 #include "archive/reader.h"
 #include "base/mem.h"
@@ -184,7 +185,7 @@ static void assert_content(struct archive_reader *r, uint32_t i, const struct mo
 static void assert_model(const struct model *m, const char *path, uint64_t seed)
 {
     AUTO(archive_reader) r = NULL;
-    struct err *e = archive_reader_open(&r, path);
+    struct err *e = archive_file_open(&r, path);
     if (e)
         fail_msg("%s", e->message);
     assert_string_equal(archive_reader_manifest(r), "{\"id\": \"x\"}");
@@ -252,7 +253,7 @@ static struct archive_reader *finish_and_open(struct archive_writer *w,
     struct archive_reader *r;
     assert_null(archive_writer_finish(w, "{}"));
     test_file_set(file, sink->bytes.p, sink->bytes.n);
-    assert_null(archive_reader_open(&r, file->path));
+    assert_null(archive_file_open(&r, file->path));
     return r;
 }
 
@@ -339,7 +340,7 @@ static void an_empty_archive_is_an_archive(void **state)
     assert_null(archive_writer_finish(w, ""));
     test_file_set(&file, sink.bytes.p, sink.bytes.n);
     AUTO(archive_reader) r = NULL;
-    assert_null(archive_reader_open(&r, file.path));
+    assert_null(archive_file_open(&r, file.path));
     assert_int_equal(archive_reader_n_entries(r), 0);
     assert_string_equal(archive_reader_manifest(r), "");
     assert_int_equal(archive_reader_find(r, "a"), -1);
@@ -368,7 +369,7 @@ static void long_manifests_and_indexes_take_several_chunks(void **state)
     assert_null(archive_writer_finish(w, manifest));
     test_file_set(&file, sink.bytes.p, sink.bytes.n);
     AUTO(archive_reader) r = NULL;
-    assert_null(archive_reader_open(&r, file.path));
+    assert_null(archive_file_open(&r, file.path));
     assert_int_equal(archive_reader_n_entries(r), 30000);
     assert_string_equal(archive_reader_manifest(r), manifest);
     char x;
@@ -447,7 +448,7 @@ static void a_sink_that_fails_at_any_append_gives_its_error_and_no_archive(void 
             err_free(e);
             test_file_set(&file, sink.bytes.p, sink.bytes.n);
             struct archive_reader *r = NULL;
-            e = archive_reader_open(&r, file.path);
+            e = archive_file_open(&r, file.path);
             assert_non_null(e);
             err_free(e);
             test_sink_free(&sink.sink);

@@ -1,17 +1,16 @@
 /* cli/cmd_backup.c: mbe backup. The id goes to stdout once the backup is published and has been
- * opened again. */
+ * opened again; to stderr if stdout is where the backup went. */
 #include "cli/command.h"
 
 #include <stdio.h>
 
-#include "archive/catalog.h"
 #include "base/cleanup.h"
 #include "cli/connection.h"
 #include "cli/manifest.h"
 #include "cli/password.h"
 #include "engine/backup.h"
 
-static struct err *take(char **id, const struct session *s, char *password)
+static struct err *take(char **id, char **manifest, const struct session *s, char *password)
 {
     static const enum change_map_mode modes[] = {
         [CHANGE_MAP_CHOICE_AUTO] = CHANGE_MAP_AUTO,
@@ -25,7 +24,7 @@ static struct err *take(char **id, const struct session *s, char *password)
     };
     const struct options *o = s->options;
     const struct backup_options options = {
-        .repo = o->repo,
+        .repo = s->repo,
         .datadir = o->datadir,
         .conn = connection_of(o, password),
         .parallel = (int)o->parallel,
@@ -45,15 +44,15 @@ static struct err *take(char **id, const struct session *s, char *password)
         .log = s->log,
         .progress = s->progress,
     };
-    return backup_take(&options, id);
+    return backup_take(&options, id, manifest);
 }
 
-static struct err *tell(const struct session *s, const char *id)
+/* What was written to a stream cannot be read again. */
+static struct err *tell(const struct session *s, const char *id, const char *written)
 {
-    AUTO_FREE char *path = NULL, *found = NULL;
     json_auto_t *manifest = NULL;
-    TRY(catalog_find(&path, &found, s->options->repo, id));
-    TRY(manifest_load(&manifest, path));
+    TRY(repo_is_stream(s->repo) ? manifest_parse(&manifest, written, id)
+                                : manifest_load(&manifest, s->repo, id));
     AUTO_FREE char *summary = manifest_summary(manifest);
     log_info(s->log, "backup", "%s: %s", id, summary);
     if (json_is_true(manifest_value(manifest, "damaged")))
@@ -64,15 +63,15 @@ static struct err *tell(const struct session *s, const char *id)
 
 struct err *command_backup(const struct session *s)
 {
-    AUTO_FREE char *id = NULL;
+    AUTO_FREE char *id = NULL, *manifest = NULL;
     char *password;
     struct err *e = password_load(&password, s->options, s->log);
     if (!e)
-        e = take(&id, s, password);
+        e = take(&id, &manifest, s, password);
     password_free(password);
     if (e)
         return e;
-    e = tell(s, id);
-    puts(id);
+    e = tell(s, id, manifest);
+    fprintf(repo_is_stream(s->repo) ? stderr : stdout, "%s\n", id);
     return e;
 }

@@ -11,7 +11,7 @@ struct err *command_consolidate(const struct session *s)
     const struct options *o = s->options;
     AUTO_FREE char *id = NULL;
     const struct consolidate_options options = {
-        .repo = o->repo,
+        .repo = s->repo,
         .backup_id = o->backup,
         .keyring_file = o->keyring_file,
         .keyring_pass_file = o->keyring_pass_file,

@@ -31,10 +31,11 @@ static char *names_of(const struct lineage *l, const bool *chosen, size_t but, s
 }
 
 /* chosen[n]: the backup that was named and, where the options allow it, what needs it. */
-static struct err *choose(bool *chosen, const struct lineage *l, const struct options *o)
+static struct err *choose(bool *chosen, const struct lineage *l, const struct session *s)
 {
+    const struct options *o = s->options;
     size_t named;
-    TRY(lineage_find(&named, l, o->repo, o->backup));
+    TRY(lineage_find(&named, l, s->repo, o->backup));
     chosen[named] = true;
     const size_t n = lineage_add_dependents(l, chosen);
     if (!n || o->with_dependents)
@@ -53,11 +54,11 @@ static struct err *print_chosen(void *ctx, size_t row)
 }
 
 static struct err *delete_chosen(const struct session *s, struct lineage *l,
-                                 struct catalog_deletion *d)
+                                 struct repo_deletion *d)
 {
     AUTO_FREE bool *chosen = mem_zalloc(l->n * sizeof *chosen);
     size_t busy;
-    TRY(choose(chosen, l, s->options));
+    TRY(choose(chosen, l, s));
     TRY(removal_check(l, chosen));
     if (!d)
         return removal_each(l, chosen, print_chosen, l);
@@ -71,11 +72,11 @@ static struct err *delete_chosen(const struct session *s, struct lineage *l,
 
 struct err *command_delete(const struct session *s)
 {
-    AUTO(catalog_deletion) d = NULL;
+    AUTO(repo_deletion) d = NULL;
     struct lineage l;
     if (!s->options->dry_run)
-        TRY(catalog_deletion_begin(&d, s->options->repo, s->log));
-    TRY(lineage_load(&l, s->options->repo));
+        TRY(repo_deletion_begin(&d, s->repo));
+    TRY(lineage_load(&l, s->repo));
     struct err *e = delete_chosen(s, &l, d);
     lineage_fini(&l);
     return e;

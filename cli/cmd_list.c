@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "cli/repository.h"
 #include "verify/lineage.h"
 #include "verify/manifest_read.h"
 #include "verify/verified.h"
@@ -39,10 +40,10 @@ static int id_width(const struct lineage *l)
 }
 
 /* The verification that counts, NULL if there is none; owned by caller. *readable: whether the record could be read. */
-static json_t *standing_of(const struct lineage_row *row, bool *readable)
+static json_t *standing_of(struct repo *repo, const struct lineage_row *row, bool *readable)
 {
     json_auto_t *records = NULL;
-    struct err *e = verified_load(&records, row->archive_path, row->archive_id);
+    struct err *e = verified_load(&records, repo, row->id, row->archive_id);
     *readable = !e;
     err_free(e);
     const json_t *standing = verified_standing(records);
@@ -60,10 +61,10 @@ static const char *reservation(const json_t *standing)
 }
 
 /* "boot 2026-11-27", "boot only 2026-11-27", "archive damaged 2026-11-27", "-"; owned by caller. */
-static char *verified_text(const struct lineage_row *row)
+static char *verified_text(struct repo *repo, const struct lineage_row *row)
 {
     bool readable;
-    json_auto_t *standing = standing_of(row, &readable);
+    json_auto_t *standing = standing_of(repo, row, &readable);
     if (!standing)
         return mem_strdup(readable ? "-" : "?");
     const char *but = reservation(standing);
@@ -71,7 +72,7 @@ static char *verified_text(const struct lineage_row *row)
                       DAY_LENGTH, manifest_text(standing, "time", ""));
 }
 
-static void print_row(const struct lineage_row *row, int width)
+static void print_row(struct repo *repo, const struct lineage_row *row, int width)
 {
     char read[16], stored[16];
     const int indent = indent_of(row);
@@ -87,7 +88,7 @@ static void print_row(const struct lineage_row *row, int width)
     AUTO_FREE char *chain = row->broken ? mem_strdup("-") : mem_printf("%zu", row->n_chain);
     AUTO_FREE char *server = mem_printf("%s %s", manifest_text(facts, "server.flavour", "?"),
                                         manifest_text(facts, "server.version", "?"));
-    AUTO_FREE char *verified = verified_text(row);
+    AUTO_FREE char *verified = verified_text(repo, row);
     print_clean(chain, CHAIN_WIDTH);
     print_clean(manifest_text(facts, "finished", "?"), TIME_WIDTH);
     print_clean(text_bytes(read, manifest_u64(facts, "bytes.read")), BYTES_WIDTH);
@@ -104,14 +105,14 @@ static void print_row(const struct lineage_row *row, int width)
     putchar('\n');
 }
 
-static void print_tree(const struct lineage *l)
+static void print_tree(struct repo *repo, const struct lineage *l)
 {
     const int width = id_width(l);
     printf("%-*s%-*s%-*s%-*s%-*s%-*s%s\n", width, "ID", CHAIN_WIDTH, "CHAIN", TIME_WIDTH,
            "FINISHED", BYTES_WIDTH, "READ", BYTES_WIDTH, "STORED", VERIFIED_WIDTH, "VERIFIED",
            "SERVER");
     for (size_t i = 0; i < l->n; i++)
-        print_row(&l->rows[l->order[i]], width);
+        print_row(repo, &l->rows[l->order[i]], width);
 }
 
 /* The manifest of a full backup may be older than chains are; that of another is what its base was when it was taken. */
@@ -124,20 +125,20 @@ static void add_chain(json_t *facts, const struct lineage_row *row)
     json_object_set_new(facts, "broken", row->broken ? json_string(row->broken) : json_null());
 }
 
-static void add_verified(json_t *facts, const struct lineage_row *row)
+static void add_verified(json_t *facts, struct repo *repo, const struct lineage_row *row)
 {
     bool readable;
-    json_t *standing = standing_of(row, &readable);
+    json_t *standing = standing_of(repo, row, &readable);
     json_object_set_new(facts, "verified", standing ? standing : json_null());
 }
 
-static void print_rows(const struct lineage *l)
+static void print_rows(struct repo *repo, const struct lineage *l)
 {
     json_auto_t *list = json_array();
     for (size_t i = 0; i < l->n; i++) {
         if (!l->rows[i].error) {
             add_chain(l->rows[i].facts, &l->rows[i]);
-            add_verified(l->rows[i].facts, &l->rows[i]);
+            add_verified(l->rows[i].facts, repo, &l->rows[i]);
         }
         json_array_append(list, l->rows[i].facts);
     }
@@ -146,12 +147,14 @@ static void print_rows(const struct lineage *l)
 
 struct err *command_list(const struct options *o)
 {
+    AUTO(repo) repo = NULL;
     struct lineage l;
-    TRY(lineage_load(&l, o->repo));
+    TRY(repository_open(&repo, o, NULL, NULL));
+    TRY(lineage_load(&l, repo));
     if (o->json)
-        print_rows(&l);
+        print_rows(repo, &l);
     else
-        print_tree(&l);
+        print_tree(repo, &l);
     lineage_fini(&l);
     return NULL;
 }

@@ -89,7 +89,7 @@ static struct err *print_chosen(void *ctx, size_t row)
     return NULL;
 }
 
-static struct err *claim_chosen(struct prune *p, struct catalog_deletion *d)
+static struct err *claim_chosen(struct prune *p, struct repo_deletion *d)
 {
     for (;;) {
         size_t busy;
@@ -102,7 +102,7 @@ static struct err *claim_chosen(struct prune *p, struct catalog_deletion *d)
 }
 
 /* d is NULL in a dry run. */
-static struct err *prune(struct prune *p, struct catalog_deletion *d)
+static struct err *prune(struct prune *p, struct repo_deletion *d)
 {
     decide(p);
     TRY(removal_check(p->lineage, p->chosen));
@@ -115,11 +115,11 @@ static struct err *prune(struct prune *p, struct catalog_deletion *d)
 
 struct err *command_prune(const struct session *s)
 {
-    AUTO(catalog_deletion) d = NULL;
+    AUTO(repo_deletion) d = NULL;
     struct lineage l;
     if (!s->options->dry_run)
-        TRY(catalog_deletion_begin(&d, s->options->repo, s->log));
-    TRY(lineage_load(&l, s->options->repo));
+        TRY(repo_deletion_begin(&d, s->repo));
+    TRY(lineage_load(&l, s->repo));
     AUTO_FREE struct prune_verdict *verdicts = mem_alloc(l.n * sizeof *verdicts);
     AUTO_FREE bool *in_use = mem_zalloc(l.n * sizeof *in_use),
                    *chosen = mem_zalloc(l.n * sizeof *chosen);

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-#include "archive/catalog.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/proof.h"
+#include "restore/target.h"
 #include "verify/chain.h"
 #include "verify/verified.h"
 
@@ -14,7 +14,7 @@ struct restore_options restore_of(const struct session *s, const char *backup_id
 {
     const struct options *o = s->options;
     return (struct restore_options){
-        .repo = o->repo,
+        .repo = s->repo,
         .backup_id = backup_id,
         .datadir = o->datadir,
         .user = o->user,
@@ -30,7 +30,7 @@ struct restore_options restore_of(const struct session *s, const char *backup_id
     };
 }
 
-static struct err *chain_of(json_t **out, const char *repo, const char *id)
+static struct err *chain_of(json_t **out, struct repo *repo, const char *id)
 {
     struct chain chain;
     TRY(chain_open(&chain, repo, id));
@@ -41,19 +41,21 @@ static struct err *chain_of(json_t **out, const char *repo, const char *id)
 
 static struct err *restore_and_prove(const struct session *s)
 {
-    AUTO_FREE char *path = NULL, *id = NULL;
-    AUTO_FD int in_use = -1;
+    AUTO_FREE char *id = NULL;
+    AUTO(repo_use) in_use = NULL;
     json_auto_t *chain = NULL;
     struct proof proof;
     const double started = clock_seconds();
-    TRY(catalog_find(&path, &id, s->options->repo, s->options->backup));
-    TRY(catalog_use(&in_use, path));
-    TRY(chain_of(&chain, s->options->repo, id));
+    TRY(target_check(s->options->datadir, s->options->external_dir, s->options->user,
+                     s->options->group)); /* to read a stream may take long */
+    TRY(repo_find(&id, s->repo, s->options->backup));
+    TRY(repo_use_begin(&in_use, s->repo, id));
+    TRY(chain_of(&chain, s->repo, id));
     const struct restore_options restore = restore_of(s, id);
     struct err *e = proof_by_boot(&proof, s, &restore);
     if (e && e->kind != ERR_CORRUPT)
         return e;
-    proof_record(&proof, path, chain, clock_seconds() - started, s->log);
+    proof_record(&proof, s, id, chain, clock_seconds() - started);
     printf("%s  %s ", id, proof.result);
     proof_print(&proof);
     putchar('\n');

@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "archive/catalog.h"
-#include "archive/reader.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/manifest.h"
+#include "cli/repository.h"
 #include "verify/backup_hashes.h"
 #include "verify/verified.h"
 
@@ -95,15 +94,17 @@ static struct err *print_hashes(struct archive_reader *r, const char *id)
 
 struct err *command_show(const struct options *o)
 {
-    AUTO_FREE char *path = NULL, *id = NULL;
+    AUTO(repo) repo = NULL;
+    AUTO_FREE char *id = NULL;
     AUTO(archive_reader) r = NULL;
     json_auto_t *manifest = NULL, *verified = NULL;
-    TRY(catalog_find(&path, &id, o->repo, o->backup));
-    TRY(archive_reader_open(&r, path));
+    TRY(repository_open(&repo, o, NULL, NULL));
+    TRY(repo_find(&id, repo, o->backup));
+    TRY(repo_open_reader(&r, repo, id));
     if (o->hashes)
         return print_hashes(r, id);
-    TRY(manifest_parse(&manifest, archive_reader_manifest(r), path));
-    TRY(verified_load(&verified, path, archive_reader_id(r)));
+    TRY(manifest_parse(&manifest, archive_reader_manifest(r), archive_reader_name(r)));
+    TRY(verified_load(&verified, repo, id, archive_reader_id(r)));
     json_object_set(manifest, "verified", verified);
     if (o->json)
         print_json(manifest);

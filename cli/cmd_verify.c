@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "archive/catalog.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/proof.h"
@@ -21,13 +19,14 @@
 
 struct tally {
     size_t read, damaged;
-    struct err *first; /* of the damaged, owned */
+    struct err *first;    /* of the damaged, owned */
+    struct err *unopened; /* the first that the key did not fit, owned */
 };
 
 /* What was done with one backup. */
 struct look {
     const struct session *session;
-    const char *id, *path;
+    const char *id;
     struct archive_check_result archive;
     struct page_verify_result pages;
     struct proof proof;
@@ -38,9 +37,10 @@ static void print_result(const struct look *l)
 {
     const struct archive_check_result *r = &l->archive;
     printf("%s  %s  bytes=%" PRIu64 " entries=%" PRIu64 " pages=%" PRIu64 " chunks_damaged=%" PRIu64
-           " pages_damaged=%" PRIu64 "%s",
+           " pages_damaged=%" PRIu64 "%s%s",
            l->id, l->proof.result, r->bytes, r->entries, r->pages, r->chunks_damaged,
-           r->pages_damaged, r->redo_unopened ? " redo=unopened" : "");
+           r->pages_damaged, r->redo_unopened ? " redo=unopened" : "",
+           r->unopened ? " seal=unopened" : "");
     if (!strcmp(l->proof.level, "pages"))
         printf(" level=pages tablespaces=%" PRIu64 " pages_restored=%" PRIu64
                " places_damaged=%" PRIu64,
@@ -80,7 +80,7 @@ static struct err *check_archive(struct look *l, const struct chain *chain)
     };
     l->proof.level = "archive";
     l->proof.result = "damaged";
-    return archive_check(&l->archive, l->path, &options);
+    return archive_check(&l->archive, l->session->repo, l->id, &options);
 }
 
 static struct err *check_pages(struct look *l)
@@ -88,7 +88,7 @@ static struct err *check_pages(struct look *l)
     const struct options *o = l->session->options;
     const char *tmpdir = getenv("TMPDIR");
     const struct page_verify_options options = {
-        .recovery = {.repo = o->repo,
+        .recovery = {.repo = l->session->repo,
                      .backup_id = l->id,
                      .keyring_file = o->keyring_file,
                      .keyring_pass_file = o->keyring_pass_file,
@@ -120,10 +120,20 @@ static struct err *look_deeper(struct look *l)
     case VERIFY_LEVEL_PAGES:
         return check_pages(l);
     case VERIFY_LEVEL_TABLES:
-        return proof_by_tables(&l->proof, s, l->path);
+        return proof_by_tables(&l->proof, s, l->id);
     case VERIFY_LEVEL_BOOT:
         return proof_by_boot(&l->proof, s, &restore);
     }
+    return NULL;
+}
+
+/* Without the key of a sealed one there is nothing more to find out: chain_error says so, if more was asked for. */
+static struct err *leave_unopened(struct look *l, struct err *chain_error)
+{
+    l->proof.result = "ok";
+    if (l->session->options->level != VERIFY_LEVEL_ARCHIVE)
+        return chain_error;
+    err_free(chain_error);
     return NULL;
 }
 
@@ -131,8 +141,10 @@ static struct err *look_deeper(struct look *l)
 static struct err *look_at_stored(struct look *l)
 {
     struct chain chain;
-    struct err *chain_error = chain_open(&chain, l->session->options->repo, l->id);
+    struct err *chain_error = chain_open(&chain, l->session->repo, l->id);
     struct err *e = check_archive(l, chain_error ? NULL : &chain);
+    if (!e && l->archive.unopened)
+        return leave_unopened(l, chain_error);
     if (e) {
         err_free(chain_error); /* it has the same reason */
     } else {
@@ -150,20 +162,19 @@ static struct err *look_at_stored(struct look *l)
 static struct err *look_at(struct look *l)
 {
     TRY(look_at_stored(l));
-    return look_deeper(l);
+    return l->archive.unopened ? NULL : look_deeper(l);
 }
 
 /* Damage is counted, anything else ends the command. */
-static struct err *verify_one(struct tally *t, const struct session *s, const char *id,
-                              const char *path)
+static struct err *verify_one(struct tally *t, const struct session *s, const char *id)
 {
-    struct look l = {.session = s, .id = id, .path = path};
-    AUTO_FD int in_use = -1;
+    struct look l = {.session = s, .id = id};
+    AUTO(repo_use) in_use = NULL;
     const double started = clock_seconds();
-    TRY(catalog_use(&in_use, path));
+    TRY(repo_use_begin(&in_use, s->repo, id));
     struct err *e = look_at(&l);
-    if (!e || e->kind == ERR_CORRUPT)
-        proof_record(&l.proof, path, l.chain, clock_seconds() - started, s->log);
+    if (e ? e->kind == ERR_CORRUPT : !l.archive.unopened)
+        proof_record(&l.proof, s, id, l.chain, clock_seconds() - started);
     json_decref(l.chain);
     if (e && e->kind != ERR_CORRUPT)
         return err_wrap(e, "backup %s", id);
@@ -175,35 +186,46 @@ static struct err *verify_one(struct tally *t, const struct session *s, const ch
 }
 
 /* Not everything that is missing (a scratch directory, a server program) is the backup. */
-static bool is_deleted(const struct err *e, const char *archive_path)
+static bool is_deleted(const struct err *e, struct repo *repo, const char *id)
 {
-    return e->os_errno == ENOENT && access(archive_path, F_OK) && errno == ENOENT;
+    AUTO_FREE char *found = NULL;
+    if (e->os_errno != ENOENT)
+        return false;
+    struct err *missing = repo_find(&found, repo, id);
+    const bool deleted = missing && missing->kind == ERR_USAGE;
+    err_free(missing);
+    return deleted;
 }
 
 static struct err *verify_all(struct tally *t, const struct session *s)
 {
-    struct catalog_list list;
-    TRY(catalog_list_load(&list, s->options->repo));
+    struct backup_ids list;
+    TRY(repo_list(&list, s->repo));
     struct err *e = NULL;
     if (list.n == 0)
-        e = err_make(USAGE, "%s: holds no backup", s->options->repo);
+        e = err_make(USAGE, "%s: holds no backup", repo_name(s->repo));
     for (size_t i = 0; i < list.n && !e; i++) {
-        e = verify_one(t, s, list.items[i].id, list.items[i].archive_path);
-        if (e && is_deleted(e, list.items[i].archive_path)) {
+        e = verify_one(t, s, list.ids[i]);
+        if (e && is_deleted(e, s->repo, list.ids[i])) {
             err_free(e);
             e = NULL;
-            log_info(s->log, "verify", "backup %s was deleted meanwhile", list.items[i].id);
+            log_info(s->log, "verify", "backup %s was deleted meanwhile", list.ids[i]);
+        }
+        if (e && e->kind == ERR_SEALED) { /* the others may take the key that was given */
+            log_error(s->log, "verify", "%s", e->message);
+            t->unopened = err_first(t->unopened, e);
+            e = NULL;
         }
     }
-    catalog_list_fini(&list);
+    backup_ids_fini(&list);
     return e;
 }
 
 static struct err *verify_found(struct tally *t, const struct session *s)
 {
-    AUTO_FREE char *path = NULL, *id = NULL;
-    TRY(catalog_find(&path, &id, s->options->repo, s->options->backup));
-    return verify_one(t, s, id, path);
+    AUTO_FREE char *id = NULL;
+    TRY(repo_find(&id, s->repo, s->options->backup));
+    return verify_one(t, s, id);
 }
 
 struct err *command_verify(const struct session *s)
@@ -212,5 +234,5 @@ struct err *command_verify(const struct session *s)
     struct err *e = strcmp(s->options->backup, "all") ? verify_found(&t, s) : verify_all(&t, s);
     if (t.read > 1 && t.first)
         t.first = err_wrap(t.first, "%zu of %zu backups are damaged, the first", t.damaged, t.read);
-    return err_after(t.first, e);
+    return err_after(t.first, err_first(e, t.unopened));
 }

@@ -22,7 +22,7 @@ static struct err *verify_all_without_keys(struct bench *b)
                               .keyring_file = "/nonexistent/keys",
                               .memory = 16 << 20,
                               .parallel = 1};
-    const struct session s = {.options = &o};
+    const struct session s = {.options = &o, .repo = b->opened};
     if (b->writer)
         finish(b);
     return command_verify(&s);

@@ -13,6 +13,7 @@
 /* What a command that runs for a while reports through. */
 struct session {
     const struct options *options;
+    struct repo *repo; /* NULL: the command has none */
     struct log *log;
     struct progress *progress;
 };
@@ -24,6 +25,7 @@ struct err *command_hash(const struct session *s) MUST_CHECK;
 struct err *command_consolidate(const struct session *s) MUST_CHECK;
 struct err *command_delete(const struct session *s) MUST_CHECK;
 struct err *command_prune(const struct session *s) MUST_CHECK;
+struct err *command_key(const struct session *s) MUST_CHECK;
 struct err *command_list(const struct options *o) MUST_CHECK;
 struct err *command_show(const struct options *o) MUST_CHECK;
 struct err *command_help(const struct options *o) MUST_CHECK;

@@ -92,6 +92,7 @@ void help_print_man(FILE *out)
         "mbe verify \\-\\-repo=/backups \\-\\-backup=all\n"
         "mbe prune \\-\\-repo=/backups \\-\\-keep\\-full=4 \\-\\-keep\\-days=30\n"
         "mbe restore \\-\\-repo=/backups \\-\\-datadir=/var/lib/mysql.new \\-\\-user=mysql "
-        "\\-\\-group=mysql\n.fi\n",
+        "\\-\\-group=mysql\n"
+        "mbe backup \\-\\-full \\-\\-repo=\\- | ssh backuphost 'cat >monday.mbe'\n.fi\n",
         out);
 }

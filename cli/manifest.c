@@ -4,16 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "archive/reader.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
 
-struct err *manifest_load(json_t **out, const char *path)
+struct err *manifest_load(json_t **out, struct repo *repo, const char *id)
 {
     AUTO(archive_reader) r = NULL;
-    TRY(archive_reader_open(&r, path));
-    return manifest_parse(out, archive_reader_manifest(r), path);
+    TRY(repo_open_reader(&r, repo, id));
+    return manifest_parse(out, archive_reader_manifest(r), archive_reader_name(r));
 }
 
 static void sum_up_sizes(FILE *out, const json_t *m)

@@ -68,6 +68,7 @@ enum verify_level {
     VERIFY_LEVEL_BOOT
 };
 enum hash_choice { HASH_CHOICE_TABLES, HASH_CHOICE_ALL, HASH_CHOICE_NONE };
+enum key_action { KEY_ACTION_NONE, KEY_ACTION_GENERATE, KEY_ACTION_ROTATE };
 enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -85,16 +86,18 @@ struct options {
     bool full, incremental, require_base, no_defaults, redo_consumer, allow_corrupt, syslog, quiet,
         json, man, completion, debug, help, version, with_dependents, dry_run, compare, locate,
         no_lock, hashes, verify, no_check;
-    const char *repo, *backup, *base, *datadir, *defaults_file, *defaults_extra_file;
+    const char *repo, *tmp_dir, *backup, *base, *datadir, *defaults_file, *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
+    const char *key_file, *key_command, *new_key_file;
     const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
     const char *sides[2]; /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, level, server_wait, hash, throttle;
-    bool given[OPTION_COUNT]; /* by row: it is on the command line */
+        keep_days, change_map, level, server_wait, hash, throttle, key_fd;
+    enum key_action key_action; /* of `mbe key` */
+    bool given[OPTION_COUNT];   /* by row: it is on the command line */
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.

@@ -53,8 +53,19 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe frobnicate", "there is no command 'frobnicate'"},
         {"mbe --repo=/r list", "the command comes first, options behind it"},
         {"mbe backup --repo=/r", "backup needs --full or --incremental"},
-        {"mbe backup --full",
-         "backup needs --repo=DIR: the repository: a directory that holds backups"},
+        {"mbe backup --full", "backup needs --repo=DIR: the repository: a directory that holds "
+                              "backups; or - to write one "
+                              "archive to standard output, with --full"},
+        {"mbe list --repo=-", "list needs a repository, and --repo=- is a stream"},
+        {"mbe delete --repo=- --backup=20261124T170632Z-full",
+         "delete needs a repository, and --repo=- is a stream"},
+        {"mbe prune --repo=- --keep-full=1", "prune needs a repository, and --repo=- is a stream"},
+        {"mbe consolidate --repo=-", "consolidate needs a repository, and --repo=- is a stream"},
+        {"mbe backup --incremental --repo=-",
+         "an incremental backup needs its base, which is not in a stream: --repo=- is for --full"},
+        {"mbe verify --repo=- --backup=latest",
+         "--backup chooses from a repository, and a stream holds one backup"},
+        {"mbe restore --repo=/r --datadir=/d --tmp-dir=/t", "--tmp-dir is for --repo=-"},
         {"mbe restore --repo=/r",
          "restore needs --datadir=DIR: the directory to restore into; must be "
          "absent or empty"},

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "archive/reader.h"
 #include "base/cleanup.h"
 #include "cli/connection.h"
 #include "cli/password.h"
@@ -17,8 +16,8 @@ static const char *result_of(const struct err *e, uint64_t different)
     return different ? "different" : e ? "damaged" : "ok";
 }
 
-static struct err *compare(struct tables_check_result *r, const struct session *s,
-                           const char *archive_path, char *password)
+static struct err *compare(struct tables_check_result *r, const struct session *s, const char *id,
+                           char *password)
 {
     const struct options *o = s->options;
     AUTO(archive_reader) reader = NULL;
@@ -28,16 +27,16 @@ static struct err *compare(struct tables_check_result *r, const struct session *
                                                  .lock_wait_seconds = (unsigned)o->lock_wait,
                                                  .log = s->log,
                                                  .progress = s->progress};
-    TRY(archive_reader_open(&reader, archive_path));
+    TRY(repo_open_reader(&reader, s->repo, id));
     return tables_check_run(r, reader, &conn, &options);
 }
 
-struct err *proof_by_tables(struct proof *p, const struct session *s, const char *archive_path)
+struct err *proof_by_tables(struct proof *p, const struct session *s, const char *id)
 {
     struct tables_check_result r = {0};
     char *password;
     TRY(password_load(&password, s->options, s->log));
-    struct err *e = compare(&r, s, archive_path, password);
+    struct err *e = compare(&r, s, id, password);
     password_free(password);
     if (!e && !r.has_hashes)
         e = err_hint(err_make(REFUSED, "it holds no table hashes to compare a server with"),
@@ -81,16 +80,16 @@ void proof_print(const struct proof *p)
            p->level, p->tables, p->unchecked, p->compared, p->different, p->unproven);
 }
 
-void proof_record(const struct proof *p, const char *archive_path, const json_t *chain,
-                  double seconds, struct log *log)
+void proof_record(const struct proof *p, const struct session *s, const char *id,
+                  const json_t *chain, double seconds)
 {
     const struct verified v = {.level = p->level,
                                .result = p->result,
                                .tables = p->tables,
                                .compared = p->compared,
                                .seconds = seconds};
-    struct err *e = verified_append(archive_path, chain, &v);
+    struct err *e = verified_append(s->repo, id, chain, &v);
     if (e)
-        log_warning(log, "verify", "the result is not recorded: %s", e->message);
+        log_warning(s->log, "verify", "the result is not recorded: %s", e->message);
     err_free(e);
 }

@@ -14,8 +14,7 @@ struct proof {
 };
 
 /* Compares with the server of the connection options. REFUSED when the backup holds no hashes, else errors of tables_check_run. */
-struct err *proof_by_tables(struct proof *p, const struct session *s,
-                            const char *archive_path) MUST_CHECK;
+struct err *proof_by_tables(struct proof *p, const struct session *s, const char *id) MUST_CHECK;
 /* Restores, starts a server, looks at its tables: see restore/boot_check.h, whose errors these are. */
 struct err *proof_by_boot(struct proof *p, const struct session *s,
                           const struct restore_options *restore) MUST_CHECK;
@@ -23,7 +22,7 @@ struct err *proof_by_boot(struct proof *p, const struct session *s,
 void proof_print(const struct proof *p);
 /* Adds it to the backup's record. Where that cannot be written it is a warning: what was found holds all the same. chain: see
  * verified_append. */
-void proof_record(const struct proof *p, const char *archive_path, const json_t *chain,
-                  double seconds, struct log *log);
+void proof_record(const struct proof *p, const struct session *s, const char *id,
+                  const json_t *chain, double seconds);
 
 #endif

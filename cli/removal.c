@@ -28,7 +28,7 @@ struct err *removal_check(const struct lineage *l, const bool *chosen)
 }
 
 struct claiming {
-    struct catalog_deletion *deletion;
+    struct repo_deletion *deletion;
     const struct lineage *lineage;
     size_t busy;
 };
@@ -39,19 +39,19 @@ static struct err *claim(void *ctx, size_t row)
     bool in_use = false;
     if (c->busy != LINEAGE_NONE)
         return NULL;
-    TRY(catalog_deletion_claim(c->deletion, c->lineage->rows[row].id, &in_use));
+    TRY(repo_deletion_claim(c->deletion, c->lineage->rows[row].id, &in_use));
     if (in_use)
         c->busy = row;
     return NULL;
 }
 
-struct err *removal_claim(size_t *busy, struct catalog_deletion *d, const struct lineage *l,
+struct err *removal_claim(size_t *busy, struct repo_deletion *d, const struct lineage *l,
                           const bool *chosen)
 {
     struct claiming c = {d, l, LINEAGE_NONE};
     TRY(removal_each(l, chosen, claim, &c));
     if (c.busy != LINEAGE_NONE)
-        catalog_deletion_unclaim(d);
+        repo_deletion_unclaim(d);
     *busy = c.busy;
     return NULL;
 }
@@ -66,14 +66,14 @@ void removal_print(const char *what, const char *id, const char *why)
     putchar('\n');
 }
 
-struct err *removal_run(struct catalog_deletion *d, const char *why)
+struct err *removal_run(struct repo_deletion *d, const char *why)
 {
     for (;;) {
         const char *id;
         TRY(signals_check());
-        TRY(catalog_deletion_next(d, &id));
+        TRY(repo_deletion_next(d, &id));
         if (!id)
-            return catalog_deletion_finish(d);
+            return repo_deletion_finish(d);
         removal_print("deleted", id, why);
         fflush(stdout);
     }

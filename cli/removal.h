@@ -2,7 +2,7 @@
 #ifndef MBE_CLI_REMOVAL_H
 #define MBE_CLI_REMOVAL_H
 
-#include "archive/catalog.h"
+#include "archive/repo.h"
 #include "verify/lineage.h"
 
 /* Calls `each` for the chosen rows, dependents before their bases. */
@@ -11,10 +11,10 @@ struct err *removal_each(const struct lineage *l, const bool *chosen,
 /* REFUSED when there is a backup, not chosen, of which it is not known what it needs. */
 struct err *removal_check(const struct lineage *l, const bool *chosen) MUST_CHECK;
 /* Claims all that is chosen. *busy is the first row that is in use, and nothing is claimed then; or LINEAGE_NONE. */
-struct err *removal_claim(size_t *busy, struct catalog_deletion *d, const struct lineage *l,
+struct err *removal_claim(size_t *busy, struct repo_deletion *d, const struct lineage *l,
                           const bool *chosen) MUST_CHECK;
 /* Deletes what is claimed and prints one line for each: "deleted ID", "  " and `why` behind it unless that is NULL. */
-struct err *removal_run(struct catalog_deletion *d, const char *why) MUST_CHECK;
+struct err *removal_run(struct repo_deletion *d, const char *why) MUST_CHECK;
 /* One line of the kind. */
 void removal_print(const char *what, const char *id, const char *why);
 

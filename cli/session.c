@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/repository.h"
 
 static enum progress_mode progress_mode_of(const struct options *o)
 {
@@ -37,7 +38,10 @@ struct err *session_run(const struct options *o, struct err *(*command)(const st
     struct session s = {.options = o};
     TRY(log_open(&s.log, &log_options));
     s.progress = progress_open(progress_mode_of(o), name);
-    struct err *e = command(&s);
+    struct err *e = o->repo ? repository_open(&s.repo, o, s.log, s.progress) : NULL;
+    if (!e)
+        e = command(&s);
+    repo_close(s.repo);
     progress_close(s.progress);
     if (e)
         log_final_error(s.log, name, e);

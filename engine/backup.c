@@ -6,7 +6,7 @@
  *  B2 Other engines' files are of the moment of the lock: whatever changed since its copy is copied again under it.
  *     MariaDB's order while commits are stopped: Aria's control file, tables, Aria's logs, coordinates, LSN.
  *  B3 Nothing runs while commits are stopped whose time grows with the data: what is copied there is what changed since
- *     DDL was stopped, and nothing opens a table, for a DDL that waits for us may hold it. (For hashes a few small tables are
+ *     DDL was stopped, and no slow reader of a stream is waited for; and nothing opens a table, for a DDL that waits for us may hold it. (For hashes a few small tables are
  *     opened, and those that are held are not waited for: backup_hash.h.)
  *  B4 The connection with the locks does nothing else, and every way out of backup_take closes it: no lock outlives us.
  *  B5 An error anywhere, a signal, a lost connection, a dead tail: no backup. It is published only when all of it is
@@ -62,9 +62,7 @@ static void backup_fini(struct backup *b)
     space_set_fini(&b->spaces);
     plain_set_fini(&b->plain);
     archive_writer_free(b->writer);
-    if (b->sink)
-        b->sink->free(b->sink);
-    catalog_draft_free(b->draft);
+    repo_draft_free(b->draft);
     for (size_t i = 0; i < b->env.n_corrupt; i++)
         free(b->env.corrupt[i]);
     free(b->env.corrupt);
@@ -81,6 +79,7 @@ static void backup_fini(struct backup *b)
     free(b->ghosts.ids);
     free(b->spool_path);
     free(b->redo_key);
+    free(b->manifest);
 }
 
 struct err *backup_list_again(struct backup *b)
@@ -158,13 +157,14 @@ static struct err *choose_base(struct backup *b)
     return NULL;
 }
 
-/* How much an incremental backup will store cannot be known. */
+/* How much an incremental backup will store cannot be known, nor how much room there is elsewhere. */
 static struct err *check_space(const struct backup *b)
 {
     const struct backup_options *o = b->options;
-    return b->base.id
+    const char *dir = repo_directory(o->repo);
+    return b->base.id || !dir
                ? NULL
-               : preflight_free_space(o->repo, b->size.spaces + b->size.others, o->codec, o->log);
+               : preflight_free_space(dir, b->size.spaces + b->size.others, o->codec, o->log);
 }
 
 static struct err *check(struct backup *b)
@@ -196,12 +196,12 @@ static struct err *check(struct backup *b)
 static struct err *begin(struct backup *b)
 {
     const struct backup_options *o = b->options;
-    const struct archive_writer_options how = {.codec = o->codec, .level = o->level};
-    TRY(catalog_begin(&b->draft, o->repo, b->base.id ? "incremental" : "full", o->log));
-    TRY(sink_file_open(&b->sink, catalog_draft_archive(b->draft)));
-    TRY(archive_writer_open(&b->writer, b->sink, &how));
+    const struct archive_writer_options how = {
+        .codec = o->codec, .level = o->level, .seal_with = repo_sealing_key(o->repo)};
+    TRY(repo_begin(&b->draft, o->repo, NULL, b->base.id ? "incremental" : "full"));
+    TRY(archive_writer_open(&b->writer, repo_draft_sink(b->draft), &how));
     AUTO_FREE char *log_path = mem_printf("%s/%s", b->datadir.log_dir, b->family->log_name);
-    b->spool_path = mem_printf("%s/redo.spool", catalog_draft_dir(b->draft));
+    b->spool_path = mem_printf("%s/redo.spool", repo_draft_dir(b->draft));
     const struct tailer_options tail = {.log_kind = b->family->log_kind,
                                         .register_consumer = o->redo_consumer,
                                         .redo_archive = o->redo_archive,
@@ -221,7 +221,7 @@ static struct err *begin(struct backup *b)
     log_info(o->log, "backup",
              "%s: %s %s, %zu tablespaces (%" PRIu64 " MiB), %zu other files (%" PRIu64
              " MiB); redo from LSN %" PRIu64 ", log of %" PRIu64 " MiB",
-             catalog_draft_id(b->draft), server_flavour_text(b->server.flavour),
+             repo_draft_id(b->draft), server_flavour_text(b->server.flavour),
              b->server.version_number, b->listing.n_spaces, b->size.spaces >> 20,
              b->listing.n_files, b->size.others >> 20, b->span.from, capacity >> 20);
     if (b->base.id)
@@ -349,7 +349,7 @@ static struct err *describe(struct backup *b, char **json)
                                        .n_chain = b->base.n_chain,
                                        .change_map = b->changes ? "page-tracking" : "scan",
                                        .bytes_changed = b->env.bytes_changed};
-    const struct manifest m = {.id = catalog_draft_id(b->draft),
+    const struct manifest m = {.id = repo_draft_id(b->draft),
                                .base = b->base.id ? &base : NULL,
                                .started = b->started,
                                .finished = finished,
@@ -377,13 +377,21 @@ static struct err *describe(struct backup *b, char **json)
 
 static struct err *publish(struct backup *b)
 {
-    AUTO_FREE char *json = NULL;
     progress_phase(b->options->progress, "publish", 0);
-    TRY(describe(b, &json));
-    TRY(archive_writer_finish(b->writer, json));
-    TRY(b->sink->commit(b->sink));
+    TRY(describe(b, &b->manifest));
+    TRY(archive_writer_finish(b->writer, b->manifest));
+    struct sink *sink = repo_draft_sink(b->draft);
+    TRY(sink->commit(sink));
     TRY(signals_check());
-    return catalog_publish(b->draft);
+    return repo_publish(b->draft);
+}
+
+/* B3: whoever takes the bytes may be slow. */
+static void hold_sink(struct backup *b, bool held)
+{
+    struct sink *sink = repo_draft_sink(b->draft);
+    if (sink->hold)
+        sink->hold(sink, held);
 }
 
 static struct err *run(struct backup *b)
@@ -393,19 +401,24 @@ static struct err *run(struct backup *b)
     TRY(b->family->copy(b));
     TRY(backup_hash_list(b));
     progress_phase(b->options->progress, "lock", 0);
+    hold_sink(b, true);
     TRY(b->family->lock_window(b));
+    hold_sink(b, false);
     TRY(store_redo(b));
     TRY(backup_hash_run(b));
     return publish(b);
 }
 
-struct err *backup_take(const struct backup_options *options, char **id)
+struct err *backup_take(const struct backup_options *options, char **id, char **manifest)
 {
     struct backup b;
     backup_init(&b, options);
     struct err *e = run(&b);
-    if (!e)
-        *id = mem_strdup(catalog_draft_id(b.draft));
+    if (!e) {
+        *id = mem_strdup(repo_draft_id(b.draft));
+        *manifest = b.manifest;
+        b.manifest = NULL;
+    }
     backup_fini(&b);
     return e;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "archive/repo.h"
 #include "archive/writer.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -15,7 +16,7 @@
 enum backup_hash_choice { BACKUP_HASH_NONE, BACKUP_HASH_TABLES, BACKUP_HASH_ALL };
 
 struct backup_options {
-    const char *repo;
+    struct repo *repo;
     const char *datadir; /* NULL: the server's own @@datadir */
     struct conn_options conn;
     int parallel; /* page readers, >= 1 */
@@ -36,8 +37,9 @@ struct backup_options {
     struct progress *progress;
 };
 
-/* On success *id (owned by caller) is the published backup. An incremental one for which there is no base is a full one, with a
+/* On success *id is the published backup, and *manifest the text of its manifest, both owned by caller. An incremental one for which there is no base is a full one, with a
  * warning that says why, or REFUSED: where the base was named, or has to be there. */
-struct err *backup_take(const struct backup_options *options, char **id) MUST_CHECK;
+struct err *backup_take(const struct backup_options *options, char **id,
+                        char **manifest) MUST_CHECK;
 
 #endif

@@ -4,7 +4,6 @@
 #ifndef MBE_ENGINE_BACKUP_RUN_H
 #define MBE_ENGINE_BACKUP_RUN_H
 
-#include "archive/catalog.h"
 #include "engine/backup.h"
 #include "engine/backup_hash.h"
 #include "engine/base_select.h"
@@ -30,8 +29,7 @@ struct backup {
     uint64_t last_index_id;  /* MySQL: see new_index.h */
     int64_t server_start;    /* seconds since 1970 */
     struct base base;        /* id NULL: this is a full backup */
-    struct catalog_draft *draft;
-    struct sink *sink;
+    struct repo_draft *draft;
     struct archive_writer *writer;
     char *spool_path;
     struct tailer *tail;
@@ -50,6 +48,7 @@ struct backup {
     struct mysql_connections mysql_conn; /* MySQL */
     struct mysql_settle settle;          /* MySQL */
     struct change_map *changes;          /* MySQL; NULL: everything is read */
+    char *manifest;                      /* as it was written, at the end */
     struct tracking_state tracking;      /* MySQL: for the next backup */
     bool tracking_carried;               /* its reset point is the base's */
     size_t copies_before_reset;          /* how many there were when it was set */

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archive/catalog.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
@@ -34,11 +33,11 @@ static const json_t *member(const json_t *j, const char *object, const char *key
     return json_object_get(object ? json_object_get(j, object) : j, key);
 }
 
-static struct err *candidate_open(struct candidate *c, const char *path)
+static struct err *candidate_open(struct candidate *c, struct repo *repo, const char *id)
 {
     json_error_t error;
     *c = (struct candidate){.reader = NULL};
-    TRY(archive_reader_open(&c->reader, path));
+    TRY(repo_open_reader(&c->reader, repo, id));
     c->manifest = json_loads(archive_reader_manifest(c->reader), JSON_REJECT_DUPLICATES, &error);
     c->flavour = json_string_value(member(c->manifest, "server", "flavour"));
     c->version = json_string_value(member(c->manifest, "server", "version"));
@@ -46,7 +45,8 @@ static struct err *candidate_open(struct candidate *c, const char *path)
     c->page_size = json_integer_value(member(c->manifest, "server", "page_size"));
     c->to = json_integer_value(member(c->manifest, "lsn", "to"));
     if (!c->flavour || !c->version || c->to <= 0)
-        return err_make(CORRUPT, "%s: manifest: lacks what a backup is known by", path);
+        return err_make(CORRUPT, "%s: manifest: lacks what a backup is known by",
+                        archive_reader_name(c->reader));
     return NULL;
 }
 
@@ -84,10 +84,10 @@ static char *judge_server(const struct candidate *c, const struct base_query *q)
 }
 
 /* Position of the backup, or list->n. */
-static size_t find_item(const struct catalog_list *list, const char *id)
+static size_t find_item(const struct backup_ids *list, const char *id)
 {
     size_t i = 0;
-    while (i < list->n && strcmp(list->items[i].id, id))
+    while (i < list->n && strcmp(list->ids[i], id))
         i++;
     return i;
 }
@@ -116,73 +116,73 @@ static struct err *try_chain(struct base *out, const struct chain *chain,
     return NULL;
 }
 
-static struct err *try_item(struct base *out, const struct catalog_item *item,
-                            const struct base_query *q, char **why)
+static struct err *try_item(struct base *out, const char *id, const struct base_query *q,
+                            char **why)
 {
     AUTO_CANDIDATE c = {.reader = NULL};
     struct chain chain;
-    TRY(candidate_open(&c, item->archive_path));
+    TRY(candidate_open(&c, q->repo, id));
     *why = judge_server(&c, q);
     if (*why)
         return NULL;
-    TRY(chain_open(&chain, q->repo, item->id));
+    TRY(chain_open(&chain, q->repo, id));
     struct err *e = try_chain(out, &chain, q, why);
     if (out->id) {
-        out->use_fd = chain.in_use;
-        chain.in_use = -1;
+        out->in_use = chain.in_use;
+        chain.in_use = NULL;
     }
     chain_close(&chain);
     return e;
 }
 
 /* What speaks against one backup is no reason not to look at others. */
-static struct err *try_and_tell(struct base *out, const struct catalog_item *item,
-                                const struct base_query *q, char **why)
+static struct err *try_and_tell(struct base *out, const char *id, const struct base_query *q,
+                                char **why)
 {
     char *no = NULL;
     TRY(signals_check());
-    struct err *e = try_item(out, item, q, &no);
+    struct err *e = try_item(out, id, q, &no);
     if (out->id)
         return NULL;
     base_fini(out);
-    if (e && e->kind == ERR_INTERRUPTED)
-        return e;
+    if (e && (e->kind == ERR_INTERRUPTED || (e->kind == ERR_SEALED && !repo_sealing_key(q->repo))))
+        return e; /* without its key a full backup in clear would be taken, behind sealed ones */
     if (e && !no)
         no = mem_strdup(e->message);
     err_free(e);
     if (no)
-        log_debug(q->log, "backup", "%s cannot be the base: %s", item->id, no);
+        log_debug(q->log, "backup", "%s cannot be the base: %s", id, no);
     if (no && !*why)
-        *why = mem_printf("%s cannot be the base: %s", item->id, no);
+        *why = mem_printf("%s cannot be the base: %s", id, no);
     free(no);
     return NULL;
 }
 
-static struct err *choose(struct base *out, char **why, const struct catalog_list *list,
+static struct err *choose(struct base *out, char **why, const struct backup_ids *list,
                           const struct base_query *q)
 {
     const bool fulls = !strcmp(q->wanted, "latest-full");
     if (!fulls && strcmp(q->wanted, "latest")) {
         const size_t at = find_item(list, q->wanted);
         if (at == list->n)
-            return err_hint(err_make(USAGE, "%s: has no backup %s", q->repo, q->wanted),
+            return err_hint(err_make(USAGE, "%s: has no backup %s", repo_name(q->repo), q->wanted),
                             "See `mbe list` for the ids there are.");
-        return try_and_tell(out, &list->items[at], q, why);
+        return try_and_tell(out, list->ids[at], q, why);
     }
     for (size_t i = list->n; i-- > 0 && !out->id;)
-        if (!fulls || catalog_is_full(list->items[i].id))
-            TRY(try_and_tell(out, &list->items[i], q, why));
+        if (!fulls || backup_id_is_full(list->ids[i]))
+            TRY(try_and_tell(out, list->ids[i], q, why));
     if (!out->id && !*why)
-        *why = mem_printf("%s has no %sbackup yet", q->repo, fulls ? "full " : "");
+        *why = mem_printf("%s has no %sbackup yet", repo_name(q->repo), fulls ? "full " : "");
     return NULL;
 }
 
 struct err *base_select(struct base *out, char **why, const struct base_query *q)
 {
-    struct catalog_list list;
+    struct backup_ids list;
     *out = (struct base){0};
     *why = NULL;
-    struct err *e = catalog_list_load(&list, q->repo);
+    struct err *e = repo_list(&list, q->repo);
     /* the repository is not made yet, or is none: taking a backup tells */
     if (e && e->kind == ERR_REFUSED) {
         *why = mem_strdup(e->message);
@@ -191,7 +191,7 @@ struct err *base_select(struct base *out, char **why, const struct base_query *q
     }
     TRY(e);
     e = choose(out, why, &list, q);
-    catalog_list_fini(&list);
+    backup_ids_fini(&list);
     if (e || out->id) {
         free(*why);
         *why = NULL;
@@ -203,8 +203,7 @@ struct err *base_select(struct base *out, char **why, const struct base_query *q
 
 void base_fini(struct base *b)
 {
-    if (b->id)
-        close(b->use_fd);
+    repo_use_end(b->in_use);
     free(b->id);
     free(b->full_id);
     base_facts_fini(&b->facts);

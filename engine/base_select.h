@@ -10,12 +10,13 @@
 #ifndef MBE_ENGINE_BASE_SELECT_H
 #define MBE_ENGINE_BASE_SELECT_H
 
+#include "archive/repo.h"
 #include "base/log.h"
 #include "engine/base_facts.h"
 #include "server/server_info.h"
 
 struct base_query {
-    const char *repo;
+    struct repo *repo;
     const char *wanted; /* an id, "latest", "latest-full" */
     const struct server_info *server;
     const struct file_mark *system; /* first file of the system tablespace, now */
@@ -24,8 +25,8 @@ struct base_query {
 };
 
 struct base {
-    char *id;   /* NULL: none was found */
-    int use_fd; /* while it is open nobody deletes the base */
+    char *id;                /* NULL: none was found */
+    struct repo_use *in_use; /* until it ends nobody deletes the base */
     uint64_t archive_id;
     lsn_t to;         /* its end */
     char *full_id;    /* the one that its chain begins with; its own if it is one */
@@ -34,7 +35,8 @@ struct base {
 };
 
 /* "latest" and "latest-full": the newest that can be the base. When there is none, or the one with the wanted id cannot be,
- * out->id is NULL and *why (owned by caller) says why. USAGE for what is no id. */
+ * out->id is NULL and *why (owned by caller) says why. USAGE for what is no id; SEALED
+ * when one that would have to be looked at is sealed and there is no key. */
 struct err *base_select(struct base *out, char **why, const struct base_query *q) MUST_CHECK;
 void base_fini(struct base *b);
 

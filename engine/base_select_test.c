@@ -7,7 +7,8 @@
 
 #include <inttypes.h>
 
-#include "archive/catalog.h"
+#include "archive/archive_file_test_util.h"
+#include "archive/repo.h"
 #include "engine/base_select.h"
 #include "engine/engine_test_util.h"
 
@@ -15,6 +16,7 @@
 
 struct fixture {
     char *dir, *repo;
+    struct repo *opened; /* the repository */
     struct server_info server;
     struct file_mark system;
 };
@@ -24,6 +26,7 @@ static int set_up(void **state)
     struct fixture *f = mem_zalloc(sizeof *f);
     f->dir = make_dir();
     f->repo = mem_printf("%s/repo", f->dir);
+    ok(repo_open(&f->opened, f->repo, &(struct repo_options){0}));
     f->server = (struct server_info){.flavour = FLAVOUR_MYSQL,
                                      .version = TEXT("9.7.4"),
                                      .server_uuid = TEXT("uuid-1"),
@@ -36,6 +39,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
+    repo_close(f->opened);
     remove_dir(f->dir);
     free(f->repo);
     free(f);
@@ -57,7 +61,7 @@ static uint64_t archive_id_of(const struct fixture *f, const char *id)
 {
     AUTO_FREE char *path = mem_printf("%s/%s/backup.mbe", f->repo, id);
     AUTO(archive_reader) r = NULL;
-    ok(archive_reader_open(&r, path));
+    ok(archive_file_open(&r, path));
     return archive_reader_id(r);
 }
 
@@ -83,14 +87,13 @@ static char *take(struct fixture *f, const struct sample *s)
 {
     const struct archive_writer_options how = {.codec = ARCHIVE_CODEC_NONE};
     const struct archive_attr attr = {.kind = ARCHIVE_SPACE_MAP, .path = BASE_FACTS_PATH};
-    AUTO(catalog_draft) d = NULL;
+    AUTO(repo_draft) d = NULL;
     AUTO(archive_writer) w = NULL;
     AUTO_FREE char *json = manifest_of(s);
-    struct sink *sink;
     struct out_bytes o = {0};
     uint32_t entry;
-    ok(catalog_begin(&d, f->repo, s->base ? "incremental" : "full", NULL));
-    ok(sink_file_open(&sink, catalog_draft_archive(d)));
+    ok(repo_begin(&d, f->opened, NULL, s->base ? "incremental" : "full"));
+    struct sink *sink = repo_draft_sink(d);
     ok(archive_writer_open(&w, sink, &how));
     base_facts_put_head(&o, 0, &f->system);
     base_facts_put_end(&o);
@@ -101,9 +104,8 @@ static char *take(struct fixture *f, const struct sample *s)
     free(o.p);
     ok(archive_writer_finish(w, json));
     ok(sink->commit(sink));
-    sink->free(sink);
-    ok(catalog_publish(d));
-    return mem_strdup(catalog_draft_id(d));
+    ok(repo_publish(d));
+    return mem_strdup(repo_draft_id(d));
 }
 
 static char *take_full(struct fixture *f, lsn_t to)
@@ -125,7 +127,7 @@ static char *take_on(struct fixture *f, const char *base, const char *full, lsn_
 /* What is chosen, at LSN 1000000; or why nothing is. */
 static void assert_chosen(struct fixture *f, const char *wanted, const char *id, const char *why)
 {
-    const struct base_query q = {.repo = f->repo,
+    const struct base_query q = {.repo = f->opened,
                                  .wanted = wanted,
                                  .server = &f->server,
                                  .system = &f->system,
@@ -163,7 +165,7 @@ static void the_newest_is_the_base(void **state)
     assert_chosen(f, "latest", second, NULL);
     assert_chosen(f, "latest-full", full, NULL);
     assert_chosen(f, first, first, NULL);
-    const struct base_query q = {.repo = f->repo,
+    const struct base_query q = {.repo = f->opened,
                                  .wanted = "latest",
                                  .server = &f->server,
                                  .system = &f->system,
@@ -176,7 +178,7 @@ static void the_newest_is_the_base(void **state)
     assert_int_equal(b.to, 300000);
     assert_int_equal(b.archive_id, archive_id_of(f, second));
     base_fini(&b);
-    const struct base_query unknown = {.repo = f->repo,
+    const struct base_query unknown = {.repo = f->opened,
                                        .wanted = "20261124T170632Z-full",
                                        .server = &f->server,
                                        .system = &f->system,
@@ -263,7 +265,7 @@ static void base_cannot_be_deleted_while_it_is_one(void **state)
 {
     struct fixture *f = *state;
     AUTO_FREE char *full = take_full(f, 100000);
-    const struct base_query q = {.repo = f->repo,
+    const struct base_query q = {.repo = f->opened,
                                  .wanted = "latest",
                                  .server = &f->server,
                                  .system = &f->system,
@@ -273,9 +275,9 @@ static void base_cannot_be_deleted_while_it_is_one(void **state)
     bool in_use;
     ok(base_select(&b, &why, &q));
     for (int i = 0; i < 2; i++) {
-        AUTO(catalog_deletion) d = NULL;
-        ok(catalog_deletion_begin(&d, f->repo, NULL));
-        ok(catalog_deletion_claim(d, full, &in_use));
+        AUTO(repo_deletion) d = NULL;
+        ok(repo_deletion_begin(&d, f->opened));
+        ok(repo_deletion_claim(d, full, &in_use));
         assert_int_equal(in_use, i == 0);
         if (i == 0)
             base_fini(&b);

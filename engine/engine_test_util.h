@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/reader.h"
 #include "archive/sink.h"
 #include "archive/writer.h"
@@ -107,7 +108,7 @@ static UNUSED struct archive_reader *archive_end(struct test_archive *a)
     ok(a->sink->commit(a->sink));
     archive_writer_free(a->writer);
     a->sink->free(a->sink);
-    ok(archive_reader_open(&r, a->path));
+    ok(archive_file_open(&r, a->path));
     free(a->path);
     return r;
 }

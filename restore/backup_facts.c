@@ -177,10 +177,11 @@ static struct err *load_older_imports(struct backup_facts *f, struct archive_rea
 static struct err *load(struct backup_facts *f, const struct chain *chain)
 {
     const struct chain_link *last = chain_last(chain);
-    TRY_AT(load_manifest(f, last), "%s", last->path);
-    TRY_AT(load_map(f, last->reader), "%s", last->path);
+    TRY_AT(load_manifest(f, last), "%s", archive_reader_name(last->reader));
+    TRY_AT(load_map(f, last->reader), "%s", archive_reader_name(last->reader));
     for (size_t i = 0; i + 1 < chain->n; i++)
-        TRY_AT(load_older_imports(f, chain->links[i].reader), "%s", chain->links[i].path);
+        TRY_AT(load_older_imports(f, chain->links[i].reader), "%s",
+               archive_reader_name(chain->links[i].reader));
     return NULL;
 }
 

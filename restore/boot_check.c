@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive/catalog.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "restore/backup_facts.h"
@@ -37,8 +36,8 @@ static const char *const extra_names[EXTRAS] = {
 
 struct boot {
     const struct boot_check_options *options;
-    char *id, *archive_path;
-    int in_use;
+    char *id;
+    struct repo_use *in_use;
     struct restore_options restore;
     enum server_flavour flavour;
     char *version, *program, *datadir;
@@ -81,8 +80,8 @@ static struct err *learn_of(struct boot *b, const struct chain *chain)
 static struct err *learn(struct boot *b)
 {
     struct chain chain;
-    TRY(catalog_find(&b->archive_path, &b->id, b->restore.repo, b->restore.backup_id));
-    TRY(catalog_use(&b->in_use, b->archive_path));
+    TRY(repo_find(&b->id, b->restore.repo, b->restore.backup_id));
+    TRY(repo_use_begin(&b->in_use, b->restore.repo, b->id));
     b->restore.backup_id = b->id;
     TRY(chain_open(&chain, b->restore.repo, b->id));
     struct err *e = learn_of(b, &chain);
@@ -229,7 +228,7 @@ static struct err *compare(struct boot_check_result *out, const struct boot *b)
                                            .parallel = b->restore.parallel,
                                            .log = b->restore.log,
                                            .progress = b->restore.progress};
-    TRY(archive_reader_open(&reader, b->archive_path));
+    TRY(repo_open_reader(&reader, b->restore.repo, b->id));
     return tables_check_run(&out->hashes, reader, private_server_conn(b->server), &o);
 }
 
@@ -288,14 +287,12 @@ static struct err *run(struct boot_check_result *out, struct boot *b)
 
 struct err *boot_check_run(struct boot_check_result *out, const struct boot_check_options *options)
 {
-    struct boot b = {.options = options, .restore = *options->restore, .in_use = -1};
+    struct boot b = {.options = options, .restore = *options->restore};
     *out = (struct boot_check_result){0};
     struct err *e = run(out, &b);
     scratch_close(b.scratch);
-    if (b.in_use >= 0)
-        close(b.in_use);
+    repo_use_end(b.in_use);
     free(b.id);
-    free(b.archive_path);
     free(b.version);
     free(b.program);
     free(b.datadir);

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/catalog.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/signals.h"
@@ -38,8 +37,7 @@ struct consolidation {
     struct chain_files files;
     struct backup_facts facts;
     struct key_file *keys;
-    struct catalog_draft *draft;
-    struct sink *sink;
+    struct repo_draft *draft;
     struct archive_writer *writer;
     struct redo_scan redo; /* of all archives but the last */
     struct page_range_env env;
@@ -244,7 +242,7 @@ static struct err *describe(char **text, const struct consolidation *c)
     archive_writer_stats(c->writer, &stats);
     json_auto_t *m = json_loads(archive_reader_manifest(last->reader), 0, NULL);
     json_t *bytes = json_object_get(m, "bytes");
-    const char *id = catalog_draft_id(c->draft);
+    const char *id = repo_draft_id(c->draft);
     bool bad =
         json_object_set_new(m, "id", json_string(id)) ||
         json_object_set_new(m, "type", json_string("full")) ||
@@ -277,16 +275,17 @@ static struct err *begin(struct consolidation *c)
     TRY(backup_facts_load(&c->facts, &c->chain));
     TRY(key_file_open(&c->keys, c->facts.family, o->keyring_file, o->keyring_pass_file));
     TRY(redo_scan_check_keys(&c->chain, c->chain.n - 1, key_file_keys(c->keys)));
-    TRY(catalog_begin_like(&c->draft, o->repo, last->id, "full", o->log));
-    TRY(sink_file_open(&c->sink, catalog_draft_archive(c->draft)));
-    return archive_writer_open(&c->writer, c->sink, &o->archive);
+    TRY(repo_begin(&c->draft, o->repo, last->id, "full"));
+    struct archive_writer_options how = o->archive;
+    how.seal_with = repo_sealing_key(o->repo);
+    return archive_writer_open(&c->writer, repo_draft_sink(c->draft), &how);
 }
 
 static struct err *read_redo(struct consolidation *c)
 {
     const struct consolidate_options *o = c->options;
     const struct redo_scan_options scan = {.memory = o->memory,
-                                           .spill_dir = catalog_draft_dir(c->draft),
+                                           .spill_dir = repo_draft_dir(c->draft),
                                            .keys = key_file_keys(c->keys),
                                            .progress = o->progress};
     uint64_t bytes = 0;
@@ -319,9 +318,10 @@ static struct err *publish(struct consolidation *c)
     progress_phase(c->options->progress, "publish", 0);
     TRY(describe(&manifest, c));
     TRY(archive_writer_finish(c->writer, manifest));
-    TRY(c->sink->commit(c->sink));
+    struct sink *sink = repo_draft_sink(c->draft);
+    TRY(sink->commit(sink));
     TRY(signals_check());
-    return catalog_publish(c->draft);
+    return repo_publish(c->draft);
 }
 
 static struct err *run(struct consolidation *c)
@@ -339,15 +339,13 @@ struct err *consolidate_run(char **id, const struct consolidate_options *options
     pthread_mutex_init(&c.lock, NULL);
     struct err *e = chain_hint(run(&c), &c.chain, options->repo);
     if (!e) {
-        *id = mem_strdup(catalog_draft_id(c.draft));
+        *id = mem_strdup(repo_draft_id(c.draft));
         log_info(options->log, "consolidate",
                  "backup %s made of %zu archives in %.1f s, %" PRIu64 " pages recovered", *id,
                  c.chain.n, clock_seconds() - started, c.pages_recovered);
     }
     archive_writer_free(c.writer);
-    if (c.sink)
-        c.sink->free(c.sink);
-    catalog_draft_free(c.draft);
+    repo_draft_free(c.draft);
     redo_scan_fini(&c.redo);
     key_file_free(c.keys);
     backup_facts_fini(&c.facts);

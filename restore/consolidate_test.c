@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <jansson.h>
 
+#include "archive/archive_file_test_util.h"
 #include "restore/consolidate.h"
 #include "restore/restore_test_util.h"
 
@@ -16,7 +17,7 @@ static const char NEW_ID[] = "20261103T000000Z-full";
 
 static struct err *consolidate(struct bench *b, char **id)
 {
-    const struct consolidate_options o = {.repo = b->repo,
+    const struct consolidate_options o = {.repo = b->opened,
                                           .backup_id = "latest",
                                           .archive = {ARCHIVE_CODEC_ZSTD, 1},
                                           .memory = 16 << 20,
@@ -37,7 +38,7 @@ static struct archive_reader *consolidated(struct bench *b)
         AUTO_FREE char *old = archive_path(b, i);
         assert_int_equal(unlink(old), 0);
     }
-    must(archive_reader_open(&reader, path));
+    must(archive_file_open(&reader, path));
     return reader;
 }
 

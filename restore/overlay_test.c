@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/archive_test_util.h"
 #include "base/mem.h"
 #include "restore/overlay.h"
@@ -75,8 +76,8 @@ static void write_archive(struct model *m, uint16_t link, size_t size, uint64_t 
     must(archive_writer_finish(w, "{}"));
     m->files[link] = test_file_new();
     test_file_set(&m->files[link], sink.bytes.p, sink.bytes.n);
-    must(archive_reader_open(&m->chain.links[link].reader, m->files[link].path));
-    m->chain.links[link].id = m->chain.links[link].path = m->files[link].path;
+    must(archive_file_open(&m->chain.links[link].reader, m->files[link].path));
+    m->chain.links[link].id = m->files[link].path;
     sink.sink.free(&sink.sink);
 }
 

@@ -233,7 +233,7 @@ struct err *page_verify_run(struct page_verify_result *out,
                  r.n_pages, clock_seconds() - started);
     if (r.damage.n)
         damage = err_make(CORRUPT, "%s: %" PRIu64 " place%s of what it restores to %s damaged",
-                          chain_last(&r.recovery.chain)->path, r.damage.n,
+                          archive_reader_name(chain_last(&r.recovery.chain)->reader), r.damage.n,
                           r.damage.n == 1 ? "" : "s", r.damage.n == 1 ? "is" : "are");
     e = err_after(damage, e);
     err_free(r.no_room);

@@ -16,10 +16,12 @@ static struct page_verify_result result;
 
 static struct err *verify_with(struct bench *b, const char *scratch)
 {
-    const struct page_verify_options o = {
-        .recovery = {.repo = b->repo, .backup_id = "latest", .memory = 16 << 20, .task = "verify"},
-        .scratch = scratch,
-        .parallel = 2};
+    const struct page_verify_options o = {.recovery = {.repo = b->opened,
+                                                       .backup_id = "latest",
+                                                       .memory = 16 << 20,
+                                                       .task = "verify"},
+                                          .scratch = scratch,
+                                          .parallel = 2};
     if (b->writer)
         finish(b);
     struct err *e = page_verify_run(&result, &o);

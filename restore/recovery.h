@@ -16,7 +16,8 @@
 #include "verify/key_file.h"
 
 struct recovery_options {
-    const char *repo, *backup_id;                 /* see chain_open */
+    struct repo *repo;
+    const char *backup_id;                        /* see chain_open */
     const char *keyring_file, *keyring_pass_file; /* or NULL: see key_file.h */
     uint64_t memory;  /* bytes of redo held in memory before it spills */
     const char *task; /* in log lines: "restore" */

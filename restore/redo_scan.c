@@ -70,7 +70,8 @@ static struct err *scan_links(struct redo_scan *s, const struct chain *chain, si
             redo_group_keep_secret(s->group);
     for (size_t i = 0; i < n; i++) {
         s->last = i == n - 1;
-        TRY_AT(scan_link(s, &chain->links[i], options), "%s: %s", chain->links[i].path, REDO_PATH);
+        TRY_AT(scan_link(s, &chain->links[i], options), "%s: %s",
+               archive_reader_name(chain->links[i].reader), REDO_PATH);
     }
     return redo_group_seal(s->group);
 }
@@ -79,8 +80,8 @@ struct err *redo_scan_check_keys(const struct chain *chain, size_t n, const stru
 {
     for (size_t i = 0; i < n; i++) {
         const struct chain_link *l = &chain->links[i];
-        TRY_AT(redo_entry_check_key(l->reader, l->manifest.family, keys), "%s: %s", l->path,
-               REDO_PATH);
+        TRY_AT(redo_entry_check_key(l->reader, l->manifest.family, keys), "%s: %s",
+               archive_reader_name(l->reader), REDO_PATH);
     }
     return NULL;
 }

@@ -63,13 +63,12 @@ static struct err *write_plain_files(struct restore *r)
     return NULL;
 }
 
-/* Before there is a target; whether it can be one is asked first, since this may take long. */
+/* Before there is a target. */
 static struct err *check_archives(const struct restore *r)
 {
     const struct restore_options *o = r->options;
     const struct chain_check_options check = {
         .parallel = o->parallel, .task = "restore", .log = o->log, .progress = o->progress};
-    TRY(target_check(o->datadir, o->external_dir, o->user, o->group));
     return o->check ? chain_check(&r->recovery.chain, &check) : NULL;
 }
 
@@ -77,6 +76,8 @@ static struct err *run(struct restore *r, const struct recovery_options *recover
 {
     const struct restore_options *o = r->options;
     struct recovery *from = &r->recovery;
+    /* first of all: to read a stream, and all archives through, may take long */
+    TRY(target_check(o->datadir, o->external_dir, o->user, o->group));
     TRY(recovery_open(from, recovery));
     TRY(check_archives(r));
     TRY(target_open(&r->target, o->datadir, o->external_dir, o->user, o->group));

@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "archive/repo.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/progress.h"
 
 struct restore_options {
-    const char *repo, *backup_id;                 /* the backup, see chain_open */
+    struct repo *repo;
+    const char *backup_id;                        /* the backup, see chain_open */
     const char *datadir;                          /* target: absent or empty */
     const char *user, *group;                     /* owner of the files, or NULL */
     const char *keyring_file, *keyring_pass_file; /* or NULL: see key_file.h */

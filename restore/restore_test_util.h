@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/reader.h"
 #include "archive/writer.h"
 #include "base/bytes.h"
@@ -34,6 +35,7 @@ struct log_maker {
 struct bench {
     char dir[64];
     char *repo, *target;
+    struct repo *opened; /* the repository */
     struct archive_writer *writer;
     struct sink *sink;
     struct log_maker log;
@@ -251,7 +253,7 @@ static inline void finish(struct bench *b)
     archive_writer_free(b->writer);
     b->sink->free(b->sink);
     b->writer = NULL;
-    must(archive_reader_open(&reader, path));
+    must(archive_file_open(&reader, path));
     b->base_archive = archive_reader_id(reader);
     b->base_lsn = to;
     b->n_finished++;
@@ -314,6 +316,7 @@ static inline int set_up(void **state)
     must(file_mkdirs(b->repo, 0700));
     must(file_replace(marker, "mbe repository 1\n", 17, 0600));
     free(marker);
+    must(repo_open(&b->opened, b->repo, &(struct repo_options){0}));
     begin(b, FROM);
     add_space(b, 0, "ibdata1", 0);
     *state = b;
@@ -332,6 +335,7 @@ static inline int tear_down(void **state)
     err_free(e);
     for (unsigned i = 0; i < sizeof b->ids / sizeof b->ids[0]; i++)
         free(b->ids[i]);
+    repo_close(b->opened);
     free(b->repo);
     free(b->target);
     free(b);
@@ -340,7 +344,7 @@ static inline int tear_down(void **state)
 
 static inline struct err *restore(struct bench *b)
 {
-    const struct restore_options o = {.repo = b->repo,
+    const struct restore_options o = {.repo = b->opened,
                                       .backup_id = "latest",
                                       .datadir = b->target,
                                       .memory = 16 << 20,

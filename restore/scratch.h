@@ -4,8 +4,7 @@
  *                             outside/  what lived outside the datadir
  *                             run/      of a server that runs on it
  *
- * Others may pass through it, but not into what is below. It is locked (flock) while it is in use: what a killed run left is removed by the next one with the same
- * parent, and systemd-tmpfiles, which clears /var/tmp, leaves what is locked alone. */
+ * Others may pass through it, but not into what is below. See base/temp_dir.h for what becomes of it when its run is killed. */
 #ifndef MBE_RESTORE_SCRATCH_H
 #define MBE_RESTORE_SCRATCH_H
 

@@ -18,7 +18,7 @@
 #include "verify/redo_entry.h"
 
 struct chunk_walk {
-    const char *path;
+    const char *name;
     struct damage *damage;
     struct progress *progress;
     uint64_t chunks_damaged;
@@ -39,19 +39,20 @@ static struct err *on_damage(void *ctx, const char *what)
 {
     struct chunk_walk *w = ctx;
     w->chunks_damaged++;
-    damage_report(w->damage, "%s: %s", w->path, what);
+    damage_report(w->damage, "%s: %s", w->name, what);
     return signals_check();
 }
 
-static struct err *check_chunks(struct archive_check_result *out, const char *path,
-                                struct damage *damage, struct progress *progress)
+static struct err *check_chunks(struct archive_check_result *out, struct repo *repo, const char *id,
+                                struct source *source, struct damage *damage,
+                                struct progress *progress)
 {
-    struct chunk_walk w = {.path = path, .damage = damage, .progress = progress};
+    struct chunk_walk w = {.name = source->name, .damage = damage, .progress = progress};
     const struct archive_walk walk = {.on_piece = on_piece, .on_damage = on_damage, .ctx = &w};
     bool complete = false;
-    struct err *e = archive_walk(path, &walk, &complete);
+    struct err *e = repo_walk(repo, id, source, &walk, &complete);
     if (!e && !complete)
-        damage_report(damage, "%s: is incomplete: no final record at its end", path);
+        damage_report(damage, "%s: is incomplete: no final record at its end", w.name);
     out->chunks_damaged = w.chunks_damaged;
     return e;
 }
@@ -117,25 +118,41 @@ static struct err *check_opened(struct archive_check_result *out, struct archive
     return e;
 }
 
-struct err *archive_check(struct archive_check_result *out, const char *archive_path,
+static struct err *sum_up(const struct archive_check_result *r, uint64_t n_damaged,
+                          const char *name)
+{
+    if (!n_damaged)
+        return NULL;
+    return err_make(CORRUPT,
+                    "%s: %" PRIu64 " place%s damaged (%" PRIu64 " chunk%s, %" PRIu64 " page%s)",
+                    name, n_damaged, n_damaged == 1 ? " is" : "s are", r->chunks_damaged,
+                    plural(r->chunks_damaged), r->pages_damaged, plural(r->pages_damaged));
+}
+
+struct err *archive_check(struct archive_check_result *out, struct repo *repo, const char *id,
                           const struct archive_check_options *options)
 {
     struct damage damage = {.log = options->log};
     struct progress *progress = options->progress;
     AUTO(archive_reader) reader = NULL;
+    AUTO(source) source = NULL;
     *out = (struct archive_check_result){0};
-    struct err *index_error = archive_reader_open(&reader, archive_path);
+    TRY(repo_open_source(&source, repo, id));
+    struct err *index_error = repo_open_reader(&reader, repo, id);
     progress_phase(progress, "chunks", index_error ? 0 : content_bytes(reader));
+    out->unopened =
+        index_error && index_error->kind == ERR_SEALED && repo_sealing_key(repo) == NULL;
+    if (out->unopened) {
+        err_free(index_error);
+        index_error = NULL;
+    }
     if (index_error && index_error->kind != ERR_CORRUPT)
         return index_error;
-    struct err *e = check_chunks(out, archive_path, &damage, progress);
+    struct err *e = check_chunks(out, repo, id, source, &damage, progress);
     if (e || index_error)
         return err_first(e, index_error);
-    TRY_AT(check_opened(out, reader, options, &damage), "%s", archive_path);
-    if (!damage.n)
-        return NULL;
-    return err_make(CORRUPT,
-                    "%s: %" PRIu64 " place%s damaged (%" PRIu64 " chunk%s, %" PRIu64 " page%s)",
-                    archive_path, damage.n, damage.n == 1 ? " is" : "s are", out->chunks_damaged,
-                    plural(out->chunks_damaged), out->pages_damaged, plural(out->pages_damaged));
+    if (out->unopened)
+        return sum_up(out, damage.n, source->name);
+    TRY_AT(check_opened(out, reader, options, &damage), "%s", source->name);
+    return sum_up(out, damage.n, source->name);
 }

@@ -14,6 +14,7 @@ struct archive_check_result {
     uint64_t bytes, pages, chunks_damaged, pages_damaged, entries;
     bool
         redo_unopened; /* the redo is encrypted, and was checked only as far as that goes without its key */
+    bool unopened; /* the archive is sealed and there is no key: only its checksums were verified */
 };
 
 struct archive_check_options {
@@ -25,9 +26,9 @@ struct archive_check_options {
     struct progress *progress;
 };
 
-/* CORRUPT when anything is damaged; each damage is a log_error line first (at most 100). Of the chain only this one archive is
+/* Of the backup `id`. CORRUPT when anything is damaged; each damage is a log_error line first (at most 100). Of the chain only this one archive is
  * checked. */
-struct err *archive_check(struct archive_check_result *out, const char *archive_path,
+struct err *archive_check(struct archive_check_result *out, struct repo *repo, const char *id,
                           const struct archive_check_options *options) MUST_CHECK;
 
 #endif

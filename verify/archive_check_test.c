@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/writer.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -28,6 +29,8 @@ enum {
     FIRST_LSN = 50000,
     N_MTRS = 500,
 };
+
+#define ID "20261127T120000Z-full"
 
 /* What to do differently from a whole archive; zero: nothing. */
 struct variant {
@@ -48,6 +51,7 @@ struct variant {
 
 struct sandbox {
     char dir[32];
+    struct repo *repo;
     char *archive, *log_file;
 };
 
@@ -57,7 +61,11 @@ static int setup(void **state)
     strcpy(s->dir, "/tmp/archive-check-XXXXXX");
     if (!mkdtemp(s->dir))
         return -1;
-    s->archive = mem_printf("%s/backup.mbe", s->dir);
+    AUTO_FREE char *marker = mem_printf("%s/mbe-repository", s->dir);
+    s->archive = mem_printf("%s/" ID "/backup.mbe", s->dir);
+    assert_null(file_replace(marker, "mbe repository 1\n", 17, 0600));
+    assert_null(file_mkdirs_for(s->archive, 0700));
+    assert_null(repo_open(&s->repo, s->dir, &(struct repo_options){0}));
     s->log_file = mem_printf("%s/log", s->dir);
     *state = s;
     return 0;
@@ -69,6 +77,7 @@ static int teardown(void **state)
     struct err *e = file_remove_tree(s->dir);
     const int rc = e ? -1 : 0;
     err_free(e);
+    repo_close(s->repo);
     free(s->archive);
     free(s->log_file);
     free(s);
@@ -218,8 +227,8 @@ static void make_archive(const struct sandbox *s, const struct variant *v)
 /* The archive that make_archive has made, as one of a chain. */
 static void link_of(const struct sandbox *s, struct chain_link *l)
 {
-    *l = (struct chain_link){.id = s->archive, .path = s->archive};
-    assert_null(archive_reader_open(&l->reader, s->archive));
+    *l = (struct chain_link){.id = s->archive};
+    assert_null(archive_file_open(&l->reader, s->archive));
 }
 
 /* Checks the archive with `parallel` threads; *text is what was logged, and the error's message,
@@ -233,7 +242,7 @@ static struct err *check_in_chain(const struct sandbox *s, const struct chain *c
     unlink(s->log_file);
     assert_null(log_open(&log, &(struct log_options){.file = s->log_file}));
     const struct archive_check_options options = {.chain = chain, .parallel = parallel, .log = log};
-    struct err *e = archive_check(result, s->archive, &options);
+    struct err *e = archive_check(result, s->repo, ID, &options);
     log_close(log);
     assert_null(file_read_all(&logged, &len, s->log_file, 1 << 20));
     *text = mem_printf("%s%s", logged, e ? e->message : "");

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/sink.h"
 #include "archive/writer.h"
 #include "base/mem.h"
@@ -37,7 +38,7 @@ static struct archive_reader *archive_with(const char *text, uint64_t size)
     assert_null(sink->commit(sink));
     archive_writer_free(w);
     sink->free(sink);
-    assert_null(archive_reader_open(&r, path));
+    assert_null(archive_file_open(&r, path));
     unlink(path);
     return r;
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/archive_test_util.h"
 #include "base/mem.h"
 #include "verify/backup_manifest.h"
@@ -21,7 +22,7 @@ static struct err *load(struct backup_manifest *out, const char *json)
     assert_null(archive_writer_open(&w, &sink.sink, &(struct archive_writer_options){0}));
     assert_null(archive_writer_finish(w, json));
     test_file_set(&file, sink.bytes.p, sink.bytes.n);
-    assert_null(archive_reader_open(&r, file.path));
+    assert_null(archive_file_open(&r, file.path));
     struct err *e = backup_manifest_load(out, r);
     test_sink_free(&sink.sink);
     close(file.fd);

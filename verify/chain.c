@@ -5,9 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "archive/catalog.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "verify/lineage.h"
@@ -19,7 +17,6 @@ static void link_close(struct chain_link *l)
     archive_reader_free(l->reader);
     backup_manifest_fini(&l->manifest);
     free(l->id);
-    free(l->path);
     *l = (struct chain_link){0};
 }
 
@@ -28,9 +25,8 @@ void chain_close(struct chain *c)
     for (size_t i = 0; i < c->n; i++)
         link_close(&c->links[i]);
     free(c->links);
-    if (c->in_use >= 0)
-        close(c->in_use);
-    *c = (struct chain){.in_use = -1};
+    repo_use_end(c->in_use);
+    *c = (struct chain){0};
 }
 
 const struct chain_link *chain_last(const struct chain *c)
@@ -38,11 +34,28 @@ const struct chain_link *chain_last(const struct chain *c)
     return &c->links[c->n - 1];
 }
 
-static struct err *open_archive(struct chain_link *l)
+/* Where there is a key an archive in clear proves nothing: whoever can write to the repository may have made it. One that is
+ * sealed may still lie under the name of another. */
+static struct err *check_seal(const struct chain_link *l, const struct repo *repo)
 {
-    TRY(archive_reader_open(&l->reader, l->path));
+    if (!repo_sealing_key(repo))
+        return NULL;
+    if (!archive_reader_is_sealed(l->reader))
+        return err_hint(err_make(SEALED, "%s: is not sealed, and a key was given",
+                                 archive_reader_name(l->reader)),
+                        "If it is to be trusted all the same, leave the key out.");
+    if (strcmp(l->manifest.id, l->id))
+        return err_make(CORRUPT, "%s: is the archive of backup %s", archive_reader_name(l->reader),
+                        l->manifest.id);
+    return NULL;
+}
+
+static struct err *open_archive(struct chain_link *l, struct repo *repo)
+{
+    TRY(repo_open_reader(&l->reader, repo, l->id));
     l->archive_id = archive_reader_id(l->reader);
-    return err_wrap(backup_manifest_load(&l->manifest, l->reader), "%s", l->path);
+    TRY_AT(backup_manifest_load(&l->manifest, l->reader), "%s", archive_reader_name(l->reader));
+    return check_seal(l, repo);
 }
 
 /* --- one link and the next --- */
@@ -78,7 +91,7 @@ static struct err *check_link(const struct chain_link *l, const struct chain_lin
 
 /* The newest backup before `id` that rests on the backup `full` or is it (NULL: any) and can be restored; NULL if there is none.
  * Owned by caller. */
-static char *find_restorable(const char *repo, const char *id, const char *full)
+static char *find_restorable(struct repo *repo, const char *id, const char *full)
 {
     struct lineage l = {0};
     const char *found = NULL;
@@ -94,9 +107,11 @@ static char *find_restorable(const char *repo, const char *id, const char *full)
 }
 
 /* Behind what hint there is already. */
-static struct err *hint_at_restorable(struct err *e, const char *repo, const char *id,
+static struct err *hint_at_restorable(struct err *e, struct repo *repo, const char *id,
                                       const char *full)
 {
+    if (repo_is_stream(repo))
+        return e; /* there is no other */
     AUTO_FREE char *other = find_restorable(repo, id, full);
     AUTO_FREE char *before = e->hint;
     e->hint = NULL;
@@ -104,7 +119,7 @@ static struct err *hint_at_restorable(struct err *e, const char *repo, const cha
                     before ? before : "", before ? " " : "", other ? other : "none");
 }
 
-struct err *chain_hint(struct err *e, const struct chain *c, const char *repo)
+struct err *chain_hint(struct err *e, const struct chain *c, struct repo *repo)
 {
     for (size_t i = 0; e && i < c->n; i++)
         if (archive_reader_has_failed(c->links[i].reader))
@@ -119,22 +134,22 @@ static bool is_missing(const struct err *e)
     return e->kind == ERR_USAGE || e->os_errno == ENOENT;
 }
 
-static struct err *open_base(struct chain_link *base, const char *repo, const struct chain_link *l)
+static struct err *open_base(struct chain_link *base, struct repo *repo, const struct chain_link *l)
 {
-    struct err *e = catalog_find(&base->path, &base->id, repo, l->manifest.base);
+    struct err *e = repo_find(&base->id, repo, l->manifest.base);
     if (!e)
-        e = open_archive(base);
+        e = open_archive(base, repo);
     if (e && is_missing(e)) {
         err_free(e);
         return err_make(REFUSED, "backup %s needs its base %s, which is not in %s", l->id,
-                        l->manifest.base, repo);
+                        l->manifest.base, repo_name(repo));
     }
     TRY_AT(e, "backup %s needs its base %s", l->id, l->manifest.base);
     return check_link(l, base);
 }
 
 /* Newest first, then turned round. */
-static struct err *open_links(struct chain *c, const char *repo)
+static struct err *open_links(struct chain *c, struct repo *repo)
 {
     size_t cap = 1;
     while (c->links[c->n - 1].manifest.base) {
@@ -154,11 +169,11 @@ static struct err *open_links(struct chain *c, const char *repo)
     return NULL;
 }
 
-static struct err *open_chain(struct chain *c, const char *repo)
+static struct err *open_chain(struct chain *c, struct repo *repo)
 {
     const struct chain_link *last = chain_last(c);
-    TRY(catalog_use(&c->in_use, last->path));
-    TRY(open_archive(&c->links[0]));
+    TRY(repo_use_begin(&c->in_use, repo, last->id));
+    TRY(open_archive(&c->links[0], repo));
     if (last->manifest.length > CHAIN_MAX)
         return err_make(REFUSED,
                         "backup %s is the end of a chain of %" PRIu32
@@ -167,11 +182,11 @@ static struct err *open_chain(struct chain *c, const char *repo)
     return open_links(c, repo);
 }
 
-struct err *chain_open(struct chain *out, const char *repo, const char *id)
+struct err *chain_open(struct chain *out, struct repo *repo, const char *id)
 {
     struct chain_link last = {0};
-    *out = (struct chain){.in_use = -1};
-    TRY(catalog_find(&last.path, &last.id, repo, id));
+    *out = (struct chain){0};
+    TRY(repo_find(&last.id, repo, id));
     out->links = mem_alloc(sizeof last);
     out->links[0] = last;
     out->n = 1;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "archive/reader.h"
+#include "archive/repo.h"
 #include "base/err.h"
 #include "verify/backup_manifest.h"
 
@@ -16,7 +17,7 @@
 enum { CHAIN_MAX = 500 };
 
 struct chain_link {
-    char *id, *path;
+    char *id;
     uint64_t archive_id;
     struct archive_reader *reader;
     struct backup_manifest manifest;
@@ -25,17 +26,17 @@ struct chain_link {
 struct chain {
     struct chain_link *links; /* oldest first: links[0] is a full backup */
     size_t n;
-    int in_use; /* see catalog_use: while it is open nobody deletes any of them */
+    struct repo_use *in_use; /* see repo_use_begin: until it ends nobody deletes any of them */
 };
 
-/* id: or "latest". USAGE when there is no such backup; REFUSED when a link is missing or is not the archive that the next one
+/* id: or "latest", "latest-full". The repository is borrowed until chain_close. USAGE when there is no such backup; REFUSED when a link is missing or is not the archive that the next one
  * was made on; CORRUPT when one is damaged or contradicts the next. Such an error names the link; its hint names the newest
  * older backup on the same full one that can be restored. */
-struct err *chain_open(struct chain *out, const char *repo, const char *id) MUST_CHECK;
+struct err *chain_open(struct chain *out, struct repo *repo, const char *id) MUST_CHECK;
 void chain_close(struct chain *c);
 /* To be asked with the error, or NULL, of reading the archives: when one of them is damaged or could not be read, the hint names
  * the newest older backup on the same full one, or any when it is that one. Returns e. */
-struct err *chain_hint(struct err *e, const struct chain *c, const char *repo) MUST_CHECK;
+struct err *chain_hint(struct err *e, const struct chain *c, struct repo *repo) MUST_CHECK;
 const struct chain_link *chain_last(const struct chain *c);
 
 #endif

@@ -81,7 +81,7 @@ static struct err *add_link(struct chain_files *f, const struct chain *chain, ui
         e = find_base(&reached[i], a, base, &spaces);
         if (!e)
             add_part(&f->of[i], chain, link, reached[i]);
-        e = err_wrap(e, "%s", newer->path);
+        e = err_wrap(e, "%s", archive_reader_name(newer->reader));
     }
     map64_fini(&spaces);
     return e;
@@ -100,7 +100,8 @@ static struct err *add_links(struct chain_files *f, const struct chain *chain)
     for (uint32_t i = 0; i < f->n; i++)
         if (!f->of[i].items[f->of[i].n - 1].whole)
             return err_make(CORRUPT, "%s: %s: only changes of it are stored, down to a full backup",
-                            last->path, archive_reader_entry(last->reader, i)->path);
+                            archive_reader_name(last->reader),
+                            archive_reader_entry(last->reader, i)->path);
     return NULL;
 }
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "archive/catalog.h"
 #include "archive/reader.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -23,7 +22,6 @@ enum { BASE_ID_MAX = 64, ARCHIVE_ID_DIGITS = 16 };
 static void row_fini(struct lineage_row *row)
 {
     free(row->id);
-    free(row->archive_path);
     free(row->error);
     free(row->server);
     free(row->base_id);
@@ -48,15 +46,15 @@ static bool parse_archive_id(uint64_t *out, const char *text)
     return true;
 }
 
-static struct err *take_base(struct lineage_row *row, const json_t *m)
+/* name: of the archive, for messages, as below. */
+static struct err *take_base(struct lineage_row *row, const json_t *m, const char *name)
 {
     const char *base = manifest_text(m, "base", NULL);
     if (!base || strlen(base) > BASE_ID_MAX)
         return err_make(CORRUPT, "%s: manifest: an incremental backup without the id of its base",
-                        row->archive_path);
+                        name);
     if (!parse_archive_id(&row->base_archive_id, manifest_text(m, "chain.base_archive", "")))
-        return err_make(CORRUPT, "%s: manifest: chain.base_archive is no archive id",
-                        row->archive_path);
+        return err_make(CORRUPT, "%s: manifest: chain.base_archive is no archive id", name);
     row->base_id = mem_strdup(base);
     row->base_lsn = manifest_u64(m, "lsn.base");
     return NULL;
@@ -75,15 +73,14 @@ static json_t *list_facts(const json_t *m, const struct lineage_row *row)
     return facts;
 }
 
-static struct err *take_manifest(struct lineage_row *row, const json_t *m)
+static struct err *take_manifest(struct lineage_row *row, const json_t *m, const char *name)
 {
     const char *type = manifest_text(m, "type", "full");
     row->full = !strcmp(type, "full");
     if (!row->full && strcmp(type, "incremental"))
-        return err_make(FAILED, "%s: manifest: its type is neither full nor incremental",
-                        row->archive_path);
+        return err_make(FAILED, "%s: manifest: its type is neither full nor incremental", name);
     if (!row->full)
-        TRY(take_base(row, m));
+        TRY(take_base(row, m, name));
     const char *where = manifest_text(m, "server.datadir", "");
     row->server = mem_strdup(
         manifest_text(m, "server.server_uuid", manifest_text(m, "server.server_uid", where)));
@@ -95,14 +92,17 @@ static struct err *take_manifest(struct lineage_row *row, const json_t *m)
     return NULL;
 }
 
-static struct err *read_row(struct lineage_row *row)
+static struct err *read_row(struct lineage_row *row, struct repo *repo)
 {
     AUTO(archive_reader) reader = NULL;
     json_auto_t *manifest = NULL;
-    TRY(archive_reader_open(&reader, row->archive_path));
-    TRY(manifest_parse(&manifest, archive_reader_manifest(reader), row->archive_path));
+    TRY(repo_open_reader(&reader, repo, row->id));
+    const char *name = archive_reader_name(reader);
+    TRY(manifest_parse(&manifest, archive_reader_manifest(reader), name));
     row->archive_id = archive_reader_id(reader);
-    return take_manifest(row, manifest);
+    TRY(take_manifest(row, manifest, name));
+    json_object_set_new(row->facts, "sealed", json_boolean(archive_reader_is_sealed(reader)));
+    return NULL;
 }
 
 static json_t *error_facts(const struct lineage_row *row)
@@ -115,11 +115,10 @@ static json_t *error_facts(const struct lineage_row *row)
     return facts;
 }
 
-static void add_row(struct lineage *l, const struct catalog_item *item)
+static void add_row(struct lineage *l, struct repo *repo, const char *id)
 {
-    struct lineage_row row = {.id = mem_strdup(item->id),
-                              .archive_path = mem_strdup(item->archive_path)};
-    struct err *e = read_row(&row);
+    struct lineage_row row = {.id = mem_strdup(id)};
+    struct err *e = read_row(&row, repo);
     if (e && e->os_errno == ENOENT) {
         err_free(e);
         row_fini(&row);
@@ -135,22 +134,22 @@ static void add_row(struct lineage *l, const struct catalog_item *item)
     l->rows[l->n++] = row;
 }
 
-static struct err *add_rows(struct lineage *l, const struct catalog_list *list)
+static struct err *add_rows(struct lineage *l, struct repo *repo, const struct backup_ids *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         TRY(signals_check());
-        add_row(l, &list->items[i]);
+        add_row(l, repo, list->ids[i]);
     }
     return NULL;
 }
 
-struct err *lineage_load(struct lineage *out, const char *repo)
+struct err *lineage_load(struct lineage *out, struct repo *repo)
 {
-    struct catalog_list list;
+    struct backup_ids list;
     *out = (struct lineage){0};
-    TRY(catalog_list_load(&list, repo));
-    struct err *e = add_rows(out, &list);
-    catalog_list_fini(&list);
+    TRY(repo_list(&list, repo));
+    struct err *e = add_rows(out, repo, &list);
+    backup_ids_fini(&list);
     if (e)
         lineage_fini(out);
     else
@@ -311,14 +310,15 @@ void lineage_link(struct lineage *l)
 
 /* ---- questions ---- */
 
-struct err *lineage_find(size_t *row, const struct lineage *l, const char *repo, const char *id)
+struct err *lineage_find(size_t *row, const struct lineage *l, const struct repo *repo,
+                         const char *id)
 {
     for (size_t i = 0; i < l->n; i++)
         if (!strcmp(l->rows[i].id, id)) {
             *row = i;
             return NULL;
         }
-    return err_hint(err_make(USAGE, "%s: has no backup %s", repo, id),
+    return err_hint(err_make(USAGE, "%s: has no backup %s", repo_name(repo), id),
                     "See `mbe list` for the ids there are.");
 }
 

@@ -10,12 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "archive/repo.h"
 #include "base/err.h"
 
 #define LINEAGE_NONE SIZE_MAX /* no row */
 
 struct lineage_row {
-    char *id, *archive_path;
+    char *id;
     char *error; /* why it cannot be read; NULL: it can, and so is known what stands next */
     bool
         unsure; /* with an error: it may be sound and need others all the same. It could not be read now, or not by this mbe */
@@ -39,7 +40,7 @@ struct lineage_row {
     size_t n_chain;  /* archives that a restore reads; 0 when broken */
 
     /* For lists: {id, error}, or {id, type, base, chain, started, finished, bytes, lsn, server, damaged} of the manifest,
-     * null where it says nothing. NULL in tests. */
+     * null where it says nothing, and whether it is sealed. NULL in tests. */
     json_t *facts;
 };
 
@@ -51,15 +52,15 @@ struct lineage {
         order; /* the tree: every row behind its base, and before the next row of its base's level */
 };
 
-/* REFUSED when `repo` is no repository; what is wrong with a single backup is in its row. Backups that are deleted meanwhile
+/* REFUSED when there is no repository; what is wrong with a single backup is in its row. Backups that are deleted meanwhile
  * are left out. */
-struct err *lineage_load(struct lineage *out, const char *repo) MUST_CHECK;
+struct err *lineage_load(struct lineage *out, struct repo *repo) MUST_CHECK;
 void lineage_fini(struct lineage *l);
 /* Fills `order` and the rows' second half from the first half. */
 void lineage_link(struct lineage *l);
 
 /* Row of the backup with this id; USAGE when there is none. */
-struct err *lineage_find(size_t *row, const struct lineage *l, const char *repo,
+struct err *lineage_find(size_t *row, const struct lineage *l, const struct repo *repo,
                          const char *id) MUST_CHECK;
 /* chosen[n]: adds every row that needs one of those chosen; returns how many that were. */
 size_t lineage_add_dependents(const struct lineage *l, bool *chosen);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/reader.h"
 #include "archive/writer.h"
 #include "base/file.h"
@@ -64,7 +65,7 @@ static uint64_t put(const char *repo, const char *id, const char *manifest)
     assert_null(sink->commit(sink));
     archive_writer_free(w);
     sink->free(sink);
-    assert_null(archive_reader_open(&r, path));
+    assert_null(archive_file_open(&r, path));
     const uint64_t archive_id = archive_reader_id(r);
     archive_reader_free(r);
     return archive_id;
@@ -88,10 +89,18 @@ static uint64_t put_increment(const char *repo, const char *id, const char *base
     return put(repo, id, manifest);
 }
 
+static struct repo *opened(const char *repo)
+{
+    struct repo *r;
+    assert_null(repo_open(&r, repo, &(struct repo_options){0}));
+    return r;
+}
+
 static struct lineage load(const char *repo)
 {
+    AUTO(repo) r = opened(repo);
     struct lineage l;
-    struct err *e = lineage_load(&l, repo);
+    struct err *e = lineage_load(&l, r);
     if (e)
         fail_msg("%s", e->message);
     return l;
@@ -244,7 +253,6 @@ static void a_long_chain_needs_no_stack(void **state)
         mem_grow(&l.rows, &l.cap, l.n, sizeof *l.rows);
         l.rows[l.n++] =
             (struct lineage_row){.id = mem_printf("%06d", i),
-                                 .archive_path = mem_strdup(""),
                                  .full = i == LENGTH - 1,
                                  .base_id = i == LENGTH - 1 ? NULL : mem_printf("%06d", i + 1)};
     }
@@ -273,13 +281,14 @@ static void backups_are_found_by_their_id_alone(void **state)
     const char *repo = *state;
     put_full(repo, FULL_1);
     put_full(repo, FULL_2);
+    AUTO(repo) r = opened(repo);
     struct lineage l = load(repo);
-    assert_null(lineage_find(&row, &l, repo, FULL_2));
+    assert_null(lineage_find(&row, &l, r, FULL_2));
     assert_int_equal(row, 1);
     static const char *const absent[] = {"latest", "../x", "", "20261101T000000Z"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
         AUTO_FREE char *expected = mem_printf("%s: has no backup %s", repo, absent[i]);
-        struct err *e = lineage_find(&row, &l, repo, absent[i]);
+        struct err *e = lineage_find(&row, &l, r, absent[i]);
         assert_non_null(e);
         assert_string_equal(e->message, expected);
         assert_int_equal(e->kind, ERR_USAGE);

@@ -26,7 +26,7 @@ struct spec {
 /* Adds the row; its archive's id is its first letter. */
 static void add(struct lineage *l, const struct spec *s)
 {
-    struct lineage_row row = {.id = mem_strdup(s->id), .archive_path = mem_strdup(s->id)};
+    struct lineage_row row = {.id = mem_strdup(s->id)};
     if (s->flags & UNREADABLE) {
         row.error = mem_strdup("chunk 3: checksum");
     } else {

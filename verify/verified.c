@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archive/catalog.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -43,7 +42,8 @@ json_t *verified_chain(const struct chain *chain)
     return ids;
 }
 
-struct err *verified_append(const char *archive_path, const json_t *chain, const struct verified *v)
+struct err *verified_append(struct repo *repo, const char *id, const json_t *chain,
+                            const struct verified *v)
 {
     char now[32], host[HOST_NAME_MAX + 1] = "";
     clock_utc(now);
@@ -56,7 +56,7 @@ struct err *verified_append(const char *archive_path, const json_t *chain, const
                   "chain", chain ? json_deep_copy(chain) : json_array());
     AUTO_FREE char *line =
         record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
-    return line ? catalog_record_append(archive_path, line)
+    return line ? repo_record_append(repo, id, line)
                 : err_make(FAILED, "cannot make a record of the verification");
 }
 
@@ -71,11 +71,11 @@ static bool is_record_of(const json_t *record, uint64_t archive_id)
            json_is_string(json_object_get(record, "time"));
 }
 
-struct err *verified_load(json_t **out, const char *archive_path, uint64_t archive_id)
+struct err *verified_load(json_t **out, struct repo *repo, const char *id, uint64_t archive_id)
 {
     AUTO_FREE char *text = NULL;
     char *save = NULL;
-    TRY(catalog_record_read(&text, archive_path));
+    TRY(repo_record_read(&text, repo, id));
     *out = json_array();
     for (const char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         json_auto_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);

@@ -1,6 +1,6 @@
 /* verify/verified.h: what is remembered of a backup's verifications: how deep it was looked at, when, and what was found.
  *
- * One JSON object a line of REPO/<id>/verified.jsonl (archive/catalog.h), newest last:
+ * One JSON object a line of REPO/<id>/verified.jsonl (archive/catalog.h; other kinds of repositories have their own place for it), newest last:
  *
  *   time      "2026-11-27T16:02:11Z": when it ended
  *   level     "archive", "pages", "tables" or "boot": what was done, as of mbe verify --level; each is deeper than the one before
@@ -29,11 +29,12 @@ struct verified {
 
 /* "chain" of a record, for verified_append; owned by caller. */
 json_t *verified_chain(const struct chain *chain);
-/* Adds to the record of the backup in use whose archive this is. chain: NULL when it is not known. */
-struct err *verified_append(const char *archive_path, const json_t *chain,
+/* Adds to the record of the backup `id`, which is in use. chain: NULL when it is not known. */
+struct err *verified_append(struct repo *repo, const char *id, const json_t *chain,
                             const struct verified *v) MUST_CHECK;
-/* *out: an array of the objects that are of this archive, oldest first; owned by caller. */
-struct err *verified_load(json_t **out, const char *archive_path, uint64_t archive_id) MUST_CHECK;
+/* *out: an array of the objects that are of the archive with this id of its own, oldest first; owned by caller. */
+struct err *verified_load(json_t **out, struct repo *repo, const char *id,
+                          uint64_t archive_id) MUST_CHECK;
 /* Of such an array, the one that tells how the backup stands; borrowed, NULL when none does. That is the newest of the deepest
  * that passed, unless a verification failed that none as deep or deeper has passed since: then that one. A failed one of level
  * "tables" counts for nothing here: it was another server's data that differed. Pure. */

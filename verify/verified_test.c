@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/catalog.h"
+#include "archive/repo.h"
 #include "base/cleanup.h"
 #include "base/dir_test_util.h"
 #include "base/file.h"
@@ -17,35 +17,42 @@
 
 enum { ID = 0x1234, OTHER_ID = 0x77 };
 
-static char *archive_in(const char *dir)
+#define BACKUP "20261127T120000Z-full"
+
+/* A repository as far as it matters here. */
+static struct repo *repo_in(const char *dir)
 {
-    return mem_printf("%s/backup.mbe", dir);
+    struct repo *repo;
+    AUTO_FREE char *archive = mem_printf("%s/" BACKUP "/backup.mbe", dir);
+    assert_null(file_mkdirs_for(archive, 0700));
+    assert_null(repo_open(&repo, dir, &(struct repo_options){0}));
+    return repo;
 }
 
-static json_t *load(const char *archive)
+static json_t *load(struct repo *repo)
 {
     json_t *records;
-    assert_null(verified_load(&records, archive, ID));
+    assert_null(verified_load(&records, repo, BACKUP, ID));
     return records;
 }
 
-static void append(const char *archive, uint64_t id, const char *level, const char *result)
+static void append(struct repo *repo, uint64_t id, const char *level, const char *result)
 {
     struct chain_link links[] = {{.archive_id = 1}, {.archive_id = id}};
     json_auto_t *chain = verified_chain(&(struct chain){.links = links, .n = 2});
     const struct verified v = {
         .level = level, .result = result, .tables = 17, .compared = 15, .seconds = 1.5};
-    assert_null(verified_append(archive, chain, &v));
+    assert_null(verified_append(repo, BACKUP, chain, &v));
 }
 
 static void what_is_written_is_read_back(void **state)
 {
-    AUTO_FREE char *archive = archive_in(*state);
-    json_auto_t *none = load(archive);
+    AUTO(repo) repo = repo_in(*state);
+    json_auto_t *none = load(repo);
     assert_int_equal(json_array_size(none), 0);
     assert_null(verified_standing(none));
-    append(archive, ID, "boot", "different");
-    json_auto_t *records = load(archive);
+    append(repo, ID, "boot", "different");
+    json_auto_t *records = load(repo);
     assert_int_equal(json_array_size(records), 1);
     const json_t *r = json_array_get(records, 0);
     assert_string_equal(json_string_value(json_object_get(r, "level")), "boot");
@@ -61,7 +68,7 @@ static void what_is_written_is_read_back(void **state)
 
 static void records_of_another_archive_and_what_is_no_record_are_passed_over(void **state)
 {
-    AUTO_FREE char *archive = archive_in(*state);
+    AUTO(repo) repo = repo_in(*state);
     static const char *const lines[] = {
         "{\"level\":\"boot\"",
         "nonsense",
@@ -74,13 +81,13 @@ static void records_of_another_archive_and_what_is_no_record_are_passed_over(voi
         "{\"level\":\"boot\",\"result\":\"ok\",\"time\":\"t\"}",
         "{\"level\":\"boot\",\"result\":\"ok\",\"time\":\"t\",\"chain\":[4660]}",
     };
-    append(archive, OTHER_ID, "boot", "ok");
+    append(repo, OTHER_ID, "boot", "ok");
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        assert_null(catalog_record_append(archive, lines[i]));
-    append(archive, ID, "archive", "ok");
-    assert_null(verified_append(archive, NULL, /* of an archive that could not be read */
+        assert_null(repo_record_append(repo, BACKUP, lines[i]));
+    append(repo, ID, "archive", "ok");
+    assert_null(verified_append(repo, BACKUP, NULL, /* of an archive that could not be read */
                                 &(struct verified){.level = "archive", .result = "damaged"}));
-    json_auto_t *records = load(archive);
+    json_auto_t *records = load(repo);
     assert_int_equal(json_array_size(records), 2);
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/archive_test_util.h"
 #include "archive/index.h"
 #include "archive/reader.h"
@@ -61,7 +62,7 @@ static struct err *read_entry(struct archive_reader *r, uint32_t i)
 static struct err *read_all(const char *path)
 {
     AUTO(archive_reader) r = NULL;
-    TRY(archive_reader_open(&r, path));
+    TRY(archive_file_open(&r, path));
     for (uint32_t i = 0; i < archive_reader_n_entries(r); i++)
         TRY(read_entry(r, i));
     return NULL;
@@ -77,7 +78,7 @@ static void use_archive(const uint8_t *data, size_t size)
         .on_piece = on_piece, .on_damage = on_damage, .ctx = &n_damage};
     test_file_set(&file, data, size);
     struct err *by_index = read_all(file.path);
-    err_free(archive_walk(file.path, &walk, &complete));
+    err_free(archive_file_walk(file.path, &walk, &complete));
     if (!by_index && !complete)
         abort();
     err_free(by_index);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archive/catalog.h"
+#include "archive/repo.h"
 #include "engine/aria_copy.h"
 #include "engine/manifest.h"
 #include "engine/plain_copy.h"
@@ -294,9 +294,9 @@ static struct err *manifest(char **out, const struct image *im, const char *id,
     return *out ? NULL : err_make(FAILED, "cannot make the manifest");
 }
 
-static struct err *store(struct image *im, struct catalog_draft *draft, const char *data_file_path)
+static struct err *store(struct image *im, struct repo_draft *draft, const char *data_file_path)
 {
-    AUTO_FREE char *spool = mem_printf("%s/redo", catalog_draft_dir(draft));
+    AUTO_FREE char *spool = mem_printf("%s/redo", repo_draft_dir(draft));
     AUTO_FREE char *json = NULL;
     im->env = (struct copy_env){.writer = im->writer, .datadir = &im->datadir, .parallel = 1};
     TRY(crash_log_spool(&im->log, &im->datadir, im->flavour, key_file_keys(im->keys), spool));
@@ -304,32 +304,32 @@ static struct err *store(struct image *im, struct catalog_draft *draft, const ch
     TRY(store_files(im));
     TRY(store_space_map(im));
     TRY(store_redo(im, spool, server_version(im)));
-    TRY(manifest(&json, im, catalog_draft_id(draft), data_file_path));
+    TRY(manifest(&json, im, repo_draft_id(draft), data_file_path));
     return archive_writer_finish(im->writer, json);
 }
 
 static struct err *make_image(struct image *im, const char *root, const char *repo,
                               const char *key_file, const char *data_file_path)
 {
-    AUTO(catalog_draft) draft = NULL;
+    AUTO(repo) opened = NULL;
+    AUTO(repo_draft) draft = NULL;
     const struct archive_writer_options options = {.codec = ARCHIVE_CODEC_ZSTD, .level = 1};
-    struct sink *sink = NULL;
     im->flavour = space_file_flavour(root);
     TRY(key_file_open(&im->keys, redo_family_find(server_flavour_text(im->flavour)), key_file,
                       NULL));
     TRY(space_file_datadir(&im->datadir, root, data_file_path));
     TRY(listing_make(&im->list, &im->datadir));
-    TRY(catalog_begin(&draft, repo, "full", NULL));
-    TRY(sink_file_open(&sink, catalog_draft_archive(draft)));
+    TRY(repo_open(&opened, repo, &(struct repo_options){0}));
+    TRY(repo_begin(&draft, opened, NULL, "full"));
+    struct sink *sink = repo_draft_sink(draft);
     struct err *e = archive_writer_open(&im->writer, sink, &options);
     if (!e)
         e = store(im, draft, data_file_path);
     if (!e)
         e = sink->commit(sink);
     archive_writer_free(im->writer);
-    sink->free(sink);
     TRY(e);
-    TRY(catalog_publish(draft));
+    TRY(repo_publish(draft));
     fprintf(stderr,
             "crash_image: redo %" PRIu64 " ... %" PRIu64
             ", %zu tablespaces (%u left to the redo, %u deleted), "
@@ -338,7 +338,7 @@ static struct err *make_image(struct image *im, const char *root, const char *re
             im->log.span.from, im->log.span.to, im->list.n_spaces, im->spaces_left_out,
             im->spaces_deleted, im->pages_from_doublewrite, im->pages_left_out, im->log.n_counters,
             im->log.n_beyond);
-    puts(catalog_draft_id(draft));
+    puts(repo_draft_id(draft));
     return NULL;
 }
 

@@ -446,7 +446,9 @@ static struct err *compare(char **argv, bool by_descriptors, bool *same)
     struct side mbe = {0}, server = {0};
     struct tally t = {.by_descriptors = by_descriptors};
     uint64_t missing = 0;
-    TRY(chain_open(&chain, argv[0], argv[1]));
+    AUTO(repo) repo = NULL;
+    TRY(repo_open(&repo, argv[0], &(struct repo_options){0}));
+    TRY(chain_open(&chain, repo, argv[1]));
     struct err *e = backup_facts_load(&facts, &chain);
     states.family = facts.family;
     if (!e)

@@ -657,6 +657,7 @@ static struct err *damage_space(struct victim *v, const struct kind *kind,
 /* --- the copy ------------------------------------------------------------------------------- */
 
 struct planter {
+    struct repo *repo;
     struct chain chain;
     struct chain_files files;
     struct key_file *keys;
@@ -803,7 +804,8 @@ static struct err *read_redo(struct planter *p)
 static struct err *plant(struct planter *p, char **args, const char *keyring_file)
 {
     struct sink *sink;
-    TRY(chain_open(&p->chain, args[0], args[1]));
+    TRY(repo_open(&p->repo, args[0], &(struct repo_options){0}));
+    TRY(chain_open(&p->chain, p->repo, args[1]));
     TRY(chain_files_make(&p->files, &p->chain));
     p->reader = chain_last(&p->chain)->reader;
     p->family = chain_last(&p->chain)->manifest.family;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "archive/archive_file_test_util.h"
 #include "archive/reader.h"
 #include "archive/writer.h"
 #include "base/file.h"
@@ -34,7 +35,7 @@ static struct err *run(const char *path)
     AUTO(archive_reader) reader = NULL;
     manifest[fread(manifest, 1, sizeof manifest - 1, stdin)] = '\0';
     TRY(make(path, manifest));
-    TRY(archive_reader_open(&reader, path));
+    TRY(archive_file_open(&reader, path));
     printf("%016" PRIx64 "\n", archive_reader_id(reader));
     return NULL;
 }

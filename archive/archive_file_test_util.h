@@ -1,0 +1,23 @@
+/* archive/archive_file_test_util.h: for tests and tools of all layers: archives that are files, by their paths. */
+#ifndef MBE_ARCHIVE_FILE_TEST_UTIL_H
+#define MBE_ARCHIVE_FILE_TEST_UTIL_H
+
+#include "archive/reader.h"
+
+static inline MUST_CHECK struct err *archive_file_open(struct archive_reader **out,
+                                                       const char *path)
+{
+    struct source *source;
+    TRY(source_file_open(&source, path));
+    return archive_reader_open(out, source);
+}
+
+static inline MUST_CHECK struct err *
+archive_file_walk(const char *path, const struct archive_walk *walk, bool *complete)
+{
+    AUTO(source) source = NULL;
+    TRY(source_file_open(&source, path));
+    return archive_walk(source, walk, complete);
+}
+
+#endif

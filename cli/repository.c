@@ -1,0 +1,54 @@
+/* cli/repository.c: see repository.h. */
+#include "cli/repository.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "cli/keys.h"
+
+/* `path`, or the nearest directory above it that is there. Owned by caller. */
+static char *nearest_directory(const char *path)
+{
+    char *p = mem_strdup(path);
+    struct stat st;
+    while ((stat(p, &st) || !S_ISDIR(st.st_mode)) && strcmp(p, "/") && strcmp(p, ".")) {
+        char *slash = strrchr(p, '/');
+        if (slash)
+            slash[slash == p ? 1 : 0] = '\0';
+        else
+            strcpy(p, ".");
+    }
+    return p;
+}
+
+/* A restore needs room for its datadir anyhow: there is more of it there than anywhere else, as a rule. */
+static char *tmp_dir_of(const struct options *o)
+{
+    if (o->tmp_dir)
+        return mem_strdup(o->tmp_dir);
+    return o->verb == VERB_RESTORE ? nearest_directory(o->datadir) : NULL;
+}
+
+/* Whether there is a key is known only now: it may be in the environment. */
+static struct err *check_tmp_dir(const struct options *o, const struct archive_keys *keys)
+{
+    return o->tmp_dir && !keys && strcmp(o->repo, "-")
+               ? err_make(USAGE, "--tmp-dir is for --repo=- and for sealed backups")
+               : NULL;
+}
+
+struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
+                            struct progress *progress)
+{
+    AUTO_FREE char *tmp_dir = tmp_dir_of(o);
+    struct repo_options options = {.tmp_dir = tmp_dir, .log = log, .progress = progress};
+    TRY(keys_load(&options.keys, o));
+    struct err *e = check_tmp_dir(o, options.keys);
+    if (!e)
+        e = repo_open(out, o->repo, &options);
+    if (e)
+        archive_keys_free(options.keys);
+    return e;
+}
