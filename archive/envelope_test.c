@@ -52,18 +52,10 @@ static struct err *read_entry(struct archive_reader *r, uint32_t i)
     return NULL;
 }
 
-static struct err *unlock_file(struct archive_reader **out, const char *path,
-                               const struct archive_unlock *unlock)
-{
-    struct source *source;
-    TRY(source_file_open(&source, path));
-    return archive_reader_unlock(out, source, unlock);
-}
-
 static struct err *read_by_index(const char *path, const struct archive_unlock *unlock)
 {
     AUTO(archive_reader) r = NULL;
-    TRY(unlock_file(&r, path, unlock));
+    TRY(archive_file_unlock(&r, path, unlock));
     for (uint32_t i = 0; i < archive_reader_n_entries(r); i++)
         TRY(read_entry(r, i));
     for (uint32_t i = 0; i < archive_reader_n_chunks(r); i++)
@@ -154,7 +146,7 @@ static void it_opens_with_its_key_and_hides_all_without(void **state)
         struct test_sink s = sample(codecs[k], keys);
         AUTO(archive_reader) r = NULL;
         assert_sound(&file, s.bytes.p, s.bytes.n, keys);
-        assert_null(unlock_file(&r, file.path, &(struct archive_unlock){.keys = keys}));
+        assert_null(archive_file_unlock(&r, file.path, &(struct archive_unlock){.keys = keys}));
         assert_true(archive_reader_is_sealed(r));
         assert_string_equal(archive_reader_manifest(r), SAMPLE_MANIFEST);
         AUTO_FREE uint8_t *content = mem_alloc(SAMPLE_PIECES * SAMPLE_PIECE);
@@ -194,7 +186,7 @@ static void without_the_key_it_says_which_one_it_takes(void **state)
                    keys->keys[0].id, others->keys[0].id);
     const struct archive_unlock unlock = {.keys = others};
     assert_error(archive_file_open(&r, file.path), ERR_SEALED, none);
-    assert_error(unlock_file(&r, file.path, &unlock), ERR_SEALED, wrong);
+    assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_SEALED, wrong);
     assert_error(walk(&seen, file.path, &unlock), ERR_SEALED, wrong);
 
     others->keys[others->n++] = keys->keys[0]; /* an old key behind the one in use */
@@ -248,16 +240,16 @@ static void a_key_block_beside_the_archive_takes_the_place_of_its_own(void **sta
     assert_null(read_by_index(file.path, &with_new));
     assert_null(walk(&seen, file.path, &with_new));
     assert_true(seen.complete && !seen.unopened && !seen.n_damage);
-    assert_error(unlock_file(&r, file.path, &with_old), ERR_SEALED, "is sealed with key");
+    assert_error(archive_file_unlock(&r, file.path, &with_old), ERR_SEALED, "is sealed with key");
     assert_null(read_by_index(file.path, &with_none));
 
     test_file_set(&file, t.bytes.p, t.bytes.n); /* that of another archive */
-    assert_error(unlock_file(&r, file.path, &with_new), ERR_CORRUPT,
+    assert_error(archive_file_unlock(&r, file.path, &with_new), ERR_CORRUPT,
                  "the key block is that of archive 0x");
     put_le64(block + 16, le64(t.bytes.p + 16));
     test_put_hash(block + KEY_BLOCK_SIZE - HASH_SIZE,
                   hash128_of(block, KEY_BLOCK_SIZE - HASH_SIZE, NULL, 0));
-    assert_error(unlock_file(&r, file.path, &with_new), ERR_CORRUPT,
+    assert_error(archive_file_unlock(&r, file.path, &with_new), ERR_CORRUPT,
                  "the key block: is not authentic");
     test_sink_free(&s.sink);
     test_sink_free(&t.sink);

@@ -62,10 +62,7 @@ static struct err *check_all(const char *path)
 static void assert_sample(const char *path, const struct archive_keys *keys)
 {
     AUTO(archive_reader) r = NULL;
-    struct source *source;
-    struct err *e = source_file_open(&source, path);
-    if (!e)
-        e = archive_reader_unlock(&r, source, &(struct archive_unlock){.keys = keys});
+    struct err *e = archive_file_unlock(&r, path, &(struct archive_unlock){.keys = keys});
     if (e)
         fail_msg("%s", e->message);
     assert_string_equal(archive_reader_manifest(r), SAMPLE_MANIFEST);
