@@ -41,18 +41,24 @@ static struct chunk_slot *take_loaded(struct archive_reader *r, uint32_t number)
     return found;
 }
 
+/* Takes the free slot unused for longest out of the list; the lock is held, and there is one. */
+static struct chunk_slot *take_oldest(struct archive_reader *r)
+{
+    struct chunk_slot **p = &r->slots;
+    while ((*p)->next)
+        p = &(*p)->next;
+    struct chunk_slot *s = *p;
+    *p = NULL;
+    r->n_slots--;
+    return s;
+}
+
+/* Memory for a new slot has to be got from the system page by page, which costs more than reading a chunk from the file cache. */
 struct chunk_slot *chunk_slot_take(struct archive_reader *r)
 {
-    struct chunk_slot *s = NULL;
     pthread_mutex_lock(&r->lock);
-    if (r->n_slots >= r->slots_kept) {
-        struct chunk_slot **p = &r->slots;
-        while ((*p)->next)
-            p = &(*p)->next;
-        s = *p;
-        *p = NULL;
-        r->n_slots--;
-    }
+    struct chunk_slot *s = r->slots && r->slots_made >= r->slots_kept ? take_oldest(r) : NULL;
+    r->slots_made += s ? 0 : 1;
     pthread_mutex_unlock(&r->lock);
     return s ? s : chunk_slot_new(r);
 }
@@ -61,15 +67,17 @@ void chunk_slot_put(struct archive_reader *r, struct chunk_slot *s)
 {
     if (!s)
         return;
+    struct chunk_slot *one_too_many = NULL;
     pthread_mutex_lock(&r->lock);
-    if (r->n_slots < r->slots_kept) {
-        s->next = r->slots;
-        r->slots = s;
-        r->n_slots++;
-        s = NULL;
+    s->next = r->slots;
+    r->slots = s;
+    r->n_slots++;
+    if (r->n_slots > r->slots_kept) {
+        one_too_many = take_oldest(r);
+        r->slots_made--;
     }
     pthread_mutex_unlock(&r->lock);
-    chunk_slot_free(s);
+    chunk_slot_free(one_too_many);
 }
 
 /* ---- cursor ---- */

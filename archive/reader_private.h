@@ -31,10 +31,11 @@ struct archive_reader {
     char *manifest;
     atomic_bool failed; /* see archive_reader_has_failed */
 
-    pthread_mutex_t lock;     /* guards the two below */
+    pthread_mutex_t lock;     /* guards the three below */
     struct chunk_slot *slots; /* not in use, the one used last first */
     int n_slots;
-    int slots_kept; /* at most so many */
+    int slots_made; /* those in use too */
+    int slots_kept; /* from so many on, one that is not in use is taken rather than a new one made */
 };
 
 /* Reads chunk `sequence`, which lies in [at, at + size), into the slot and verifies it. Errors
@@ -43,7 +44,7 @@ struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, u
                                uint64_t at, uint64_t size) MUST_CHECK;
 struct chunk_slot *chunk_slot_new(const struct archive_reader *r);
 void chunk_slot_free(struct chunk_slot *s); /* NULL is fine */
-/* Takes the slot unused for longest, or a new one while there are few; and gives one back, NULL is
+/* Takes the slot unused for longest, or a new one while there are few or all are in use; and gives one back, NULL is
  * fine. Thread-safe. */
 struct chunk_slot *chunk_slot_take(struct archive_reader *r);
 void chunk_slot_put(struct archive_reader *r, struct chunk_slot *s);

@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/signals.h"
-#include "restore/overlay.h"
 #include "restore/page_recover.h"
 
 struct window {
@@ -184,13 +183,14 @@ static struct err *all_windows(struct window *w, struct overlay *overlay)
 struct err *page_range_run(uint64_t *n_recovered, const struct page_range_env *env,
                            const struct page_range *range)
 {
-    AUTO_FREE uint8_t *buf = mem_alloc_aligned(OVERLAY_WINDOW);
+    AUTO_FREE uint8_t *own = range->window ? NULL : mem_alloc_aligned(PAGE_RANGE_WINDOW);
     AUTO(redo_image) image = redo_image_new(env->family, env->page_size);
     AUTO(overlay) overlay = NULL;
-    struct window w = {.env = env,
-                       .range = range,
-                       .file = {.space = range->space, .format = range->format, .image = image},
-                       .pages = {.buf = buf, .unit = range->format->physical}};
+    struct window w = {
+        .env = env,
+        .range = range,
+        .file = {.space = range->space, .format = range->format, .image = image},
+        .pages = {.buf = own ? own : range->window, .unit = range->format->physical}};
     TRY(overlay_open(&overlay, env->chain, range->space->parts, range->from, range->to));
     TRY(all_windows(&w, overlay));
     *n_recovered = w.n_recovered;

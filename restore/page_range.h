@@ -10,7 +10,10 @@
 #include "base/progress.h"
 #include "innodb/redo_group.h"
 #include "restore/layout.h"
+#include "restore/overlay.h"
 #include "verify/chain.h"
+
+enum { PAGE_RANGE_WINDOW = OVERLAY_WINDOW };
 
 /* What all ranges of a run have in common. */
 struct page_range_env {
@@ -35,6 +38,8 @@ struct page_range {
      * the call. */
     struct err *(*put)(void *ctx, const uint8_t *data, size_t len, uint64_t at);
     bool whole_windows;
+    uint8_t *
+        window; /* PAGE_RANGE_WINDOW bytes to work in, aligned to 4096; NULL: it gets some for itself */
     /* NULL, or takes the error of kind CORRUPT of a page that cannot be recovered: it is given out as it is stored, and what it
      * returns NULL for does not end the run. */
     struct err *(*lost)(void *ctx, page_no_t no, struct err *e);

@@ -4,14 +4,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/signals.h"
 #include "base/workers.h"
 #include "restore/restored_files.h"
+
+/* Memory that a thread works in, while no thread does: the next range's need not be got from the system again, page by page. */
+struct spare_window {
+    struct spare_window *next;
+};
 
 struct stream {
     const struct page_stream_options *options;
@@ -19,6 +27,8 @@ struct stream {
     struct restored_files files;
     _Atomic size_t next_file, next_range;
     _Atomic uint64_t pages_recovered, bytes_written;
+    pthread_mutex_t lock; /* guards the list */
+    struct spare_window *windows;
 };
 
 /* What a thread writes to. */
@@ -60,7 +70,31 @@ static struct err *put(void *ctx, const uint8_t *data, size_t n, uint64_t at)
     return file_pwrite(out->fd, data, n, at, out->file->plan->target);
 }
 
-static struct err *write_range(struct stream *s, const struct restored_range *r)
+static uint8_t *window_take(struct stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct spare_window *w = s->windows;
+    s->windows = w ? w->next : NULL;
+    pthread_mutex_unlock(&s->lock);
+    return w ? (uint8_t *)w : mem_alloc_aligned(PAGE_RANGE_WINDOW);
+}
+
+static void window_put(struct stream *s, uint8_t *window)
+{
+    struct spare_window *w = (void *)window;
+    pthread_mutex_lock(&s->lock);
+    w->next = s->windows;
+    s->windows = w;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void windows_free(struct stream *s)
+{
+    while (s->windows)
+        free(window_take(s));
+}
+
+static struct err *write_range(struct stream *s, const struct restored_range *r, uint8_t *window)
 {
     const struct restored_file *f = &s->files.items[r->file];
     const struct space_plan *plan = f->plan;
@@ -71,6 +105,7 @@ static struct err *write_range(struct stream *s, const struct restored_range *r)
                                      .from = r->from,
                                      .to = r->to,
                                      .in_pieces = true,
+                                     .window = window,
                                      .ctx = &out,
                                      .key = key_of,
                                      .put = put};
@@ -97,7 +132,10 @@ static struct err *range_work(void *ctx, bool *more)
         *more = false;
         return NULL;
     }
-    return write_range(s, &s->files.ranges[i]);
+    uint8_t *window = window_take(s);
+    struct err *e = write_range(s, &s->files.ranges[i], window);
+    window_put(s, window);
+    return e;
 }
 
 struct err *page_stream_run(struct page_stream_stats *out, const struct layout *layout,
@@ -106,6 +144,7 @@ struct err *page_stream_run(struct page_stream_stats *out, const struct layout *
 {
     struct stream s = {.options = options, .env = *env};
     restored_files_init(&s.files, layout);
+    pthread_mutex_init(&s.lock, NULL);
     struct err *e = workers_run(options->parallel, learn_work, &s);
     if (!e) {
         restored_files_cut(&s.files, env->chain->n);
@@ -120,5 +159,7 @@ struct err *page_stream_run(struct page_stream_stats *out, const struct layout *
     for (size_t i = 0; i < s.files.n; i++)
         out->files += s.files.items[i].exists;
     restored_files_fini(&s.files);
+    windows_free(&s);
+    pthread_mutex_destroy(&s.lock);
     return e;
 }
