@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 /* Those that are known by their scheme. */
-static const struct repo_kind *const kinds_by_scheme[] = {NULL};
+static const struct repo_kind *const kinds_by_scheme[] = {&repo_kind_ssh, NULL};
 
 static struct err *find_kind(const struct repo_kind **out, const char *url)
 {
@@ -24,7 +24,7 @@ static struct err *find_kind(const struct repo_kind **out, const char *url)
         }
     return err_hint(
         err_make(USAGE, "%.*s:// is no kind of repository that this mbe knows", (int)n, url),
-        "Name a directory, or - for a stream.");
+        "Name a directory, - for a stream, or ssh://[user@]host[:port]/path.");
 }
 
 struct err *repo_open(struct repo **out, const char *url, const struct repo_options *options)
@@ -118,6 +118,19 @@ struct err *repo_open_source(struct source **out, struct repo *r, const char *id
     return r->kind->open_source(out, r, id);
 }
 
+struct err *repo_key_block_read(uint8_t *p, bool *there, struct repo *r, const char *id)
+{
+    *there = false;
+    return r->kind->key_block_read ? r->kind->key_block_read(p, there, r, id) : NULL;
+}
+
+struct err *repo_key_block_replace(struct repo *r, const char *id, const uint8_t *p)
+{
+    if (!r->kind->key_block_replace)
+        return err_make(REFUSED, "%s: keeps no keys beside its backups", r->name);
+    return r->kind->key_block_replace(r, id, p);
+}
+
 /* Whose key block is asked for. */
 struct locked {
     struct repo *repo;
@@ -127,9 +140,7 @@ struct locked {
 static struct err *give_key_block(void *ctx, uint8_t *p, bool *there)
 {
     const struct locked *l = ctx;
-    *there = false;
-    return l->repo->kind->key_block_read ? l->repo->kind->key_block_read(p, there, l->repo, l->id)
-                                         : NULL;
+    return repo_key_block_read(p, there, l->repo, l->id);
 }
 
 static struct archive_unlock unlock_of(struct locked *l)

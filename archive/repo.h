@@ -3,7 +3,7 @@
  *
  *   DIR             a directory (catalog.h)
  *   -               standard output of a backup, standard input of what reads one: a single archive (repo_stream.h)
- *   SCHEME://...    see the list in repo.c
+ *   ssh://[user@]host[:port]/path   a directory of another machine (repo_ssh.c)
  *
  * What holds for every kind: what is listed is complete and durable, and an archive is never changed. What a kind cannot do it
  * refuses.
@@ -29,6 +29,9 @@ struct repo_options {
     /* Where files go that are needed for a while, if the kind has no place of its own; NULL: TMPDIR of the environment, else
      * /var/tmp. */
     const char *tmp_dir;
+    /* ssh: the program and its first words, blanks between them; NULL: ssh. And the mbe on the other side; NULL: mbe, in the PATH
+     * there. Borrowed until repo_close. */
+    const char *ssh_command, *remote_mbe;
     struct log *log;
     struct progress *progress;
     struct archive_keys

@@ -63,9 +63,14 @@ struct repo_deletion {
     const struct repo_kind *kind;
 };
 
+/* As of the kind; *there is false where it keeps none. */
+struct err *repo_key_block_read(uint8_t *p, bool *there, struct repo *r, const char *id) MUST_CHECK;
+/* As of the kind; REFUSED where it keeps none. */
+struct err *repo_key_block_replace(struct repo *r, const char *id, const uint8_t *p) MUST_CHECK;
+
 /* For drafts of kinds that have no directory on this machine. Owned by caller. */
 struct err *repo_temp_dir(struct temp_dir **out, const struct repo_options *options) MUST_CHECK;
 
-extern const struct repo_kind repo_kind_directory, repo_kind_stream;
+extern const struct repo_kind repo_kind_directory, repo_kind_stream, repo_kind_ssh;
 
 #endif

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -265,6 +266,33 @@ static void a_directory_that_is_not_there_is_told(void **state)
     test_sink_free(&a.sink);
 }
 
+/* A limit of the file's size fails as a full disk does. */
+static void a_disk_that_runs_full_is_told_with_a_remedy(void **state)
+{
+    struct test_sink a = sample();
+    struct backup_ids ids;
+    struct rlimit was, limit;
+    int before;
+    const pid_t child = feed(a.bytes.p, a.bytes.n, &before);
+    AUTO(repo) repo = open_stream(*state);
+    AUTO_FREE char *expected = mem_printf("%s: cannot write: File too large", (char *)*state);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    limit = was;
+    limit.rlim_cur = 100;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct err *e = repo_list(&ids, repo);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_non_null(e);
+    assert_non_null(e->hint);
+    assert_non_null(strstr(e->hint, "--tmp-dir=DIR"));
+    assert_error(e, ERR_IO, expected);
+    assert_true(is_empty(*state));
+    end_feed(child, before);
+    test_sink_free(&a.sink);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +306,7 @@ int main(void)
         IN_DIR(what_is_no_archive_is_told_before_all_of_it_was_read),
         IN_DIR(an_archive_that_is_cut_off_is_told),
         cmocka_unit_test(a_directory_that_is_not_there_is_told),
+        IN_DIR(a_disk_that_runs_full_is_told_with_a_remedy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,39 @@ static void a_scheme_that_is_not_known_is_refused(void **state)
     }
 }
 
+static void an_ssh_url_is_what_ssh_cannot_take_for_something_else(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"ssh://host/path", "ssh://a.user@host.example:2222/a b/c",
+                                       "ssh://[::1]/p", "ssh://me@[fe80::1]:22/p"};
+    static const char *const bad[] = {"ssh://",
+                                      "ssh://host",
+                                      "ssh://host/",
+                                      "ssh:///path",
+                                      "ssh://-oProxyCommand=x/path",
+                                      "ssh://-x@host/path",
+                                      "ssh://@host/path",
+                                      "ssh://ho st/path",
+                                      "ssh://host;x/path",
+                                      "ssh://host:/path",
+                                      "ssh://host:0/path",
+                                      "ssh://host:65536/path",
+                                      "ssh://host:2x/path",
+                                      "ssh://[::1/path",
+                                      "ssh://[::1]x/path",
+                                      "ssh://us:er@host/path"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        AUTO(repo) r = open_repo(good[i]);
+        assert_string_equal(repo_name(r), good[i]);
+        assert_null(repo_directory(r));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct repo *r = NULL;
+        assert_error(repo_open(&r, bad[i], &(struct repo_options){0}), ERR_USAGE,
+                     "%s: ssh://[user@]host[:port]/path is expected", bad[i]);
+    }
+}
+
 static void any_other_text_is_a_directory(void **state)
 {
     (void)state;
@@ -121,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, test_dir_make, test_dir_remove)
         cmocka_unit_test(a_scheme_that_is_not_known_is_refused),
+        cmocka_unit_test(an_ssh_url_is_what_ssh_cannot_take_for_something_else),
         cmocka_unit_test(any_other_text_is_a_directory),
         IN_DIR(ids_that_are_no_ids_or_not_there_are_usage_errors),
         IN_DIR(the_latest_is_of_any_type_unless_a_full_one_is_asked_for),

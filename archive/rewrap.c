@@ -32,7 +32,7 @@ static struct err *read_beginning(struct beginning *b, struct repo *r, const cha
     b->sealed = h.sealed;
     if (!h.sealed)
         return NULL;
-    TRY(r->kind->key_block_read(b->block, &beside, r, id));
+    TRY(repo_key_block_read(b->block, &beside, r, id));
     return beside ? NULL : read_all(s, b->block, sizeof b->block, ARCHIVE_HEADER_SIZE);
 }
 
@@ -42,7 +42,7 @@ static struct err *rewrap(struct beginning *b, struct repo *r, const char *id,
     AUTO(seal_key) archive_key = NULL;
     TRY(envelope_open(&archive_key, b->block, b->header, r->options.keys));
     TRY(envelope_rewrap(b->block, archive_key, b->header, key));
-    return r->kind->key_block_replace(r, id, b->block);
+    return repo_key_block_replace(r, id, b->block);
 }
 
 static struct err *rewrap_in_use(enum rewrap_outcome *outcome, struct repo *r, const char *id,
@@ -66,7 +66,7 @@ struct err *repo_rewrap(enum rewrap_outcome *outcome, struct repo *r, const char
                         const struct archive_key *key)
 {
     struct repo_use *use;
-    if (!r->kind->key_block_replace)
+    if (repo_is_stream(r)) /* before it is read through */
         return err_make(REFUSED, "%s: keeps no keys beside its backups", repo_name(r));
     TRY(repo_use_begin(&use, r, id));
     struct err *e = rewrap_in_use(outcome, r, id, key);

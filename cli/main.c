@@ -39,6 +39,8 @@ static struct err *run(const struct options *o)
         return session_run(o, command_prune);
     case VERB_KEY:
         return session_run(o, command_key);
+    case VERB_SERVE:
+        return session_run(o, command_serve);
     case VERB_HELP:
         return command_help(o);
     case VERB_COUNT:

@@ -350,9 +350,14 @@ static struct err *check_hash(const struct options *o)
 static struct err *check_stream(const struct options *o)
 {
     const bool is_stream = o->repo && !strcmp(o->repo, "-");
+    const bool is_ssh = o->repo && !strncmp(o->repo, "ssh://", strlen("ssh://"));
     const bool may_seal = o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE;
     if (o->tmp_dir && !is_stream && !may_seal)
-        return err_make(USAGE, "--tmp-dir is for --repo=-");
+        return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
+                               "to ssh://");
+    if ((o->ssh_command || o->remote_mbe) && !is_ssh)
+        return err_make(USAGE, "--%s is for --repo=ssh://...",
+                        o->ssh_command ? "ssh-command" : "remote-mbe");
     if (!is_stream)
         return NULL;
     if (o->verb != VERB_BACKUP && o->verb != VERB_RESTORE && o->verb != VERB_VERIFY)

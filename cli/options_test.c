@@ -53,9 +53,10 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe frobnicate", "there is no command 'frobnicate'"},
         {"mbe --repo=/r list", "the command comes first, options behind it"},
         {"mbe backup --repo=/r", "backup needs --full or --incremental"},
-        {"mbe backup --full", "backup needs --repo=DIR: the repository: a directory that holds "
-                              "backups; or - to write one "
-                              "archive to standard output, with --full"},
+        {"mbe backup --full",
+         "backup needs --repo=DIR: the repository: a directory that holds backups, or "
+         "ssh://[user@]host[:port]/path for one of another machine; or - to write one archive to "
+         "standard output, with --full"},
         {"mbe list --repo=-", "list needs a repository, and --repo=- is a stream"},
         {"mbe delete --repo=- --backup=20261124T170632Z-full",
          "delete needs a repository, and --repo=- is a stream"},
@@ -65,7 +66,15 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "an incremental backup needs its base, which is not in a stream: --repo=- is for --full"},
         {"mbe verify --repo=- --backup=latest",
          "--backup chooses from a repository, and a stream holds one backup"},
-        {"mbe restore --repo=/r --datadir=/d --tmp-dir=/t", "--tmp-dir is for --repo=-"},
+        {"mbe restore --repo=/r --datadir=/d --tmp-dir=/t",
+         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh://"},
+        {"mbe list --repo=ssh://h/p --tmp-dir=/t", "list has no option --tmp-dir"},
+        {"mbe verify --repo=ssh://h/p --tmp-dir=/t",
+         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh://"},
+        {"mbe list --repo=/r --ssh-command=x", "--ssh-command is for --repo=ssh://..."},
+        {"mbe list --repo=/r --remote-mbe=x", "--remote-mbe is for --repo=ssh://..."},
+        {"mbe serve --repo=/r", "serve needs --stdio: serve on standard input and output"},
+        {"mbe serve --stdio --repo=-", "serve needs a repository, and --repo=- is a stream"},
         {"mbe restore --repo=/r",
          "restore needs --datadir=DIR: the directory to restore into; must be "
          "absent or empty"},

@@ -34,8 +34,10 @@ static char *tmp_dir_of(const struct options *o)
 /* Whether there is a key is known only now: it may be in the environment. */
 static struct err *check_tmp_dir(const struct options *o, const struct archive_keys *keys)
 {
-    return o->tmp_dir && !keys && strcmp(o->repo, "-")
-               ? err_make(USAGE, "--tmp-dir is for --repo=- and for sealed backups")
+    const bool is_directory = strcmp(o->repo, "-") && !strstr(o->repo, "://");
+    return o->tmp_dir && !keys && is_directory
+               ? err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
+                                 "to ssh://")
                : NULL;
 }
 
@@ -43,7 +45,11 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
                             struct progress *progress)
 {
     AUTO_FREE char *tmp_dir = tmp_dir_of(o);
-    struct repo_options options = {.tmp_dir = tmp_dir, .log = log, .progress = progress};
+    struct repo_options options = {.tmp_dir = tmp_dir,
+                                   .ssh_command = o->ssh_command,
+                                   .remote_mbe = o->remote_mbe,
+                                   .log = log,
+                                   .progress = progress};
     TRY(keys_load(&options.keys, o));
     struct err *e = check_tmp_dir(o, options.keys);
     if (!e)

@@ -6,8 +6,8 @@
  *  B2 Other engines' files are of the moment of the lock: whatever changed since its copy is copied again under it.
  *     MariaDB's order while commits are stopped: Aria's control file, tables, Aria's logs, coordinates, LSN.
  *  B3 Nothing runs while commits are stopped whose time grows with the data: what is copied there is what changed since
- *     DDL was stopped, and no slow reader of a stream is waited for; and nothing opens a table, for a DDL that waits for us may hold it. (For hashes a few small tables are
- *     opened, and those that are held are not waited for: backup_hash.h.)
+ *     DDL was stopped, and nothing opens a table, for a DDL that waits for us may hold it. (For hashes a few small tables are
+ *     opened, and those that are held are not waited for: backup_hash.h.) Nor is anybody waited for who takes the archive's bytes.
  *  B4 The connection with the locks does nothing else, and every way out of backup_take closes it: no lock outlives us.
  *  B5 An error anywhere, a signal, a lost connection, a dead tail: no backup. It is published only when all of it is
  *     durable.
@@ -386,7 +386,7 @@ static struct err *publish(struct backup *b)
     return repo_publish(b->draft);
 }
 
-/* B3: whoever takes the bytes may be slow. */
+/* B3 */
 static void hold_sink(struct backup *b, bool held)
 {
     struct sink *sink = repo_draft_sink(b->draft);

@@ -37,8 +37,8 @@ struct backup_options {
     struct progress *progress;
 };
 
-/* On success *id is the published backup, and *manifest the text of its manifest, both owned by caller. An incremental one for which there is no base is a full one, with a
- * warning that says why, or REFUSED: where the base was named, or has to be there. */
+/* On success *id is the published backup, and *manifest the text of its manifest, both owned by caller. An incremental one for which
+ * there is no base is a full one, with a warning that says why, or REFUSED: where the base was named, or has to be there. */
 struct err *backup_take(const struct backup_options *options, char **id,
                         char **manifest) MUST_CHECK;
 

@@ -66,8 +66,11 @@ def read_back(s, streams, source, packed, backup_id):
     unpack = "zstd -dcq %s | MBE" % shlex.quote(packed)
     out, _ = streams.run(unpack, streams.read("verify"))
     s.check(out.startswith(backup_id + "  ok "), "verify: %s", out)
-    target = s.path("restored", "data")
-    out, _ = streams.run(unpack, streams.read("restore", "--datadir=" + target, "--verify", *s.boot_options(source.installation)[:2]))
+    target = os.path.join(s.sub("restored"), "data")
+    os.mkdir(target)        # where the stream is kept when nothing else is said
+    out, _ = streams.run(unpack, ["restore", "--repo=-", "--datadir=" + target, "--progress=none", "--verify",
+                                  *s.boot_options(source.installation)[:2]])
+    s.check_equal(os.listdir(s.path("restored")), ["data"], "beside the target")
     compared = re.search(r" compared=(\d+) different=0 ", out)
     s.check(out.startswith(backup_id + "  ok ") and compared and int(compared[1]) > 10, "restore --verify: %s", out)
     streams.fails(unpack, streams.read("restore", "--datadir=" + target), REFUSED, "not empty")
@@ -121,7 +124,7 @@ def stalled_reader(s, streams, source):
     pipe = Pipe(s, streams)
     with proof.held_after_copy(s, source, pipe, "--lock-wait=100") as running:
         pipe.may_read.clear()
-        source.sql("insert into stall.t select repeat(sha2(seq, 256), 1000) from " + source.numbers(100))
+        source.sql("use stall", "insert into t select repeat(sha2(seq, 256), 1000) from " + source.numbers(100))
     s.wait_until(lambda: re.search(LOCK_IS_OVER, running.progress()) or not running.running(), 100, "the lock is let go")
     s.check(running.running(), "it did not wait for its reader: %s", running.progress()[-2000:])
     s.check_equal(proof.locked_out(source), None, "locks while the reader stalls")

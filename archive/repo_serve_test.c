@@ -1,0 +1,300 @@
+/* archive/repo_serve_test.c: what the other side may not say is refused and does no harm; what it may say is done. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "archive/archive_test_util.h"
+#include "archive/repo_serve.h"
+#include "archive/wire.h"
+#include "base/dir_test_util.h"
+
+#define ID "20261124T170632Z-full"
+
+/* A server for the repository in a directory, as a process of its own, and our end of the connection. */
+struct peer {
+    struct wire wire;
+    pid_t server;
+};
+
+static void serve(const char *dir, int in, int out)
+{
+    struct repo *repo = NULL;
+    struct err *e = repo_open(&repo, dir, &(struct repo_options){0});
+    if (!e)
+        e = repo_serve(repo, in, out);
+    _exit(e ? 1 : 0);
+}
+
+static struct peer start(const char *dir)
+{
+    struct peer p;
+    int to[2], from[2];
+    assert_int_equal(pipe(to), 0);
+    assert_int_equal(pipe(from), 0);
+    p.server = fork();
+    assert_true(p.server >= 0);
+    if (p.server == 0) {
+        close(to[1]);
+        close(from[0]);
+        serve(dir, to[0], from[1]);
+    }
+    close(to[0]);
+    close(from[1]);
+    wire_init(&p.wire, from[0], to[1], "server");
+    return p;
+}
+
+/* Its exit status. */
+static int stop(struct peer *p)
+{
+    int status;
+    close(p->wire.in);
+    close(p->wire.out);
+    wire_fini(&p->wire);
+    assert_int_equal(waitpid(p->server, &status, 0), p->server);
+    return WEXITSTATUS(status);
+}
+
+static struct reader ask(struct peer *p)
+{
+    struct reader f;
+    assert_null(wire_send(&p->wire));
+    struct err *e = wire_answer(&p->wire, &f);
+    if (e)
+        fail_msg("%s", e->message);
+    return f;
+}
+
+static void assert_refused(struct peer *p, const char *text)
+{
+    struct reader f;
+    assert_null(wire_send(&p->wire));
+    struct err *e = wire_answer(&p->wire, &f);
+    assert_non_null(e);
+    if (!strstr(e->message, text))
+        fail_msg("\"%s\" expected in \"%s\"", text, e->message);
+    err_free(e);
+}
+
+static void greet(struct peer *p)
+{
+    wire_begin(&p->wire, WIRE_HELLO);
+    wire_put_number(&p->wire, WIRE_VERSION);
+    struct reader f = ask(p);
+    assert_int_equal(wire_number(&f), WIRE_VERSION);
+}
+
+static void put_backup(const char *dir)
+{
+    AUTO_FREE char *path = mem_printf("%s/" ID "/backup.mbe", dir),
+                   *marker = mem_printf("%s/mbe-repository", dir);
+    assert_null(file_mkdirs_for(path, 0700));
+    assert_null(file_replace(path, "archive", 7, 0600));
+    assert_null(file_replace(marker, "mbe repository 1\n", 17, 0600));
+}
+
+static void nothing_is_done_before_the_greeting(void **state)
+{
+    put_backup(*state);
+    struct peer p = start(*state);
+    wire_begin(&p.wire, WIRE_LIST);
+    wire_put_text(&p.wire, "");
+    assert_refused(&p, "before the greeting");
+    wire_begin(&p.wire, WIRE_HELLO);
+    wire_put_number(&p.wire, WIRE_VERSION + 1);
+    assert_refused(&p, "version 2 of the protocol");
+    assert_int_equal(stop(&p), 0);
+}
+
+static void what_is_no_id_names_no_file(void **state)
+{
+    static const enum wire_op ops[] = {WIRE_OPEN, WIRE_USE, WIRE_KEY_BLOCK_READ,
+                                       WIRE_KEY_BLOCK_REPLACE};
+    static const char *const bad[] = {"", "..", "../" ID, "/etc", "latest", ID "/../" ID};
+    put_backup(*state);
+    struct peer p = start(*state);
+    greet(&p);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
+            wire_begin(&p.wire, ops[k]);
+            wire_put_text(&p.wire, bad[i]);
+            assert_refused(&p, "no backup id");
+        }
+    assert_int_equal(stop(&p), 0);
+}
+
+static void what_does_not_fit_is_refused_and_the_next_request_is_answered(void **state)
+{
+    put_backup(*state);
+    struct peer p = start(*state);
+    greet(&p);
+    wire_begin(&p.wire, WIRE_READ); /* no such handle */
+    wire_put_number(&p.wire, 7);
+    wire_put_number(&p.wire, 0);
+    wire_put_number(&p.wire, 1);
+    assert_refused(&p, "no such archive");
+    wire_begin(&p.wire, WIRE_CLOSE);
+    wire_put_number(&p.wire, UINT64_MAX);
+    assert_refused(&p, "no such archive");
+    wire_begin(&p.wire, WIRE_OPEN); /* a field too few, one too many */
+    assert_refused(&p, "other fields");
+    wire_begin(&p.wire, WIRE_COMMIT);
+    wire_put_number(&p.wire, 1);
+    assert_refused(&p, "other fields");
+    wire_begin(&p.wire, WIRE_COMMIT);
+    assert_refused(&p, "no such backup");
+    wire_begin(&p.wire, WIRE_DELETION_NEXT);
+    assert_refused(&p, "no such deletion");
+    wire_begin(&p.wire, (enum wire_op)99);
+    assert_refused(&p, "not known");
+    wire_begin(&p.wire, WIRE_OPEN);
+    wire_put_text(&p.wire, ID);
+    struct reader f = ask(&p);
+    const uint64_t handle = wire_number(&f);
+    assert_int_equal(wire_number(&f), 7);
+    wire_begin(&p.wire, WIRE_READ);
+    wire_put_number(&p.wire, handle);
+    wire_put_number(&p.wire, 2);
+    wire_put_number(&p.wire, WIRE_PIECE_MAX);
+    f = ask(&p);
+    assert_int_equal(rd_left(&f), 5);
+    assert_memory_equal(f.p, "chive", 5);
+    assert_int_equal(stop(&p), 0);
+}
+
+static void put_key_block(struct peer *p, const uint8_t *block, size_t n)
+{
+    wire_begin(&p->wire, WIRE_KEY_BLOCK_REPLACE);
+    wire_put_text(&p->wire, ID);
+    wire_put_bytes(&p->wire, block, n);
+}
+
+static void assert_key_block(struct peer *p, const uint8_t *expected, size_t n)
+{
+    wire_begin(&p->wire, WIRE_KEY_BLOCK_READ);
+    wire_put_text(&p->wire, ID);
+    struct reader f = ask(p);
+    assert_int_equal(rd_left(&f), n);
+    if (n)
+        assert_memory_equal(rd_bytes(&f, n), expected, n);
+}
+
+static void a_key_block_is_taken_whole_or_not_at_all(void **state)
+{
+    uint8_t block[KEY_BLOCK_SIZE], other[KEY_BLOCK_SIZE + 1] = {0};
+    put_backup(*state);
+    struct peer p = start(*state);
+    greet(&p);
+    assert_key_block(&p, NULL, 0);
+    key_block_put(block, &(struct key_block){.archive_id = 1, .key_id = 2});
+    put_key_block(&p, block, sizeof block);
+    ask(&p);
+    assert_key_block(&p, block, sizeof block);
+    put_key_block(&p, other, KEY_BLOCK_SIZE);
+    assert_refused(&p, "no key block here");
+    for (size_t n = KEY_BLOCK_SIZE - 1; n <= KEY_BLOCK_SIZE + 1; n += 2) {
+        memcpy(other, block, KEY_BLOCK_SIZE);
+        put_key_block(&p, other, n);
+        assert_refused(&p, "message");
+    }
+    assert_key_block(&p, block, sizeof block);
+    assert_int_equal(stop(&p), 0);
+}
+
+static void a_length_that_is_none_ends_the_connection(void **state)
+{
+    static const uint8_t lengths[][4] = {{0, 0, 0, 0}, {255, 255, 255, 255}};
+    put_backup(*state);
+    for (size_t i = 0; i < 2; i++) {
+        struct peer p = start(*state);
+        assert_int_equal(write(p.wire.out, lengths[i], 4), 4);
+        assert_int_equal(stop(&p), 1);
+    }
+}
+
+static void append(struct peer *p, const char *text)
+{
+    wire_begin(&p->wire, WIRE_APPEND);
+    wire_put_bytes(&p->wire, text, strlen(text));
+    assert_null(wire_send(&p->wire));
+}
+
+/* Begins a backup, owned by caller its id. */
+static char *begin(struct peer *p)
+{
+    wire_begin(&p->wire, WIRE_BEGIN);
+    wire_put_text(&p->wire, "");
+    wire_put_text(&p->wire, "full");
+    struct reader f = ask(p);
+    return wire_text(&f);
+}
+
+static void what_is_published_is_there_and_what_is_not_is_gone_with_the_connection(void **state)
+{
+    for (int publish = 0; publish < 2; publish++) {
+        struct peer p = start(*state);
+        greet(&p);
+        AUTO_FREE char *id = begin(&p);
+        AUTO_FREE char *path = mem_printf("%s/%s/backup.mbe", (char *)*state, id),
+                       *draft = mem_printf("%s/.%s.incomplete", (char *)*state, id);
+        append(&p, "one ");
+        append(&p, "two");
+        wire_begin(&p.wire, WIRE_COMMIT);
+        ask(&p);
+        assert_int_equal(access(draft, F_OK), 0);
+        wire_begin(&p.wire, WIRE_PUBLISH);
+        if (publish)
+            ask(&p);
+        assert_int_equal(stop(&p), 0);
+        assert_int_equal(access(draft, F_OK), -1);
+        assert_int_equal(access(path, F_OK), publish ? 0 : -1);
+        if (publish) {
+            char *text;
+            size_t len;
+            assert_null(file_read_all(&text, &len, path, 100));
+            assert_string_equal(text, "one two");
+            free(text);
+        }
+    }
+}
+
+static void an_append_that_fails_is_told_beside_the_answers(void **state)
+{
+    put_backup(*state);
+    struct peer p = start(*state);
+    greet(&p);
+    append(&p, "of no backup");
+    append(&p, "passed over");
+    wire_begin(&p.wire, WIRE_LIST);
+    wire_put_text(&p.wire, "");
+    struct reader f = ask(&p);
+    AUTO_FREE char *id = wire_text(&f);
+    assert_string_equal(id, ID);
+    struct err *e = wire_append_error(&p.wire);
+    assert_non_null(e);
+    assert_string_equal(e->message, "there is no such backup on this connection");
+    err_free(e);
+    assert_null(wire_append_error(&p.wire));
+    assert_int_equal(stop(&p), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, test_dir_make, test_dir_remove)
+        IN_DIR(nothing_is_done_before_the_greeting),
+        IN_DIR(what_is_no_id_names_no_file),
+        IN_DIR(what_does_not_fit_is_refused_and_the_next_request_is_answered),
+        IN_DIR(a_key_block_is_taken_whole_or_not_at_all),
+        IN_DIR(a_length_that_is_none_ends_the_connection),
+        IN_DIR(what_is_published_is_there_and_what_is_not_is_gone_with_the_connection),
+        IN_DIR(an_append_that_fails_is_told_beside_the_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
