@@ -86,6 +86,15 @@ def no_core(s, mbe):
         s.say("no program dumps core into files here: that mbe left none says nothing")
 
 
+def over_ssh(s, mbe):
+    """The repository as one of another machine, by way of a program in the place of ssh that goes nowhere."""
+    program = s.path("no-ssh")
+    with open(program, "w", encoding="utf-8") as f:
+        os.fchmod(f.fileno(), 0o700)
+        f.write("#!/bin/bash\nexec /bin/sh -c \"${@: -1}\"\n")
+    return ["--repo=ssh://there" + mbe.repo, "--ssh-command=" + program, "--remote-mbe=" + mbe.program]
+
+
 def tampered(s, mbe, backup):
     """Bytes changed in the middle of the archive: found with the key and without."""
     with open(backup.archive, "r+b") as f:
@@ -150,17 +159,18 @@ def body(s, flavour):
 
     # The key is changed; the archives stay as they are.
     before = [os.stat(b.archive).st_mtime_ns for b in (full, increment)]
-    rotate = ["key", "rotate", "--repo=" + mbe.repo, "--new-key-file=" + other]
-    mbe.run(*rotate, expect=REFUSED)
-    done = mbe.run(*rotate, "--backup=" + full.id, *mbe.key)
+    rotate = ["key", "rotate", "--new-key-file=" + other]
+    here, there = ["--repo=" + mbe.repo], over_ssh(s, mbe)
+    mbe.run(*rotate, *here, expect=REFUSED)
+    done = mbe.run(*rotate, *here, "--backup=" + full.id, *mbe.key)
     s.check_equal(done.out, "%s  rotated\n" % full.id, "what rotate says")
     refused(s, mbe, REFUSED, "is sealed with key %s, and the key that was given is %s" % (other_id, key_id), "--key-file=" + key)
-    done = mbe.run(*rotate, "--key-command=cat %s %s" % (other, key))
+    done = mbe.run(*rotate, *there, "--key-command=cat %s %s" % (other, key))
     s.check_equal(done.out, "%s  has this key already\n%s  rotated\n" % (full.id, increment.id), "what rotate says again")
     s.check_equal([os.stat(b.archive).st_mtime_ns for b in (full, increment)], before, "times of archives whose key was changed")
     refused(s, mbe, REFUSED, "the key that was given is %s" % key_id, "--key-file=" + key)
     mbe.key = ["--key-file=" + other]
-    mbe.verify("all")
+    mbe.run("verify", "--backup=all", "--progress=none", *there, *mbe.key)
 
     made = mbe.finished_backup(mbe.run("consolidate", "--repo=" + mbe.repo, "--backup=" + increment.id, "--progress=none", *mbe.key))
     mbe.verify(made.id)
