@@ -58,9 +58,9 @@ const struct archive_key *repo_sealing_key(const struct repo *r);
 
 /* Ids of the complete backups, oldest first; names only, no archive is opened. REFUSED when there is no repository. */
 struct err *repo_list(struct backup_ids *out, struct repo *r) MUST_CHECK;
-/* The backup `id` ("latest": the newest, "latest-full": the newest full one, both by name alone); *found is owned by caller.
+/* The backup with the id `wanted` ("latest": the newest, "latest-full": the newest full one, both by name alone); *found is owned by caller.
  * USAGE when there is none. */
-struct err *repo_find(char **found, struct repo *r, const char *id) MUST_CHECK;
+struct err *repo_find(char **found, struct repo *r, const char *wanted) MUST_CHECK;
 /* Opens the archive of a backup that is listed. An error whose os_errno is ENOENT: it is not there, or no longer. */
 struct err *repo_open_reader(struct archive_reader **out, struct repo *r,
                              const char *id) MUST_CHECK;

@@ -25,8 +25,6 @@
 
 enum { WORDS_MAX = 64 };
 
-extern char **environ;
-
 struct ssh_repo {
     struct repo repo;
     char *user, *host, *port, *path; /* user and port: or NULL */
@@ -355,12 +353,13 @@ static struct err *read_piece(struct ssh_source *src, uint8_t *buf, size_t n, ui
         wire_put_number(&s->wire, n);
         e = ask(s, &f);
     }
-    if (!e && rd_left(&f) > n)
-        e = err_make(IO, "%s: more came than was asked for", src->name);
-    *got = e ? 0 : rd_left(&f);
-    if (*got)
-        memcpy(buf, f.p, *got);
-    return done(s, e);
+    if (e)
+        return done(s, e);
+    if (rd_left(&f) > n)
+        return done(s, err_make(IO, "%s: more came than was asked for", src->name));
+    *got = rd_left(&f);
+    memcpy(buf, f.p, *got);
+    return done(s, NULL);
 }
 
 static struct err *ssh_read_at(struct source *source, void *buf, size_t n, uint64_t offset,
@@ -477,15 +476,17 @@ static struct err *read_record_piece(struct out_bytes *text, struct ssh_repo *s,
 {
     struct reader f;
     struct err *e = request(s, WIRE_RECORD_READ);
+    *more = false;
     if (!e) {
         wire_put_text(&s->wire, id);
         wire_put_number(&s->wire, text->n);
         e = ask(s, &f);
     }
-    if (!e)
-        out_bytes_put(text, f.p, rd_left(&f));
-    *more = !e && rd_left(&f) == WIRE_PIECE_MAX;
-    return done(s, e);
+    if (e)
+        return done(s, e);
+    out_bytes_put(text, f.p, rd_left(&f));
+    *more = rd_left(&f) == WIRE_PIECE_MAX;
+    return done(s, NULL);
 }
 
 static struct err *ssh_record_read(char **text, struct repo *r, const char *id)

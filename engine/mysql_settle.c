@@ -270,7 +270,7 @@ static struct err *add_created(struct mysql_settle *s, const struct mysql_ruling
 {
     const char *name = r->file ? r->file->listed->name : plain_name(r->path);
     for (size_t i = 0; i < s->set->n; i++)
-        if (!s->set->items[i].dropped && !strcmp(s->set->items[i].name, name))
+        if (!s->set->items[i].dropped && space_set_is_named(&s->set->items[i], name))
             return err_make(REFUSED,
                             "%s: spaces %" PRIu32 " and %" PRIu32 " would both be restored as that",
                             name, r->id, s->set->items[i].id);
@@ -302,9 +302,7 @@ static struct err *settle_copy_of(struct mysql_settle *s, const struct mysql_rul
     size_t at = r->copy;
     if (r->fate == MYSQL_COPY)
         TRY(find_copy(&at, s->set, r));
-    if (r->file->listed->system || !strcmp(s->set->items[at].name, r->file->listed->name))
-        return NULL;
-    return space_set_rename(s->set, at, r->file->listed->name);
+    return r->file->listed->system ? NULL : space_set_rename(s->set, at, r->file->listed->name);
 }
 
 static struct err *carry_out(struct mysql_settle *s, const struct mysql_verdict *v)

@@ -573,6 +573,38 @@ static void m7_names_are_those_of_the_last_listing(void **state)
     archive_reader_free(r);
 }
 
+static void swap_files(struct fixture *f, const char *a, const char *b)
+{
+    rename_file(f, a, "d/x.ibd");
+    rename_file(f, b, a);
+    rename_file(f, "d/x.ibd", b);
+}
+
+/* EXCHANGE PARTITION before the first lock, and back between the two. */
+static void m7_names_may_be_again_those_that_the_files_were_copied_under(void **state)
+{
+    struct fixture *f = *state;
+    bool settled;
+    put_space(f, "d/u.ibd", 6, 3);
+    start_and_copy(f);
+    swap_files(f, "d/t.ibd", "d/u.ibd");
+    f->n_rows = f->n_paths = 0;
+    put_row(f, 5, "./d/u.ibd", false);
+    put_row(f, 6, "./d/t.ibd", false);
+    ok(mysql_settle_final(&f->settle));
+    ok(fake_unlock(f));
+    swap_files(f, "d/t.ibd", "d/u.ibd");
+    f->n_rows = f->n_paths = 0;
+    put_row(f, 5, "./d/t.ibd", false);
+    put_row(f, 6, "./d/u.ibd", false);
+    ok(mysql_settle_confirm(&f->settle, UINT64_MAX, &settled));
+    assert_true(settled);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_has(r, "d/t.ibd", 5, 1);
+    assert_has(r, "d/u.ibd", 6, 3);
+    archive_reader_free(r);
+}
+
 static void m8_a_dropped_table_is_not_in_the_backup_and_its_successor_is(void **state)
 {
     struct fixture *f = *state;
@@ -800,6 +832,7 @@ int main(void)
         TEST(confirming_never_waits_for_the_lock_a_second_time),
         TEST(m5_a_round_leaves_nothing_to_be_copied_under_the_lock),
         TEST(m7_names_are_those_of_the_last_listing),
+        TEST(m7_names_may_be_again_those_that_the_files_were_copied_under),
         TEST(m8_a_dropped_table_is_not_in_the_backup_and_its_successor_is),
         TEST(m8_an_import_of_the_tables_own_export_is_in_the_backup),
         TEST(m8_a_file_put_before_the_backup_and_imported_during_it_is_in_the_backup),

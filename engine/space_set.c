@@ -178,9 +178,17 @@ struct err *space_set_finish(struct space_set *s, size_t item, const struct spac
     return e;
 }
 
+bool space_set_is_named(const struct copied_space *c, const char *name)
+{
+    const char *now = name[0] == '/' ? c->attr.link_target : c->attr.path;
+    return now && !strcmp(now, name);
+}
+
 struct err *space_set_rename(struct space_set *s, size_t item, const char *name)
 {
     struct copied_space *c = &s->items[item];
+    if (space_set_is_named(c, name))
+        return NULL;
     set_path(&c->attr, name);
     if (!file_name_is_safe(c->attr.path))
         return err_make(CORRUPT, "space %" PRIu32 " is named \"%s\"", c->id, name);
@@ -198,7 +206,7 @@ struct err *space_set_settle_names(struct space_set *s, const struct file_ops *o
             space_set_drop(s, c->id);
             continue;
         }
-        if (!o->name || !strchr(c->name, '/') || !strcmp(o->name, c->name))
+        if (!o->name || !strchr(c->name, '/'))
             continue; /* no new name; undo tablespaces keep theirs */
         TRY(space_set_rename(s, i, o->name));
     }

@@ -88,6 +88,8 @@ struct copied_space *space_set_find(const struct space_set *s, space_id_t id);
 /* Voids a copy. */
 void space_set_drop(struct space_set *s, space_id_t id);
 void space_set_drop_at(struct space_set *s, size_t item);
+/* Whether the copy is to be restored under this name: its file's when it was copied, or that of the last space_set_rename. */
+bool space_set_is_named(const struct copied_space *c, const char *name);
 /* Has the copy restored under this name: relative to the datadir, or absolute. CORRUPT for a name that no file can have. */
 struct err *space_set_rename(struct space_set *s, size_t item, const char *name) MUST_CHECK;
 /* Gives every copy the name that the redo gave its space last, and drops those of deleted spaces that were not
