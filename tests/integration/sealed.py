@@ -151,6 +151,10 @@ def body(s, flavour):
 
     mbe.verify(increment.id, "--level=pages")
     tampered(s, mbe, increment)
+    os.rename(full.path, full.path + "-2")
+    done = mbe.verify(full.id + "-2", expect=DAMAGE)
+    s.check("is the archive of backup " + full.id in done.err, "a backup under another name: %s", done)
+    os.rename(full.path + "-2", full.path)
     environment_is_clean(s, mbe, key, keys.secrets)
     no_core(s, mbe)
 
