@@ -161,7 +161,8 @@ asan:
 # Only the modules that start threads; the rest has nothing to race.
 tsan:
 	+@$(call variant,tsan,$(TSAN_OPT))
-	@tests/run --build $(BUILD)-tsan --only unit $(patsubst %,--match %,workers writer reader progress log tailer tail_mysql redo_group sink_s3 source_s3)
+	@tests/run --build $(BUILD)-tsan --only unit \
+	    $(patsubst %,--match %,workers writer envelope reader progress log tailer tail_mysql redo_group sink_s3 source_s3 pace)
 
 valgrind: $(UNIT)
 	@tests/run --build $(BUILD) --only valgrind

@@ -12,6 +12,15 @@ static inline MUST_CHECK struct err *archive_file_open(struct archive_reader **o
     return archive_reader_open(out, source);
 }
 
+static inline MUST_CHECK struct err *archive_file_unlock(struct archive_reader **out,
+                                                         const char *path,
+                                                         const struct archive_unlock *unlock)
+{
+    struct source *source;
+    TRY(source_file_open(&source, path));
+    return archive_reader_unlock(out, source, unlock);
+}
+
 static inline MUST_CHECK struct err *
 archive_file_walk(const char *path, const struct archive_walk *walk, bool *complete)
 {

@@ -115,7 +115,8 @@ static inline uint8_t test_sample_byte(uint64_t at)
 
 /* Chunks: 0-2 the pieces of db/a.ibd, 3 the shared one, 4 the index, 5 the manifest. Entry ids:
  * 0 db, 1 db/a.ibd, 2 db/b.frm, 3 db/c.MYD (zeros), 4 db/d.MYD (a link), 5 dropped. */
-static inline struct err *test_sample_write(struct sink *sink, enum archive_codec codec)
+static inline struct err *test_sample_write_with(struct sink *sink,
+                                                 const struct archive_writer_options *options)
 {
     static const struct archive_attr attrs[] = {
         {.kind = ARCHIVE_EMPTY_DIR, .path = "db", .mode = 0700},
@@ -132,7 +133,7 @@ static inline struct err *test_sample_write(struct sink *sink, enum archive_code
     AUTO(archive_writer) w = NULL;
     uint32_t id;
     uint8_t piece[SAMPLE_PIECE];
-    TRY(archive_writer_open(&w, sink, &(struct archive_writer_options){codec, 3}));
+    TRY(archive_writer_open(&w, sink, options));
     for (size_t i = 0; i < sizeof attrs / sizeof *attrs; i++)
         TRY(archive_entry_add(w, &attrs[i], &id));
     for (uint64_t at = 0; at < SAMPLE_PIECES * SAMPLE_PIECE; at += SAMPLE_PIECE) {
@@ -149,11 +150,23 @@ static inline struct err *test_sample_write(struct sink *sink, enum archive_code
     return archive_writer_finish(w, SAMPLE_MANIFEST);
 }
 
+static inline struct err *test_sample_write(struct sink *sink, enum archive_codec codec)
+{
+    return test_sample_write_with(sink,
+                                  &(struct archive_writer_options){.codec = codec, .level = 3});
+}
+
+/* Where the first chunk of these bytes begins. */
+static inline size_t test_data_at(const uint8_t *p)
+{
+    return ARCHIVE_HEADER_SIZE + (le16(p + 8) == ARCHIVE_VERSION_SEALED ? KEY_BLOCK_SIZE : 0);
+}
+
 /* Offset of chunk i (and, for the number of chunks, of the final record) of an undamaged
  * archive. */
 static inline size_t test_chunk_at(const uint8_t *p, uint32_t i)
 {
-    size_t at = ARCHIVE_HEADER_SIZE;
+    size_t at = test_data_at(p);
     while (i--)
         at += CHUNK_HEADER_SIZE + (size_t)le32(p + at + 32) * RECORD_SIZE + le32(p + at + 40);
     return at;
@@ -167,14 +180,19 @@ static inline void test_put_hash(uint8_t *p, struct hash128 h)
     put_le64(p + 8, h.hi);
 }
 
-/* Recomputes every checksum: of the header, of each chunk as far as the chunks follow each other
+/* Recomputes every checksum: of the header, of the key block, of each chunk as far as the chunks follow each other
  * by their lengths, and of the final record. */
 static inline void test_reseal(uint8_t *p, size_t n)
 {
-    size_t at = ARCHIVE_HEADER_SIZE;
     if (n < ARCHIVE_HEADER_SIZE)
         return;
+    size_t at = test_data_at(p);
     test_put_hash(p + 48, hash128_of(p, 48, NULL, 0));
+    if (at > n)
+        return;
+    if (at > ARCHIVE_HEADER_SIZE)
+        test_put_hash(p + at - HASH_SIZE,
+                      hash128_of(p + ARCHIVE_HEADER_SIZE, KEY_BLOCK_SIZE - HASH_SIZE, NULL, 0));
     while (n - at >= CHUNK_HEADER_SIZE && !memcmp(p + at, CHUNK_MAGIC, MAGIC_SIZE)) {
         uint8_t *h = p + at;
         const uint64_t body = (uint64_t)le32(h + 32) * RECORD_SIZE + le32(h + 40);

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/format.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
@@ -29,6 +30,7 @@
 #define MARKER_TEXT "mbe repository 1\n"
 #define ARCHIVE_NAME "backup.mbe"
 #define RECORD_NAME "verified.jsonl"
+#define KEY_BLOCK_NAME "backup.key"
 #define LOCK_NAME "lock"
 #define DRAFT_SUFFIX ".incomplete"
 #define DELETED_SUFFIX ".deleted"
@@ -36,6 +38,7 @@
 enum {
     SAME_SECOND_MAX = 1000,
     RECORD_MAX = 64 << 20,
+    KEY_BLOCK_MOST = 4096, /* what is read of one to tell how long it is */
 };
 
 struct catalog_draft {
@@ -258,6 +261,36 @@ struct err *catalog_record_read(char **text, const char *archive_path)
     if (absent)
         *text = mem_strdup("");
     return NULL;
+}
+
+/* ---- key blocks ---- */
+
+static char *key_block_path(const char *archive_path)
+{
+    AUTO_FREE char *dir = backup_dir(archive_path);
+    return join(dir, KEY_BLOCK_NAME);
+}
+
+struct err *catalog_key_block_read(uint8_t *p, bool *there, const char *archive_path)
+{
+    AUTO_FREE char *path = key_block_path(archive_path);
+    AUTO_FREE char *bytes = NULL;
+    size_t n = 0;
+    bool absent;
+    TRY(file_absent(file_read_all(&bytes, &n, path, KEY_BLOCK_MOST), &absent));
+    *there = !absent;
+    if (absent)
+        return NULL;
+    if (n != KEY_BLOCK_SIZE)
+        return err_make(CORRUPT, "%s: %zu bytes, %d expected", path, n, KEY_BLOCK_SIZE);
+    memcpy(p, bytes, KEY_BLOCK_SIZE);
+    return NULL;
+}
+
+struct err *catalog_key_block_replace(const char *archive_path, const uint8_t *p)
+{
+    AUTO_FREE char *path = key_block_path(archive_path);
+    return file_replace(path, p, KEY_BLOCK_SIZE, 0600);
 }
 
 /* ---- drafts ---- */

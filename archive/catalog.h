@@ -5,6 +5,8 @@
  *   REPO/<id>/backup.mbe          one complete archive; id: backup_id.h
  *   REPO/<id>/verified.jsonl      when and how the backup was verified: one JSON object a line, as in
  *                                 verify/verified.h; absent until then
+ *   REPO/<id>/backup.key          a key block that takes the place of the archive's own (envelope.h); absent until its key was
+ *                                 changed
  *   REPO/.<id>.incomplete/        a backup in the making: backup.mbe, redo spool; a lock file
  *                                 held by its process
  *   REPO/.<id>.deleted/           a backup that is no more: what is left of it may go
@@ -41,6 +43,11 @@ struct err *catalog_use(int *fd, const char *archive_path) MUST_CHECK;
 struct err *catalog_record_append(const char *archive_path, const char *line) MUST_CHECK;
 /* All of it, NUL-terminated, owned by caller; empty when there is none. */
 struct err *catalog_record_read(char **text, const char *archive_path) MUST_CHECK;
+
+/* The key block beside the archive, of KEY_BLOCK_SIZE bytes; *there: whether there is one. CORRUPT when it has another size. */
+struct err *catalog_key_block_read(uint8_t *p, bool *there, const char *archive_path) MUST_CHECK;
+/* Durable, and whole or as before, whatever happens. The backup must be in use. */
+struct err *catalog_key_block_replace(const char *archive_path, const uint8_t *p) MUST_CHECK;
 
 struct catalog_draft;
 /* Creates the repository if the directory is absent or empty, cleans up after killed runs, makes

@@ -6,25 +6,31 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "archive/envelope.h"
 #include "archive/writer.h"
 #include "base/bytes.h"
 #include "base/mem.h"
 
 struct unpacker {
+    const struct seal_key *archive_key; /* or NULL */
+    struct seal *seal;
     ZSTD_DCtx *zstd;
     uint8_t *raw; /* grows to the largest payload so far */
     size_t cap;
 };
 
-struct unpacker *unpacker_new(void)
+struct unpacker *unpacker_new(const struct seal_key *archive_key)
 {
-    return mem_zalloc(sizeof(struct unpacker));
+    struct unpacker *u = mem_zalloc(sizeof *u);
+    u->archive_key = archive_key;
+    return u;
 }
 
 void unpacker_free(struct unpacker *u)
 {
     if (!u)
         return;
+    seal_free(u->seal);
     ZSTD_freeDCtx(u->zstd);
     free(u->raw);
     free(u);
@@ -68,23 +74,44 @@ static struct err *check_records(const struct chunk *c)
     return NULL;
 }
 
-struct err *chunk_check(struct chunk *out, const struct chunk_header *h, const uint8_t *body)
+struct err *chunk_check_stored(const struct chunk_header *h, const uint8_t *body)
 {
-    const size_t table_len = (size_t)h->n_records * RECORD_SIZE;
-    const struct hash128 computed = hash128_of(body, table_len + h->stored_len, NULL, 0);
-    if (computed.lo != h->body_hash.lo || computed.hi != h->body_hash.hi)
-        return err_make(CORRUPT,
-                        "checksum 0x%016" PRIx64 "%016" PRIx64 " stored, 0x%016" PRIx64
-                        "%016" PRIx64 " computed",
-                        h->body_hash.hi, h->body_hash.lo, computed.hi, computed.lo);
-    *out = (struct chunk){.header = *h, .table = body, .raw = body + table_len};
+    const struct hash128 computed = hash128_of(body, chunk_body_size(h), NULL, 0);
+    if (hash128_equal(computed, h->body_hash))
+        return NULL;
+    return err_make(CORRUPT,
+                    "checksum 0x%016" PRIx64 "%016" PRIx64 " stored, 0x%016" PRIx64 "%016" PRIx64
+                    " computed",
+                    h->body_hash.hi, h->body_hash.lo, computed.hi, computed.lo);
+}
+
+/* A chunk in clear would be anybody's in a sealed archive. */
+static struct err *open_sealed(struct unpacker *u, const struct chunk_header *h, uint8_t *body)
+{
+    if (h->sealed != (u->archive_key != NULL))
+        return err_make(CORRUPT, "the chunk is %ssealed, the archive is %s",
+                        h->sealed ? "" : "not ", h->sealed ? "not" : "sealed");
+    if (!h->sealed)
+        return NULL;
+    if (!u->seal)
+        TRY(seal_new(&u->seal, u->archive_key, SEAL_DECIPHER));
+    return err_wrap(envelope_open_chunk(u->seal, h, body), "the chunk");
+}
+
+struct err *chunk_check(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
+                        uint8_t *body)
+{
+    TRY(chunk_check_stored(h, body));
+    TRY(open_sealed(u, h, body));
+    *out = (struct chunk){
+        .header = *h, .table = body, .raw = body + (size_t)h->n_records * RECORD_SIZE};
     return check_records(out);
 }
 
 struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
-                         const uint8_t *body)
+                         uint8_t *body)
 {
-    TRY(chunk_check(out, h, body));
+    TRY(chunk_check(u, out, h, body));
     if (h->codec == ARCHIVE_CODEC_ZSTD) {
         TRY(decompress(u, h, out->raw));
         out->raw = u->raw;

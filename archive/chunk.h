@@ -1,4 +1,4 @@
-/* archive/chunk.h: a chunk in memory: checked and decompressed when read (chunk_unpack), put
+/* archive/chunk.h: a chunk in memory: checked, deciphered and decompressed when read (chunk_unpack), put
  * together from pieces of content when written (struct chunk_build). No I/O. */
 #ifndef MBE_ARCHIVE_CHUNK_H
 #define MBE_ARCHIVE_CHUNK_H
@@ -19,20 +19,23 @@ struct chunk {
     const uint8_t *raw;   /* header.raw_len bytes; of chunk_check: stored_len */
 };
 
-/* `body` holds the chunk_size(h) - CHUNK_HEADER_SIZE bytes behind the header. Verifies its checksum
- * and the records. out->raw is the payload as it is stored: nothing is decompressed. Valid as long
- * as body lives. */
-struct err *chunk_check(struct chunk *out, const struct chunk_header *h,
-                        const uint8_t *body) MUST_CHECK;
+/* `body` holds the chunk_body_size(h) bytes behind the header. Verifies its checksum, which of a sealed chunk takes no key. */
+struct err *chunk_check_stored(const struct chunk_header *h, const uint8_t *body) MUST_CHECK;
 
+/* Of an archive; for one thread at a time. archive_key: borrowed until _free; NULL: it is not sealed. */
 struct unpacker;
-struct unpacker *unpacker_new(void);
+struct unpacker *unpacker_new(const struct seal_key *archive_key);
 void unpacker_free(struct unpacker *u); /* NULL is fine */
 
+/* chunk_check_stored, and verifies the records; deciphers `body` in place. CORRUPT also when the chunk is not authentic, or is
+ * sealed and the archive is not, or the other way round. out->raw is the payload as it was compressed. Valid as long as body
+ * lives. */
+struct err *chunk_check(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
+                        uint8_t *body) MUST_CHECK;
 /* chunk_check, and decompresses. Valid until the next call with the same unpacker and as long as
  * body lives. */
 struct err *chunk_unpack(struct unpacker *u, struct chunk *out, const struct chunk_header *h,
-                         const uint8_t *body) MUST_CHECK;
+                         uint8_t *body) MUST_CHECK;
 
 static inline struct chunk_record chunk_record_at(const struct chunk *c, uint32_t i)
 {

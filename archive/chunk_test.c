@@ -154,7 +154,7 @@ static const struct {
 static void records_that_do_not_describe_the_payload_are_refused(void **state)
 {
     (void)state;
-    struct unpacker *u = unpacker_new();
+    struct unpacker *u = unpacker_new(NULL);
     for (size_t i = 0; i < sizeof bad_records / sizeof *bad_records; i++) {
         uint8_t body[2 * RECORD_SIZE + 8] = {0};
         for (int k = 0; k < 2; k++)
@@ -190,7 +190,7 @@ static void a_wrong_raw_length_is_found_after_decompression(void **state)
 
     uint8_t body[RECORD_SIZE + sizeof data];
     struct chunk c;
-    struct unpacker *u = unpacker_new();
+    struct unpacker *u = unpacker_new(NULL);
     static const struct {
         uint32_t raw_len;
         const char *message;

@@ -60,7 +60,7 @@ struct chunk_slot *chunk_slot_take(struct archive_reader *r)
     struct chunk_slot *s = r->slots && r->slots_made >= r->slots_kept ? take_oldest(r) : NULL;
     r->slots_made += s ? 0 : 1;
     pthread_mutex_unlock(&r->lock);
-    return s ? s : chunk_slot_new();
+    return s ? s : chunk_slot_new(r);
 }
 
 void chunk_slot_put(struct archive_reader *r, struct chunk_slot *s)

@@ -39,12 +39,18 @@ static struct err *check_frame(const uint8_t *p, size_t n, const char *magic, co
     return NULL;
 }
 
-static struct err *check_version(unsigned version, const char *what)
+static unsigned version_of(bool sealed)
 {
-    if (version == ARCHIVE_VERSION)
+    return sealed ? ARCHIVE_VERSION_SEALED : ARCHIVE_VERSION;
+}
+
+static struct err *get_version(bool *sealed, unsigned version, const char *what)
+{
+    *sealed = version == ARCHIVE_VERSION_SEALED;
+    if (*sealed || version == ARCHIVE_VERSION)
         return NULL;
-    struct err *e = err_make(FAILED, "%s has format version %u, this mbe reads version %d", what,
-                             version, ARCHIVE_VERSION);
+    struct err *e = err_make(FAILED, "%s has format version %u, this mbe reads version %d or %d",
+                             what, version, ARCHIVE_VERSION, ARCHIVE_VERSION_SEALED);
     return err_hint(e, "Use the mbe that wrote the archive, or a newer one.");
 }
 
@@ -58,7 +64,7 @@ void archive_header_put(uint8_t *p, const struct archive_header *h)
 {
     memset(p, 0, ARCHIVE_HEADER_SIZE);
     memcpy(p, ARCHIVE_MAGIC, MAGIC_SIZE);
-    put_le16(p + 8, ARCHIVE_VERSION);
+    put_le16(p + 8, version_of(h->sealed));
     put_le64(p + 16, h->archive_id);
     put_le64(p + 24, (uint64_t)h->created);
     put_own_hash(p, ARCHIVE_HEADER_SIZE - HASH_SIZE);
@@ -67,10 +73,40 @@ void archive_header_put(uint8_t *p, const struct archive_header *h)
 struct err *archive_header_get(struct archive_header *h, const uint8_t *p)
 {
     TRY(check_frame(p, ARCHIVE_HEADER_SIZE - HASH_SIZE, ARCHIVE_MAGIC, "archive header"));
-    TRY(check_version(le16(p + 8), "the archive"));
+    bool sealed;
+    TRY(get_version(&sealed, le16(p + 8), "the archive"));
     TRY(check_zero(p + 10, 6, "archive header"));
     TRY(check_zero(p + 32, 16, "archive header"));
-    *h = (struct archive_header){.archive_id = le64(p + 16), .created = (int64_t)le64(p + 24)};
+    *h = (struct archive_header){
+        .archive_id = le64(p + 16), .created = (int64_t)le64(p + 24), .sealed = sealed};
+    return NULL;
+}
+
+void key_block_put(uint8_t *p, const struct key_block *b)
+{
+    memset(p, 0, KEY_BLOCK_SIZE);
+    memcpy(p, KEY_BLOCK_MAGIC, MAGIC_SIZE);
+    put_le16(p + 8, KEY_BLOCK_VERSION);
+    put_le64(p + 16, b->archive_id);
+    put_le64(p + 24, b->key_id);
+    memcpy(p + 32, b->nonce, sizeof b->nonce);
+    memcpy(p + KEY_BLOCK_CLEAR, b->wrapped, sizeof b->wrapped);
+    memcpy(p + 76, b->tag, sizeof b->tag);
+    put_own_hash(p, KEY_BLOCK_SIZE - HASH_SIZE);
+}
+
+struct err *key_block_get(struct key_block *b, const uint8_t *p)
+{
+    TRY(check_frame(p, KEY_BLOCK_SIZE - HASH_SIZE, KEY_BLOCK_MAGIC, "key block"));
+    if (le16(p + 8) != KEY_BLOCK_VERSION)
+        return err_make(FAILED, "the key block has version %u, this mbe reads version %d",
+                        le16(p + 8), KEY_BLOCK_VERSION);
+    TRY(check_zero(p + 10, 6, "key block"));
+    TRY(check_zero(p + 92, 20, "key block"));
+    *b = (struct key_block){.archive_id = le64(p + 16), .key_id = le64(p + 24)};
+    memcpy(b->nonce, p + 32, sizeof b->nonce);
+    memcpy(b->wrapped, p + KEY_BLOCK_CLEAR, sizeof b->wrapped);
+    memcpy(b->tag, p + 76, sizeof b->tag);
     return NULL;
 }
 
@@ -79,6 +115,7 @@ void chunk_header_put(uint8_t *p, const struct chunk_header *h)
     memset(p, 0, CHUNK_HEADER_SIZE);
     memcpy(p, CHUNK_MAGIC, MAGIC_SIZE);
     p[8] = CHUNK_VERSION;
+    p[9] = h->sealed ? CHUNK_SEALED : 0;
     p[10] = h->codec;
     p[11] = h->kind;
     put_le64(p + 16, h->sequence);
@@ -86,6 +123,8 @@ void chunk_header_put(uint8_t *p, const struct chunk_header *h)
     put_le32(p + 32, h->n_records);
     put_le32(p + 36, h->raw_len);
     put_le32(p + 40, h->stored_len);
+    if (h->sealed)
+        memcpy(p + CHUNK_HEADER_CLEAR, h->tag, sizeof h->tag);
     put_hash(p + 80, h->body_hash);
     put_own_hash(p, CHUNK_HEADER_SIZE - HASH_SIZE);
 }
@@ -96,9 +135,7 @@ static struct err *check_chunk_features(const uint8_t *p)
     if (p[8] != CHUNK_VERSION)
         return err_make(FAILED, "chunk layout version %u, this mbe reads version %d", p[8],
                         CHUNK_VERSION);
-    if (p[9] & CHUNK_SEALED)
-        return err_make(FAILED, "the chunk is encrypted, which this mbe cannot read");
-    if (p[9])
+    if (p[9] & ~CHUNK_SEALED)
         return err_make(FAILED, "chunk flags 0x%02x are not known to this mbe", p[9]);
     if (le32(p + 12))
         return err_make(FAILED, "lane %" PRIu32 ", this mbe reads archives of one lane",
@@ -107,7 +144,8 @@ static struct err *check_chunk_features(const uint8_t *p)
         return err_make(FAILED, "codec %u is not known to this mbe", p[10]);
     if (p[11] < CHUNK_DATA || p[11] > CHUNK_MANIFEST)
         return err_make(FAILED, "chunk kind %u is not known to this mbe", p[11]);
-    return check_zero(p + 44, 36, "chunk header");
+    TRY(check_zero(p + 44, 16, "chunk header"));
+    return check_zero(p + (p[9] ? 76 : 60), p[9] ? 4 : 20, "chunk header");
 }
 
 static struct err *check_chunk_sizes(const struct chunk_header *h)
@@ -142,12 +180,14 @@ struct err *chunk_header_get(struct chunk_header *h, const uint8_t *p)
     TRY(check_chunk_features(p));
     *h = (struct chunk_header){.codec = p[10],
                                .kind = p[11],
+                               .sealed = p[9] == CHUNK_SEALED,
                                .sequence = le64(p + 16),
                                .archive_id = le64(p + 24),
                                .n_records = le32(p + 32),
                                .raw_len = le32(p + 36),
                                .stored_len = le32(p + 40),
                                .body_hash = get_hash(p + 80)};
+    memcpy(h->tag, p + CHUNK_HEADER_CLEAR, sizeof h->tag);
     return check_chunk_sizes(h);
 }
 
@@ -171,7 +211,7 @@ void final_record_put(uint8_t *p, const struct final_record *f)
 {
     memset(p, 0, FINAL_SIZE);
     memcpy(p, FINAL_MAGIC, MAGIC_SIZE);
-    put_le16(p + 8, ARCHIVE_VERSION);
+    put_le16(p + 8, version_of(f->sealed));
     put_le32(p + 12, 1);
     put_le64(p + 16, f->archive_id);
     put_le64(p + 24, f->at);
@@ -183,6 +223,8 @@ void final_record_put(uint8_t *p, const struct final_record *f)
     put_le64(p + 64, f->manifest_at);
     put_le64(p + 72, f->manifest_len);
     put_le32(p + 80, f->n_entries);
+    if (f->sealed)
+        memcpy(p + FINAL_CLEAR, f->tag, sizeof f->tag);
     put_own_hash(p, FINAL_SIZE - HASH_SIZE);
 }
 
@@ -215,13 +257,16 @@ static struct err *check_final_layout(const struct final_record *f)
 struct err *final_record_get(struct final_record *f, const uint8_t *p)
 {
     TRY(check_frame(p, FINAL_SIZE - HASH_SIZE, FINAL_MAGIC, "final record"));
-    TRY(check_version(le16(p + 8), "the final record"));
+    bool sealed;
+    TRY(get_version(&sealed, le16(p + 8), "the final record"));
     if (le32(p + 12) != 1)
         return err_make(FAILED, "the archive has %" PRIu32 " lanes, this mbe reads one",
                         le32(p + 12));
     TRY(check_zero(p + 10, 2, "final record"));
-    TRY(check_zero(p + 84, 12, "final record"));
-    *f = (struct final_record){.archive_id = le64(p + 16),
+    if (!sealed)
+        TRY(check_zero(p + FINAL_CLEAR, FINAL_TAG_SIZE, "final record"));
+    *f = (struct final_record){.sealed = sealed,
+                               .archive_id = le64(p + 16),
                                .at = le64(p + 24),
                                .n_data_chunks = le64(p + 32),
                                .index_at = le64(p + 40),
@@ -231,5 +276,6 @@ struct err *final_record_get(struct final_record *f, const uint8_t *p)
                                .manifest_at = le64(p + 64),
                                .manifest_len = le64(p + 72),
                                .n_entries = le32(p + 80)};
+    memcpy(f->tag, p + FINAL_CLEAR, sizeof f->tag);
     return check_final_layout(f);
 }

@@ -4,10 +4,13 @@
  *
  *   archive header | data chunk ... | index chunk ... | manifest chunk ... | final record
  *
+ * Version 1 is an archive in clear. Version 2 is a sealed one: a key block follows the archive header, every chunk is sealed, and
+ * the final record has a tag. How is in envelope.h.
+ *
  * Archive header, 64 bytes
  *   offset size meaning
  *        0    8 magic "\x93mbeARC\n"
- *        8    2 format version, 1; a reader refuses a newer one
+ *        8    2 format version, 1, or 2 if sealed; a reader refuses a newer one
  *       10    2 zero
  *       12    4 flags, zero
  *       16    8 archive id: random, repeated in every chunk. When a reader searches for the next
@@ -16,6 +19,18 @@
  *       24    8 time of creation, seconds since 1970
  *       32   16 zero
  *       48   16 XXH3-128 of bytes 0-47
+ *
+ * Key block, 128 bytes, of a sealed archive; beside the archive there may be another one in its place
+ *        0    8 magic "\x93mbeKEY\n"
+ *        8    2 version, 1
+ *       10    6 zero
+ *       16    8 archive id
+ *       24    8 id of the user's key, by which the archive's own key is enciphered
+ *       32   12 nonce
+ *       44   32 the archive's own key, enciphered
+ *       76   16 tag
+ *       92   20 zero
+ *      112   16 XXH3-128 of bytes 0-111
  *
  * Chunk header, 112 bytes; the record table and the stored payload follow it (together: the
  * body)
@@ -30,11 +45,10 @@
  *       32    4 number of records in the table (0 .. 4096; 0 unless a data chunk)
  *       36    4 raw length of the payload (0 .. 1 MiB)
  *       40    4 stored length of the payload: raw length with codec none, less than it otherwise
- *       44    4 key id       } of a sealed chunk, else zero
- *       48   12 nonce        }
- *       60   16 tag          }
+ *       44   16 zero
+ *       60   16 tag of a sealed chunk, else zero
  *       76    4 zero
- *       80   16 XXH3-128 of the body
+ *       80   16 XXH3-128 of the body, as it is stored
  *       96   16 XXH3-128 of bytes 0-95, and so of header and body
  *
  * Record, 16 bytes: a run of one entry's content. The payloads of the records with data follow
@@ -45,7 +59,7 @@
  *
  * Final record, 112 bytes, ends the archive; without it the archive is incomplete
  *        0    8 magic "\x93mbeEND\n"
- *        8    2 format version, 1
+ *        8    2 format version, that of the archive header
  *       10    2 zero
  *       12    4 number of lanes, 1
  *       16    8 archive id
@@ -58,7 +72,7 @@
  *       64    8 offset of the first manifest chunk
  *       72    8 raw length of the manifest
  *       80    4 number of entries in the index
- *       84   12 zero
+ *       84   12 tag of a sealed archive, else zero
  *       96   16 XXH3-128 of bytes 0-95
  *
  * A 128-bit checksum is stored as its low, then its high 64 bits. The index is described in
@@ -73,19 +87,28 @@
 #include "archive/entry.h"
 #include "base/err.h"
 #include "base/hash128.h"
+#include "base/seal.h"
 
 #define ARCHIVE_MAGIC "\x93mbeARC\n"
 #define CHUNK_MAGIC "\x93mbeCHK\n"
 #define FINAL_MAGIC "\x93mbeEND\n"
+#define KEY_BLOCK_MAGIC "\x93mbeKEY\n"
 
 enum {
     ARCHIVE_VERSION = 1,
+    ARCHIVE_VERSION_SEALED = 2,
     CHUNK_VERSION = 1,
+    KEY_BLOCK_VERSION = 1,
     MAGIC_SIZE = 8,
-    MAGIC_COMMON = 4, /* bytes with which all three magics begin */
+    MAGIC_COMMON = 4, /* bytes with which all magics begin */
     ARCHIVE_HEADER_SIZE = 64,
+    KEY_BLOCK_SIZE = 128,
+    KEY_BLOCK_CLEAR = 44, /* bytes in front of the enciphered key, authenticated with it */
     CHUNK_HEADER_SIZE = 112,
+    CHUNK_HEADER_CLEAR = 60, /* bytes in front of the tag, authenticated with the body */
     FINAL_SIZE = 112,
+    FINAL_CLEAR = 84, /* bytes in front of the tag */
+    FINAL_TAG_SIZE = 12,
     HASH_SIZE = 16,
     RECORD_SIZE = 16,
     CHUNK_RECORDS_MAX = 4096,
@@ -107,11 +130,21 @@ enum chunk_flags { CHUNK_SEALED = 1 };
 struct archive_header {
     uint64_t archive_id;
     int64_t created;
+    bool sealed;
 };
 
-/* The fields of sealed chunks are zero in version 1, which neither writes nor reads such chunks. */
+struct key_block {
+    uint64_t archive_id;
+    uint64_t key_id;
+    uint8_t nonce[SEAL_NONCE_SIZE];
+    uint8_t wrapped[SEAL_KEY_SIZE];
+    uint8_t tag[SEAL_TAG_SIZE];
+};
+
 struct chunk_header {
     uint8_t codec, kind;
+    bool sealed;
+    uint8_t tag[SEAL_TAG_SIZE]; /* if sealed */
     uint64_t sequence;
     uint64_t archive_id;
     uint32_t n_records, raw_len, stored_len;
@@ -126,6 +159,8 @@ struct chunk_record {
 };
 
 struct final_record {
+    bool sealed;
+    uint8_t tag[FINAL_TAG_SIZE]; /* if sealed */
     uint64_t archive_id;
     uint64_t at;
     uint64_t n_data_chunks;
@@ -140,6 +175,8 @@ struct final_record {
  * what is wrong, not where. Kind CORRUPT, or FAILED where a newer version is needed. */
 void archive_header_put(uint8_t *p, const struct archive_header *h);
 struct err *archive_header_get(struct archive_header *h, const uint8_t *p) MUST_CHECK;
+void key_block_put(uint8_t *p, const struct key_block *b);
+struct err *key_block_get(struct key_block *b, const uint8_t *p) MUST_CHECK;
 void chunk_header_put(uint8_t *p, const struct chunk_header *h);
 struct err *chunk_header_get(struct chunk_header *h, const uint8_t *p) MUST_CHECK;
 void chunk_record_put(uint8_t *p, const struct chunk_record *r);
@@ -147,10 +184,22 @@ struct chunk_record chunk_record_get(const uint8_t *p);
 void final_record_put(uint8_t *p, const struct final_record *f);
 struct err *final_record_get(struct final_record *f, const uint8_t *p) MUST_CHECK;
 
+/* Where the first chunk begins. */
+static inline uint64_t archive_data_at(const struct archive_header *h)
+{
+    return ARCHIVE_HEADER_SIZE + (h->sealed ? KEY_BLOCK_SIZE : 0);
+}
+
+/* Table and payload of a chunk, in bytes. */
+static inline uint32_t chunk_body_size(const struct chunk_header *h)
+{
+    return h->n_records * RECORD_SIZE + h->stored_len;
+}
+
 /* Header, table and payload of a chunk, in bytes. */
 static inline uint32_t chunk_size(const struct chunk_header *h)
 {
-    return CHUNK_HEADER_SIZE + h->n_records * RECORD_SIZE + h->stored_len;
+    return CHUNK_HEADER_SIZE + chunk_body_size(h);
 }
 
 #endif

@@ -40,17 +40,23 @@ static void archive_header_comes_back_and_newer_versions_are_refused(void **stat
 {
     (void)state;
     static const struct patch patches[] = {
-        {"version", 8, 2, 2, ERR_FAILED,
-         "the archive has format version 2, this mbe reads version 1"},
+        {"version", 8, 2, 3, ERR_FAILED,
+         "the archive has format version 3, this mbe reads version 1 or 2"},
         {"flags", 12, 4, 1, ERR_CORRUPT, "reserved bytes of the archive header are not zero"},
         {"reserved", 40, 1, 1, ERR_CORRUPT, "reserved bytes of the archive header are not zero"},
     };
     uint8_t bytes[ARCHIVE_HEADER_SIZE];
     struct archive_header h;
+    archive_header_put(bytes, &(struct archive_header){.archive_id = 5, .sealed = true});
+    assert_null(archive_header_get(&h, bytes));
+    assert_true(h.sealed);
+    assert_int_equal(le16(bytes + 8), 2);
     archive_header_put(bytes, &(struct archive_header){.archive_id = 5, .created = -6});
     assert_null(archive_header_get(&h, bytes));
     assert_int_equal(h.archive_id, 5);
     assert_int_equal(h.created, -6);
+    assert_false(h.sealed);
+    assert_int_equal(le16(bytes + 8), 1);
     for (size_t i = 0; i < sizeof patches / sizeof *patches; i++) {
         archive_header_put(bytes, &h);
         apply(bytes, &patches[i]);
@@ -90,7 +96,6 @@ static void every_bit_of_a_header_is_covered_by_its_checksum(void **state)
 
 static const struct patch chunk_patches[] = {
     {"layout version", 8, 1, 2, ERR_FAILED, "chunk layout version 2, this mbe reads version 1"},
-    {"sealed", 9, 1, 1, ERR_FAILED, "the chunk is encrypted, which this mbe cannot read"},
     {"flags", 9, 1, 4, ERR_FAILED, "chunk flags 0x04 are not known to this mbe"},
     {"codec", 10, 1, 9, ERR_FAILED, "codec 9 is not known to this mbe"},
     {"kind 0", 11, 1, 0, ERR_FAILED, "chunk kind 0 is not known to this mbe"},
@@ -108,7 +113,8 @@ static const struct patch chunk_patches[] = {
      "stored length 4294967295 does not go with raw length 1000 and codec 0"},
     {"zstd that does not shrink", 10, 1, 1, ERR_CORRUPT,
      "stored length 1000 does not go with raw length 1000 and codec 1"},
-    {"nonce of an unsealed chunk", 48, 1, 1, ERR_CORRUPT,
+    {"reserved", 48, 1, 1, ERR_CORRUPT, "reserved bytes of the chunk header are not zero"},
+    {"tag of a chunk in clear", 75, 1, 1, ERR_CORRUPT,
      "reserved bytes of the chunk header are not zero"},
 };
 
@@ -146,11 +152,58 @@ static void an_index_chunk_may_not_grow_without_bound(void **state)
     err_free(e);
 }
 
+static void a_key_block_comes_back(void **state)
+{
+    (void)state;
+    static const struct patch patches[] = {
+        {"version", 8, 2, 2, ERR_FAILED, "the key block has version 2, this mbe reads version 1"},
+        {"reserved in front", 15, 1, 1, ERR_CORRUPT,
+         "reserved bytes of the key block are not zero"},
+        {"reserved behind", 92, 1, 1, ERR_CORRUPT, "reserved bytes of the key block are not zero"},
+    };
+    uint8_t bytes[KEY_BLOCK_SIZE];
+    const struct key_block b = {.archive_id = 7,
+                                .key_id = 8,
+                                .nonce = {9, [11] = 1},
+                                .wrapped = {[31] = 2},
+                                .tag = {3, [15] = 4}};
+    struct key_block got;
+    key_block_put(bytes, &b);
+    assert_null(key_block_get(&got, bytes));
+    assert_memory_equal(&got, &b, sizeof b);
+    for (size_t i = 0; i < sizeof patches / sizeof *patches; i++) {
+        key_block_put(bytes, &b);
+        apply(bytes, &patches[i]);
+        test_put_hash(bytes + 112, hash128_of(bytes, 112, NULL, 0));
+        assert_error(key_block_get(&got, bytes), &patches[i]);
+    }
+}
+
+static void tags_of_what_is_sealed_come_back(void **state)
+{
+    (void)state;
+    uint8_t bytes[CHUNK_HEADER_SIZE];
+    const struct chunk_header h = {.kind = CHUNK_MANIFEST, .sealed = true, .tag = {1, [15] = 2}};
+    struct chunk_header got;
+    chunk_header_put(bytes, &h);
+    assert_null(chunk_header_get(&got, bytes));
+    assert_true(got.sealed);
+    assert_memory_equal(got.tag, h.tag, sizeof h.tag);
+    const struct final_record f = {
+        .sealed = true, .tag = {3, [11] = 4}, .at = 64, .index_at = 64, .manifest_at = 64};
+    struct final_record end;
+    final_record_put(bytes, &f);
+    assert_null(final_record_get(&end, bytes));
+    assert_true(end.sealed);
+    assert_memory_equal(end.tag, f.tag, sizeof f.tag);
+}
+
 static const struct patch final_patches[] = {
     {"version", 8, 2, 7, ERR_FAILED,
-     "the final record has format version 7, this mbe reads version 1"},
+     "the final record has format version 7, this mbe reads version 1 or 2"},
     {"lanes", 12, 4, 2, ERR_FAILED, "the archive has 2 lanes, this mbe reads one"},
-    {"reserved", 90, 1, 2, ERR_CORRUPT, "reserved bytes of the final record are not zero"},
+    {"tag of an archive in clear", 90, 1, 2, ERR_CORRUPT,
+     "reserved bytes of the final record are not zero"},
     {"index before the data", 40, 8, 63, ERR_CORRUPT,
      "final record: index at 63, manifest at 2000 and end at 3000 are out of order"},
     {"manifest before the index", 64, 8, 999, ERR_CORRUPT,
@@ -207,6 +260,8 @@ int main(void)
         cmocka_unit_test(every_bit_of_a_header_is_covered_by_its_checksum),
         cmocka_unit_test(impossible_chunk_headers_are_refused_by_name),
         cmocka_unit_test(an_index_chunk_may_not_grow_without_bound),
+        cmocka_unit_test(a_key_block_comes_back),
+        cmocka_unit_test(tags_of_what_is_sealed_come_back),
         cmocka_unit_test(impossible_final_records_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

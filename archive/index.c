@@ -160,7 +160,7 @@ void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, uint32_t n
 }
 
 static struct err *get_chunks(struct index *x, struct reader *r, uint32_t n_chunks,
-                              uint64_t data_end)
+                              uint64_t data_at, uint64_t data_end)
 {
     const uint64_t n = rd_varint(r);
     if (n != n_chunks || n > rd_left(r))
@@ -168,7 +168,7 @@ static struct err *get_chunks(struct index *x, struct reader *r, uint32_t n_chun
                         n_chunks);
     x->n_chunks = n_chunks;
     x->chunk_at = mem_alloc(((size_t)n + 1) * sizeof *x->chunk_at);
-    uint64_t at = ARCHIVE_HEADER_SIZE;
+    uint64_t at = data_at;
     for (uint32_t i = 0; i < n_chunks; i++) {
         x->chunk_at[i] = at;
         const uint64_t size = rd_varint(r);
@@ -284,11 +284,11 @@ static struct err *get_entries(struct index *x, struct reader *r, uint32_t n_ent
 }
 
 struct err *index_decode(struct index *out, uint8_t *text, size_t len, uint32_t n_chunks,
-                         uint64_t data_end, uint32_t n_entries)
+                         uint64_t data_at, uint64_t data_end, uint32_t n_entries)
 {
     struct reader r = reader_of(text, len);
     *out = (struct index){.text = text};
-    struct err *e = get_chunks(out, &r, n_chunks, data_end);
+    struct err *e = get_chunks(out, &r, n_chunks, data_at, data_end);
     if (!e)
         e = get_entries(out, &r, n_entries);
     if (e)

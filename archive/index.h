@@ -3,7 +3,7 @@
  * byte string, which is stored in index chunks:
  *
  *   number of data chunks, then for each its size in bytes (header, table and payload); the first
- *   begins behind the archive header, each next one where the last ended
+ *   begins behind the archive header and key block, each next one where the last ended
  *   number of entries, then for each:
  *     kind
  *     length of the path, its bytes, a zero byte
@@ -71,10 +71,10 @@ int64_t index_find(const struct index_entry *entries, uint32_t n, const char *pa
 void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, uint32_t n_chunks,
                   const struct index_entry *entries, uint32_t n_entries);
 /* Decodes what index_encode made and checks all of it against the archive: n_chunks data chunks
- * that lie between the header and data_end, n_entries entries. Takes over text (from malloc)
+ * in [data_at, data_end), n_entries entries. Takes over text (from malloc)
  * even on error. */
 struct err *index_decode(struct index *out, uint8_t *text, size_t len, uint32_t n_chunks,
-                         uint64_t data_end, uint32_t n_entries) MUST_CHECK;
+                         uint64_t data_at, uint64_t data_end, uint32_t n_entries) MUST_CHECK;
 void index_fini(struct index *x);
 
 #endif

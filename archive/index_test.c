@@ -16,7 +16,7 @@ static struct err *decode(struct index *x, const struct index_entry *entries, ui
 {
     struct out_bytes o = {0};
     index_encode(&o, chunk_sizes, 2, entries, n);
-    return index_decode(x, o.p, o.n, 2, DATA_END, n);
+    return index_decode(x, o.p, o.n, 2, ARCHIVE_HEADER_SIZE, DATA_END, n);
 }
 
 static void attributes_and_extents_come_back(void **state)
@@ -204,7 +204,7 @@ static void extents_outside_entry_or_archive_are_refused_by_name(void **state)
         const bool two = bad_extents[i].numbers[5] != 0;
         for (int k = 0; k < (two ? 8 : 4); k++)
             out_varint(&o, bad_extents[i].numbers[k]);
-        struct err *e = index_decode(&x, o.p, o.n, 2, DATA_END, 1);
+        struct err *e = index_decode(&x, o.p, o.n, 2, ARCHIVE_HEADER_SIZE, DATA_END, 1);
         if (!e) {
             fail_msg("accepted, \"%s\" expected", bad_extents[i].message);
             return;
@@ -235,8 +235,8 @@ static void numbers_that_disagree_with_the_final_record_are_refused(void **state
         struct out_bytes o = {0};
         struct index x;
         index_encode(&o, sizes, 2, &a, 1);
-        struct err *e =
-            index_decode(&x, o.p, o.n, cases[i].n_chunks, cases[i].data_end, cases[i].n_entries);
+        struct err *e = index_decode(&x, o.p, o.n, cases[i].n_chunks, ARCHIVE_HEADER_SIZE,
+                                     cases[i].data_end, cases[i].n_entries);
         if (!e) {
             fail_msg("accepted, \"%s\" expected", cases[i].message);
             return;
@@ -259,7 +259,7 @@ static void an_index_cut_off_anywhere_is_refused(void **state)
         uint8_t *copy = malloc(n ? n : 1);
         assert_non_null(copy);
         memcpy(copy, whole.p, n);
-        struct err *e = index_decode(&x, copy, n, 2, DATA_END, 1);
+        struct err *e = index_decode(&x, copy, n, 2, ARCHIVE_HEADER_SIZE, DATA_END, 1);
         if (n == whole.n)
             assert_null(e);
         else if (!e)

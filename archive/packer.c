@@ -4,7 +4,14 @@
 #include <stdlib.h>
 #include <zstd.h>
 
+#include "archive/envelope.h"
 #include "base/mem.h"
+
+static void make_room(struct packer *p)
+{
+    if (!p->compressed)
+        p->compressed = mem_alloc_aligned(ZSTD_compressBound(CHUNK_RAW_MAX));
+}
 
 static struct err *make_compressor(struct packer *p)
 {
@@ -12,7 +19,7 @@ static struct err *make_compressor(struct packer *p)
     if (!zstd)
         return err_make(FAILED, "zstd: cannot create a compression context");
     p->zstd = zstd;
-    p->compressed = mem_alloc_aligned(ZSTD_compressBound(CHUNK_RAW_MAX));
+    make_room(p);
     const size_t rc = ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, p->level);
     return ZSTD_isError(rc)
                ? err_make(FAILED, "zstd: level %d: %s", p->level, ZSTD_getErrorName(rc))
@@ -40,11 +47,19 @@ static struct err *compress(struct packer *p, const struct chunk_build *b, struc
     return NULL;
 }
 
+static void hash(struct packed *c)
+{
+    c->header.body_hash =
+        hash128_of(c->head + CHUNK_HEADER_SIZE, (size_t)c->header.n_records * RECORD_SIZE,
+                   c->payload, c->header.stored_len);
+}
+
 struct err *packer_pack(struct packer *p, const struct chunk_build *b, enum chunk_kind kind,
                         struct packed *out)
 {
     *out = (struct packed){.header = {.codec = ARCHIVE_CODEC_NONE,
                                       .kind = (uint8_t)kind,
+                                      .sealed = p->archive_key != NULL,
                                       .n_records = b->n_records,
                                       .raw_len = b->raw_len,
                                       .stored_len = b->raw_len},
@@ -52,24 +67,52 @@ struct err *packer_pack(struct packer *p, const struct chunk_build *b, enum chun
                            .payload = b->payload};
     if (p->codec == ARCHIVE_CODEC_ZSTD && b->raw_len)
         TRY(compress(p, b, out));
-    out->header.body_hash =
-        hash128_of(b->head + CHUNK_HEADER_SIZE, (size_t)b->n_records * RECORD_SIZE, out->payload,
-                   out->header.stored_len);
+    if (!p->archive_key)
+        hash(out);
     return NULL;
 }
 
-void packer_pool_init(struct packer_pool *pool, enum archive_codec codec, int level)
+/* A payload that was not compressed may be the caller's: what is enciphered goes to a buffer of ours, where a compressed one is
+ * already. */
+struct err *packer_seal(struct packer *p, struct packed *c)
 {
-    *pool = (struct packer_pool){.codec = codec, .level = level};
-    pthread_mutex_init(&pool->lock, NULL);
+    uint8_t *table = c->head + CHUNK_HEADER_SIZE;
+    make_room(p);
+    if (!p->seal)
+        TRY(seal_new(&p->seal, p->archive_key, SEAL_ENCIPHER));
+    const struct seal_part parts[] = {
+        {table, table, (size_t)c->header.n_records * RECORD_SIZE},
+        {c->payload, p->compressed, c->header.stored_len},
+    };
+    TRY(envelope_seal_chunk(p->seal, &c->header, parts));
+    c->payload = p->compressed;
+    hash(c);
+    return NULL;
 }
 
-static void packer_free(struct packer *p)
+void packer_fini(struct packer *p)
 {
     chunk_build_fini(&p->single);
     chunk_build_fini(&p->gathered);
     ZSTD_freeCCtx(p->zstd);
     free(p->compressed);
+    seal_free(p->seal);
+}
+
+void packer_pool_init(struct packer_pool *pool, enum archive_codec codec, int level)
+{
+    *pool = (struct packer_pool){.like = {.codec = codec, .level = level}};
+    pthread_mutex_init(&pool->lock, NULL);
+}
+
+void packer_pool_seal(struct packer_pool *pool, const struct seal_key *archive_key)
+{
+    pool->like.archive_key = archive_key;
+}
+
+static void packer_free(struct packer *p)
+{
+    packer_fini(p);
     free(p);
 }
 
@@ -84,9 +127,8 @@ void packer_pool_fini(struct packer_pool *pool)
 
 static struct packer *packer_new(const struct packer_pool *pool)
 {
-    struct packer *p = mem_zalloc(sizeof *p);
-    p->codec = pool->codec;
-    p->level = pool->level;
+    struct packer *p = mem_alloc(sizeof *p);
+    *p = pool->like;
     chunk_build_init(&p->single);
     chunk_build_init(&p->gathered);
     return p;

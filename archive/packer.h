@@ -26,20 +26,28 @@ struct packer {
     enum archive_codec codec;
     void *zstd; /* ZSTD_CCtx */
     uint8_t *compressed;
+    const struct seal_key *archive_key; /* borrowed; NULL: the archive is not sealed */
+    struct seal *seal;
 };
 
-/* Compresses (stores as it is what does not shrink) and hashes. */
+/* Compresses (stores as it is what does not shrink) and, if the archive is not sealed, hashes. */
 struct err *packer_pack(struct packer *p, const struct chunk_build *b, enum chunk_kind kind,
                         struct packed *out) MUST_CHECK;
+/* Of a sealed archive: enciphers what packer_pack made, of which the header is complete now, and hashes. The table is enciphered in
+ * its place. */
+struct err *packer_seal(struct packer *p, struct packed *c) MUST_CHECK;
+/* What packer_pack and packer_seal have allocated. */
+void packer_fini(struct packer *p);
 
 struct packer_pool {
     pthread_mutex_t lock; /* guards the two lists */
     struct packer *free, *all;
-    enum archive_codec codec;
-    int level;
+    struct packer like; /* codec, level and key of all */
 };
 
 void packer_pool_init(struct packer_pool *pool, enum archive_codec codec, int level);
+/* Before the first _take: the archive is sealed. archive_key: borrowed until _fini. */
+void packer_pool_seal(struct packer_pool *pool, const struct seal_key *archive_key);
 void packer_pool_fini(struct packer_pool *pool);
 /* A packer for the calling thread until it is put back. Takes the one put back last: its buffers
  * are warm. */

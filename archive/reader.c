@@ -11,10 +11,10 @@
 
 enum { SLOTS_KEPT = 8 };
 
-struct chunk_slot *chunk_slot_new(void)
+struct chunk_slot *chunk_slot_new(const struct archive_reader *r)
 {
     struct chunk_slot *s = mem_zalloc(sizeof *s);
-    s->unpacker = unpacker_new();
+    s->unpacker = unpacker_new(r->archive_key);
     return s;
 }
 
@@ -167,7 +167,7 @@ static struct err *read_index(struct archive_reader *r, struct chunk_slot *slot)
                                        f->n_index_chunks, f->index_len},
                      &text));
     TRY_AT(index_decode(&r->index, text, (size_t)f->index_len, (uint32_t)f->n_data_chunks,
-                        f->index_at, f->n_entries),
+                        archive_data_at(&r->header), f->index_at, f->n_entries),
            "%s", r->path);
     return NULL;
 }
@@ -187,12 +187,36 @@ static struct err *read_manifest(struct archive_reader *r, struct chunk_slot *sl
     return NULL;
 }
 
-static struct err *read_header(struct archive_reader *r)
+/* The archive's key, by its key block or the one in its place. */
+static struct err *open_envelope(struct archive_reader *r, const uint8_t *header,
+                                 const struct archive_unlock *unlock)
+{
+    uint8_t block[KEY_BLOCK_SIZE];
+    bool beside = false;
+    if (unlock->key_block)
+        TRY(unlock->key_block(unlock->ctx, block, &beside));
+    if (!beside)
+        TRY(read_exactly(r, block, sizeof block, ARCHIVE_HEADER_SIZE));
+    return envelope_open(&r->archive_key, block, header, unlock->keys);
+}
+
+static struct err *read_header(struct archive_reader *r, const struct archive_unlock *unlock)
 {
     uint8_t header[ARCHIVE_HEADER_SIZE];
     TRY_AT(read_exactly(r, header, sizeof header, 0), "%s: is no complete archive", r->path);
     TRY_AT(archive_header_get(&r->header, header), "%s", r->path);
+    if (r->header.sealed)
+        TRY_AT(open_envelope(r, header, unlock), "%s", r->path);
     return NULL;
+}
+
+/* A final record in clear would be anybody's. */
+static struct err *check_seal_of_final(const struct archive_reader *r)
+{
+    if (r->final.sealed != r->header.sealed)
+        return err_make(CORRUPT, "the final record is %ssealed, the archive is %s",
+                        r->final.sealed ? "" : "not ", r->final.sealed ? "not" : "sealed");
+    return r->archive_key ? envelope_check_final(&r->final, r->archive_key) : NULL;
 }
 
 /* A missing final record is the sign of a backup or a transfer that was cut off: say so. */
@@ -217,14 +241,14 @@ static struct err *read_final(struct archive_reader *r, uint64_t file_size)
                         "%s: the final record is that of another archive: id 0x%016" PRIx64
                         " at %" PRIu64 " found, 0x%016" PRIx64 " at %" PRIu64 " expected",
                         r->path, r->final.archive_id, r->final.at, r->header.archive_id, at);
-    return NULL;
+    return err_wrap(check_seal_of_final(r), "%s: offset %" PRIu64, r->path, at);
 }
 
-static struct err *open_archive(struct archive_reader *r)
+static struct err *open_archive(struct archive_reader *r, const struct archive_unlock *unlock)
 {
-    TRY(read_header(r));
+    TRY(read_header(r, unlock));
     TRY(read_final(r, r->source->size));
-    struct chunk_slot *slot = chunk_slot_new();
+    struct chunk_slot *slot = chunk_slot_new(r);
     struct err *e = read_index(r, slot);
     if (!e)
         e = read_manifest(r, slot);
@@ -232,17 +256,23 @@ static struct err *open_archive(struct archive_reader *r)
     return e;
 }
 
-struct err *archive_reader_open(struct archive_reader **out, struct source *source)
+struct err *archive_reader_unlock(struct archive_reader **out, struct source *source,
+                                  const struct archive_unlock *unlock)
 {
     AUTO(archive_reader) r = mem_zalloc(sizeof *r);
     r->source = source;
     r->path = source->name;
     pthread_mutex_init(&r->lock, NULL);
     r->slots_kept = SLOTS_KEPT;
-    TRY(open_archive(r));
+    TRY(open_archive(r, unlock));
     *out = r;
     r = NULL;
     return NULL;
+}
+
+struct err *archive_reader_open(struct archive_reader **out, struct source *source)
+{
+    return archive_reader_unlock(out, source, &(struct archive_unlock){.keys = NULL});
 }
 
 void archive_reader_free(struct archive_reader *r)
@@ -255,6 +285,7 @@ void archive_reader_free(struct archive_reader *r)
     }
     source_free(r->source);
     index_fini(&r->index);
+    envelope_key_free(r->archive_key);
     pthread_mutex_destroy(&r->lock);
     free(r->manifest);
     free(r);
@@ -268,6 +299,11 @@ const char *archive_reader_name(const struct archive_reader *r)
 uint64_t archive_reader_id(const struct archive_reader *r)
 {
     return r->header.archive_id;
+}
+
+bool archive_reader_is_sealed(const struct archive_reader *r)
+{
+    return r->header.sealed;
 }
 
 const char *archive_reader_manifest(const struct archive_reader *r)
@@ -351,7 +387,7 @@ struct err *archive_check_chunk(struct archive_reader *r, uint32_t chunk, enum a
     s->loaded = false;
     struct err *e = read_chunk(r, s, &h, chunk, at, size);
     if (!e)
-        e = chunk_check(&s->chunk, &h, s->file_bytes + CHUNK_HEADER_SIZE);
+        e = chunk_check(s->unpacker, &s->chunk, &h, s->file_bytes + CHUNK_HEADER_SIZE);
     chunk_slot_put(r, s);
     if (cache == ARCHIVE_CACHE_DROP)
         r->source->drop(r->source, at, size);

@@ -1,6 +1,6 @@
 /* archive/reader.h: reads an archive: by index (entries, ranges, or single chunks to check
  * them) or front to back (chunks, for verify and for damaged or truncated archives). Everything read is verified by the chunk's
- * XXH3-128 before it is used. Damage is an error of kind CORRUPT that names archive, chunk
+ * XXH3-128, and if sealed by its tag, before it is used. Damage is an error of kind CORRUPT that names archive, chunk
  * number and offset. Threads: a reader may be shared; a cursor may not. */
 #ifndef MBE_ARCHIVE_READER_H
 #define MBE_ARCHIVE_READER_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "archive/entry.h"
+#include "archive/keys.h"
 #include "archive/source.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -17,9 +18,22 @@
 struct archive_reader;
 struct archive_cursor;
 
+/* What it takes to open a sealed archive; of one in clear it is not looked at. */
+struct archive_unlock {
+    const struct archive_keys *keys; /* NULL: none */
+    /* Gives the key block that counts instead of the archive's own, p[KEY_BLOCK_SIZE], if there is one. It is asked when the
+     * archive has proven to be sealed. NULL: there is none. */
+    struct err *(*key_block)(void *ctx, uint8_t *p, bool *there);
+    void *ctx;
+};
+
 /* Opens a complete archive: header, final record, index and manifest are checked. The source is the reader's from now on, after
- * an error too. */
+ * an error too. SEALED when it is sealed. */
 struct err *archive_reader_open(struct archive_reader **out, struct source *source) MUST_CHECK;
+/* The same for one that may be sealed. What `unlock` points to is needed for the call only. SEALED when a key is needed and none
+ * or another one was given. */
+struct err *archive_reader_unlock(struct archive_reader **out, struct source *source,
+                                  const struct archive_unlock *unlock) MUST_CHECK;
 void archive_reader_free(struct archive_reader *r);
 CLEANUP(archive_reader, archive_reader_free)
 
@@ -27,6 +41,7 @@ CLEANUP(archive_reader, archive_reader_free)
 const char *archive_reader_name(const struct archive_reader *r);
 /* Random, of this very archive. */
 uint64_t archive_reader_id(const struct archive_reader *r);
+bool archive_reader_is_sealed(const struct archive_reader *r);
 /* Manifest JSON text, borrowed. */
 const char *archive_reader_manifest(const struct archive_reader *r);
 uint32_t archive_reader_n_entries(const struct archive_reader *r);
@@ -55,7 +70,7 @@ uint64_t archive_reader_chunk_bytes(const struct archive_reader *r, uint32_t fro
 const char *archive_reader_file_in(const struct archive_reader *r, uint32_t chunk);
 /* What becomes of the chunk in the system's file cache. */
 enum archive_cache { ARCHIVE_CACHE_KEEP, ARCHIVE_CACHE_DROP };
-/* Reads a data chunk and verifies its checksum, without unpacking it. Thread-safe. */
+/* Reads a data chunk and verifies its checksum, and that it is authentic, without unpacking it. Thread-safe. */
 struct err *archive_check_chunk(struct archive_reader *r, uint32_t chunk,
                                 enum archive_cache cache) MUST_CHECK;
 
@@ -93,6 +108,10 @@ struct archive_walk {
     /* what: "chunk 17 at offset 1234: checksum ..." */
     struct err *(*on_damage)(void *ctx, const char *what);
     void *ctx;
+    /* Of a sealed archive; NULL, or without keys: only checksums are verified, and there are no pieces. So it is, too, when the
+     * archive header or the key block is damaged. Keys of which none fits are an error, SEALED. */
+    const struct archive_unlock *unlock;
+    bool *unopened; /* NULL, or where to tell that */
 };
 struct err *archive_walk(struct source *source, const struct archive_walk *walk,
                          bool *complete) MUST_CHECK;

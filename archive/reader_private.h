@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "archive/chunk.h"
+#include "archive/envelope.h"
 #include "archive/index.h"
 #include "archive/reader.h"
 
@@ -24,6 +25,7 @@ struct archive_reader {
     struct source *source; /* owned */
     const char *path;      /* its name */
     struct archive_header header;
+    struct seal_key *archive_key; /* NULL: not sealed */
     struct final_record final;
     struct index index;
     char *manifest;
@@ -40,7 +42,7 @@ struct archive_reader {
  * name archive, chunk and offset. */
 struct err *archive_load_chunk(struct archive_reader *r, struct chunk_slot *s, uint64_t sequence,
                                uint64_t at, uint64_t size) MUST_CHECK;
-struct chunk_slot *chunk_slot_new(void);
+struct chunk_slot *chunk_slot_new(const struct archive_reader *r);
 void chunk_slot_free(struct chunk_slot *s); /* NULL is fine */
 /* Takes the slot unused for longest, or a new one while there are few or all are in use; and gives one back, NULL is
  * fine. Thread-safe. */

@@ -12,6 +12,7 @@
 #include "archive/archive_file_test_util.h"
 #include "archive/archive_test_util.h"
 #include "archive/reader.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/workers.h"
 
@@ -42,20 +43,26 @@ static struct err *read_all(const char *path)
     return NULL;
 }
 
-/* Opens and checks all chunks as they are stored. */
-static struct err *check_all(const char *path)
+static struct err *check_chunks(struct archive_reader *r)
 {
-    AUTO(archive_reader) r = NULL;
-    TRY(archive_file_open(&r, path));
     for (uint32_t i = 0; i < archive_reader_n_chunks(r); i++)
         TRY(archive_check_chunk(r, i, i % 2 ? ARCHIVE_CACHE_KEEP : ARCHIVE_CACHE_DROP));
     return NULL;
 }
 
-static void assert_sample(const char *path)
+/* Opens and checks all chunks as they are stored. */
+static struct err *check_all(const char *path)
 {
     AUTO(archive_reader) r = NULL;
-    struct err *e = archive_file_open(&r, path);
+    TRY(archive_file_open(&r, path));
+    return check_chunks(r);
+}
+
+/* keys: of a sealed one, else NULL. */
+static void assert_sample(const char *path, const struct archive_keys *keys)
+{
+    AUTO(archive_reader) r = NULL;
+    struct err *e = archive_file_unlock(&r, path, &(struct archive_unlock){.keys = keys});
     if (e)
         fail_msg("%s", e->message);
     assert_string_equal(archive_reader_manifest(r), SAMPLE_MANIFEST);
@@ -68,7 +75,7 @@ static void assert_sample(const char *path)
     assert_null(archive_read(r, 1, 0, content, n));
     for (uint32_t i = 0; i < n; i++)
         assert_int_equal(content[i], test_sample_byte(i));
-    assert_null(check_all(path));
+    assert_null(check_chunks(r));
     assert_int_equal(archive_reader_n_chunks(r), 4);
     assert_int_equal(archive_reader_chunk_bytes(r, 0, 4),
                      archive_reader_chunk_bytes(r, 0, 1) + archive_reader_chunk_bytes(r, 1, 4));
@@ -85,7 +92,7 @@ static void the_sample_is_what_it_should_be(void **state)
     for (int k = 0; k < 2; k++) {
         struct test_sink s = sample(codecs[k]);
         test_file_set(&file, s.bytes.p, s.bytes.n);
-        assert_sample(file.path);
+        assert_sample(file.path, NULL);
         test_sink_free(&s.sink);
     }
     close(file.fd);
@@ -95,8 +102,15 @@ static void the_sample_is_what_it_should_be(void **state)
 static void archives_of_every_format_version_are_readable(void **state)
 {
     (void)state;
-    assert_sample("tests/data/archive/v1-none.mbe");
-    assert_sample("tests/data/archive/v1-zstd.mbe");
+    AUTO_FREE char *text = NULL;
+    AUTO(archive_keys) keys = NULL;
+    size_t n;
+    assert_sample("tests/data/archive/v1-none.mbe", NULL);
+    assert_sample("tests/data/archive/v1-zstd.mbe", NULL);
+    assert_null(file_read_all(&text, &n, "tests/data/archive/v2.key", 4096));
+    assert_null(archive_keys_parse(&keys, text, "v2.key"));
+    assert_sample("tests/data/archive/v2-none.mbe", keys);
+    assert_sample("tests/data/archive/v2-zstd.mbe", keys);
 }
 
 /* ---- damage ---- */

@@ -45,6 +45,7 @@ void repo_close(struct repo *r)
         return;
     free(r->name);
     free(r->tmp_dir);
+    archive_keys_free(r->options.keys);
     r->kind->close(r);
 }
 
@@ -61,6 +62,11 @@ const char *repo_directory(const struct repo *r)
 bool repo_is_stream(const struct repo *r)
 {
     return r->kind->is_stream;
+}
+
+const struct archive_key *repo_sealing_key(const struct repo *r)
+{
+    return r->options.keys ? &r->options.keys->keys[0] : NULL;
 }
 
 /* ---- reading ---- */
@@ -112,11 +118,54 @@ struct err *repo_open_source(struct source **out, struct repo *r, const char *id
     return r->kind->open_source(out, r, id);
 }
 
+struct err *repo_key_block_read(uint8_t *p, bool *there, struct repo *r, const char *id)
+{
+    *there = false;
+    return r->kind->key_block_read ? r->kind->key_block_read(p, there, r, id) : NULL;
+}
+
+struct err *repo_key_block_replace(struct repo *r, const char *id, const uint8_t *p)
+{
+    if (!r->kind->key_block_replace)
+        return err_make(REFUSED, "%s: keeps no keys beside its backups", r->name);
+    return r->kind->key_block_replace(r, id, p);
+}
+
+/* Whose key block is asked for. */
+struct locked {
+    struct repo *repo;
+    const char *id;
+};
+
+static struct err *give_key_block(void *ctx, uint8_t *p, bool *there)
+{
+    const struct locked *l = ctx;
+    return repo_key_block_read(p, there, l->repo, l->id);
+}
+
+static struct archive_unlock unlock_of(struct locked *l)
+{
+    return (struct archive_unlock){
+        .keys = l->repo->options.keys, .key_block = give_key_block, .ctx = l};
+}
+
 struct err *repo_open_reader(struct archive_reader **out, struct repo *r, const char *id)
 {
+    struct locked locked = {r, id};
+    const struct archive_unlock unlock = unlock_of(&locked);
     struct source *source;
     TRY(r->kind->open_source(&source, r, id));
-    return archive_reader_open(out, source);
+    return archive_reader_unlock(out, source, &unlock);
+}
+
+struct err *repo_walk(struct repo *r, const char *id, struct source *source,
+                      const struct archive_walk *walk, bool *complete)
+{
+    struct locked locked = {r, id};
+    const struct archive_unlock unlock = unlock_of(&locked);
+    struct archive_walk unlocked = *walk;
+    unlocked.unlock = &unlock;
+    return archive_walk(source, &unlocked, complete);
 }
 
 struct err *repo_use_begin(struct repo_use **out, struct repo *r, const char *id)

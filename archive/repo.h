@@ -37,6 +37,8 @@ struct repo_options {
     struct s3_settings s3; /* of an object store; only to be read by repo_open */
     struct log *log;
     struct progress *progress;
+    struct archive_keys
+        *keys; /* those of sealed archives, NULL: none. The repository's when it is open */
 };
 
 struct repo;
@@ -52,6 +54,8 @@ const char *repo_name(const struct repo *r);
 const char *repo_directory(const struct repo *r);
 /* Whether it is one archive that goes by: nothing else is in it, and what was written cannot be read again. */
 bool repo_is_stream(const struct repo *r);
+/* The key that new archives are sealed with; NULL: they are not. Where there is one, an archive in clear can be anybody's. */
+const struct archive_key *repo_sealing_key(const struct repo *r);
 
 /* ---- reading ---- */
 
@@ -63,8 +67,11 @@ struct err *repo_find(char **found, struct repo *r, const char *wanted) MUST_CHE
 /* Opens the archive of a backup that is listed. An error whose os_errno is ENOENT: it is not there, or no longer. */
 struct err *repo_open_reader(struct archive_reader **out, struct repo *r,
                              const char *id) MUST_CHECK;
-/* Its bytes alone, for archive_walk. */
+/* Its bytes alone, for repo_walk. */
 struct err *repo_open_source(struct source **out, struct repo *r, const char *id) MUST_CHECK;
+/* archive_walk with the repository's keys, over what repo_open_source gave. */
+struct err *repo_walk(struct repo *r, const char *id, struct source *source,
+                      const struct archive_walk *walk, bool *complete) MUST_CHECK;
 
 struct repo_use;
 /* Until repo_use_end the backup is in use: nobody deletes it, nor a backup that it needs (those that need a backup are deleted

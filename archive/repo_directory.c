@@ -6,6 +6,7 @@
 #include "archive/repo_kind.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/temp_dir.h"
 
 struct directory_use {
     struct repo_use use;
@@ -15,6 +16,7 @@ struct directory_use {
 struct directory_draft {
     struct repo_draft draft;
     struct catalog_draft *catalog;
+    struct temp_dir *elsewhere; /* or NULL */
 };
 
 struct directory_deletion {
@@ -81,6 +83,18 @@ static struct err *directory_record_read(char **text, struct repo *r, const char
     return catalog_record_read(text, path);
 }
 
+static struct err *directory_key_block_read(uint8_t *p, bool *there, struct repo *r, const char *id)
+{
+    AUTO_FREE char *path = catalog_archive_path(r->directory, id);
+    return catalog_key_block_read(p, there, path);
+}
+
+static struct err *directory_key_block_replace(struct repo *r, const char *id, const uint8_t *p)
+{
+    AUTO_FREE char *path = catalog_archive_path(r->directory, id);
+    return catalog_key_block_replace(path, p);
+}
+
 /* --- drafts --- */
 
 static void directory_draft_free(struct repo_draft *draft)
@@ -89,7 +103,19 @@ static void directory_draft_free(struct repo_draft *draft)
     if (draft->sink)
         draft->sink->free(draft->sink);
     catalog_draft_free(d->catalog);
+    temp_dir_close(d->elsewhere);
     free(d);
+}
+
+/* What is needed for a while is in clear. Of a sealed archive it does not belong in the repository, which may be on another machine. */
+static struct err *choose_dir(struct directory_draft *d, const struct repo_options *o)
+{
+    d->draft.dir = catalog_draft_dir(d->catalog);
+    if (!o->keys)
+        return NULL;
+    TRY(repo_temp_dir(&d->elsewhere, o));
+    d->draft.dir = temp_dir_path(d->elsewhere);
+    return NULL;
 }
 
 static struct err *directory_begin(struct repo_draft **out, struct repo *r, const char *like,
@@ -99,13 +125,14 @@ static struct err *directory_begin(struct repo_draft **out, struct repo *r, cons
     struct err *e = like ? catalog_begin_like(&d->catalog, r->directory, like, type, r->options.log)
                          : catalog_begin(&d->catalog, r->directory, type, r->options.log);
     if (!e)
+        e = choose_dir(d, &r->options);
+    if (!e)
         e = sink_file_open(&d->draft.sink, catalog_draft_archive(d->catalog));
     if (e) {
         directory_draft_free(&d->draft);
         return e;
     }
     d->draft.id = catalog_draft_id(d->catalog);
-    d->draft.dir = catalog_draft_dir(d->catalog);
     *out = &d->draft;
     return NULL;
 }
@@ -167,6 +194,8 @@ const struct repo_kind repo_kind_directory = {
     .use_end = directory_use_end,
     .record_append = directory_record_append,
     .record_read = directory_record_read,
+    .key_block_read = directory_key_block_read,
+    .key_block_replace = directory_key_block_replace,
     .begin = directory_begin,
     .publish = directory_publish,
     .draft_free = directory_draft_free,

@@ -21,6 +21,11 @@ struct repo_kind {
     struct err *(*record_append)(struct repo *r, const char *id, const char *line);
     struct err *(*record_read)(char **text, struct repo *r, const char *id);
 
+    /* The key block beside the archive (envelope.h); *there: whether there is one. NULL, both: this kind keeps none. */
+    struct err *(*key_block_read)(uint8_t *p, bool *there, struct repo *r, const char *id);
+    /* Durable, and whole or as before, whatever happens. The backup is in use. */
+    struct err *(*key_block_replace)(struct repo *r, const char *id, const uint8_t *p);
+
     struct err *(*begin)(struct repo_draft **out, struct repo *r, const char *like,
                          const char *type);
     struct err *(*publish)(struct repo_draft *d);
@@ -57,6 +62,11 @@ struct repo_draft {
 struct repo_deletion {
     const struct repo_kind *kind;
 };
+
+/* As of the kind; *there is false where it keeps none. */
+struct err *repo_key_block_read(uint8_t *p, bool *there, struct repo *r, const char *id) MUST_CHECK;
+/* As of the kind; REFUSED where it keeps none. */
+struct err *repo_key_block_replace(struct repo *r, const char *id, const uint8_t *p) MUST_CHECK;
 
 /* For drafts of kinds that have no directory on this machine. Owned by caller. */
 struct err *repo_temp_dir(struct temp_dir **out, const struct repo_options *options) MUST_CHECK;

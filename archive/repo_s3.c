@@ -2,11 +2,12 @@
  *
  *   PREFIX/mbe-repository              text "mbe repository 1\n"
  *   PREFIX/<id>/backup.mbe             one complete archive: an object of several parts, which is not there before it is completed
+ *   PREFIX/<id>/key                    the key block that counts instead of the archive's own, when its key was changed
  *   PREFIX/<id>/verified/<time>-<random>.json   one object for each line of the record of its verifications
  *
  * A backup is published by completing its upload, and deleted by deleting its archive: it is listed if and only if that is there. A store of
  * this kind shows what was written to whoever asks behind it. It has no locks: see docs/repository.md for what follows. What killed runs leave
- * are uploads, which no listing shows, and records of backups that are gone. */
+ * are uploads, which no listing shows, and key blocks and records of backups that are gone. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 
 #include "archive/backup_id.h"
+#include "archive/format.h"
 #include "archive/repo_kind.h"
 #include "archive/sink_s3.h"
 #include "archive/source_s3.h"
@@ -26,11 +28,13 @@
 #define MARKER "mbe-repository"
 #define MARKER_TEXT "mbe repository 1\n"
 #define ARCHIVE_NAME "/backup.mbe"
+#define KEY_NAME "/key"
 #define RECORDS_NAME "/verified/"
 
 enum {
     MARKER_MAX = 4096,
-    RECORD_MAX = 1 << 20, /* of one verification */
+    RECORD_MAX = 1 << 20,  /* of one verification */
+    KEY_BLOCK_MOST = 4096, /* that is read of one */
     SAME_SECOND_MAX = 1000,
     UPLOAD_DAYS = 7, /* no backup takes longer: an upload that old has nobody who completes it */
 };
@@ -231,6 +235,32 @@ static struct err *s3_repo_record_read(char **text, struct repo *repo, const cha
     return e;
 }
 
+/* ---- key blocks ---- */
+
+static struct err *s3_key_block_read(uint8_t *p, bool *there, struct repo *repo, const char *id)
+{
+    struct s3_repo *r = self_of(repo);
+    AUTO_FREE char *key = key_of(r, id, KEY_NAME);
+    AUTO_FREE char *bytes = NULL;
+    size_t n;
+    TRY(s3_get(r->client, key, &bytes, &n, KEY_BLOCK_MOST));
+    *there = bytes != NULL;
+    if (!bytes)
+        return NULL;
+    if (n != KEY_BLOCK_SIZE)
+        return err_make(CORRUPT, "%s/%s" KEY_NAME ": %zu bytes, %d expected", repo->name, id, n,
+                        KEY_BLOCK_SIZE);
+    memcpy(p, bytes, KEY_BLOCK_SIZE);
+    return NULL;
+}
+
+static struct err *s3_key_block_replace(struct repo *repo, const char *id, const uint8_t *p)
+{
+    struct s3_repo *r = self_of(repo);
+    AUTO_FREE char *key = key_of(r, id, KEY_NAME);
+    return s3_put(r->client, key, p, KEY_BLOCK_SIZE);
+}
+
 /* ---- what killed runs left ---- */
 
 static struct err *abort_if_old(struct s3_repo *r, const struct s3_upload_item *u)
@@ -256,20 +286,22 @@ static struct err *abort_old_uploads(struct s3_repo *r)
     return e;
 }
 
-/* Records of backups that are not listed. A backup that is listed comes before its records. */
-static struct err *delete_lost_records(struct s3_repo *r)
+/* What lies beside archives that are gone. An archive that is there comes first of what is its backup's. */
+static struct err *delete_lost_objects(struct s3_repo *r)
 {
     struct s3_listing l;
     AUTO_FREE char *last = NULL; /* backup that is listed */
     struct err *e = s3_list(r->client, r->at.prefix, NULL, &l);
     for (size_t i = 0; !e && i < l.n_objects; i++) {
         AUTO_FREE char *of_archive = id_in(r, l.objects[i].key, ARCHIVE_NAME);
+        AUTO_FREE char *of_key = id_in(r, l.objects[i].key, KEY_NAME);
         AUTO_FREE char *of_record = id_in(r, l.objects[i].key, RECORDS_NAME);
+        const char *beside = of_key ? of_key : of_record;
         if (of_archive) {
             free(last);
             last = of_archive;
             of_archive = NULL;
-        } else if (of_record && !(last && !strcmp(last, of_record))) {
+        } else if (beside && !(last && !strcmp(last, beside))) {
             e = s3_delete(r->client, l.objects[i].key);
         }
     }
@@ -379,7 +411,7 @@ static struct err *s3_deletion_begin(struct repo_deletion **out, struct repo *re
     struct s3_repo *r = self_of(repo);
     TRY(check_marker(r));
     TRY(abort_old_uploads(r));
-    TRY(delete_lost_records(r));
+    TRY(delete_lost_objects(r));
     struct s3_deletion *d = mem_zalloc(sizeof *d);
     d->r = r;
     *out = &d->deletion;
@@ -415,10 +447,13 @@ static struct err *s3_deletion_next(struct repo_deletion *deletion, const char *
     return NULL;
 }
 
-static struct err *delete_records(struct s3_repo *r, const char *id)
+/* What lies beside the archive. To delete an object that is not there is no error of S3's. */
+static struct err *delete_rest(struct s3_repo *r, const char *id)
 {
+    AUTO_FREE char *key = key_of(r, id, KEY_NAME);
     AUTO_FREE char *prefix = key_of(r, id, RECORDS_NAME);
     struct s3_listing l;
+    TRY(s3_delete(r->client, key));
     struct err *e = s3_list(r->client, prefix, NULL, &l);
     for (size_t i = 0; !e && i < l.n_objects; i++)
         e = s3_delete(r->client, l.objects[i].key);
@@ -432,7 +467,7 @@ static struct err *s3_deletion_finish(struct repo_deletion *deletion)
     struct err *e = NULL;
     s3_deletion_unclaim(deletion);
     for (; d->n_gone; d->n_gone--)
-        e = err_first(e, delete_records(d->r, d->claims.ids[d->n_gone - 1]));
+        e = err_first(e, delete_rest(d->r, d->claims.ids[d->n_gone - 1]));
     backup_ids_fini(&d->claims);
     return e;
 }
@@ -453,6 +488,8 @@ const struct repo_kind repo_kind_s3 = {
     .use_end = s3_repo_use_end,
     .record_append = s3_repo_record_append,
     .record_read = s3_repo_record_read,
+    .key_block_read = s3_key_block_read,
+    .key_block_replace = s3_key_block_replace,
     .begin = s3_repo_begin,
     .publish = s3_publish,
     .draft_free = s3_draft_free,

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "archive/format.h"
+#include "archive/repo_kind.h"
 #include "archive/repo.h"
 #include "archive/s3_store_test_util.h"
 
@@ -201,6 +203,28 @@ static void the_record_is_in_the_order_of_time(void **state)
     free(text);
 }
 
+static void a_key_block_is_an_object_beside_the_archive(void **state)
+{
+    struct memory_store *m = *state;
+    put_backups(m);
+    AUTO(repo) r = open_repo(m);
+    uint8_t block[KEY_BLOCK_SIZE] = {1, 2, 3}, got[KEY_BLOCK_SIZE];
+    bool there;
+    assert_null(repo_key_block_read(got, &there, r, FULL));
+    assert_false(there);
+    for (uint8_t i = 0; i < 2; i++) {
+        block[3] = i;
+        assert_null(repo_key_block_replace(r, FULL, block));
+        assert_null(repo_key_block_read(got, &there, r, FULL));
+        assert_true(there);
+        assert_memory_equal(got, block, sizeof block);
+    }
+    memory_remove(m, "db/" FULL "/key");
+    memory_put_text(m, "db/" FULL "/key", "short");
+    check_error(repo_key_block_read(got, &there, r, FULL), ERR_CORRUPT,
+                "s3://buck/db/" FULL "/key: 5 bytes, 128 expected");
+}
+
 static void what_is_gone_cannot_be_used(void **state)
 {
     struct memory_store *m = *state;
@@ -225,6 +249,7 @@ static void deleting_takes_the_archive_first(void **state)
     AUTO(repo_deletion) d = NULL;
     const char *id;
     bool in_use;
+    memory_put_text(m, "db/" FULL "/key", "k");
     assert_null(repo_deletion_begin(&d, r));
     assert_null(repo_deletion_claim(d, INCREMENT, &in_use));
     assert_false(in_use);
@@ -242,6 +267,8 @@ static void deleting_takes_the_archive_first(void **state)
     check_ids(r, "");
     assert_null(repo_deletion_next(d, &id));
     assert_null(id);
+    assert_null(repo_deletion_finish(d));
+    assert_null(memory_find(m, "db/" FULL "/key"));
 }
 
 static void deletion_cleans_up_after_killed_runs(void **state)
@@ -255,9 +282,13 @@ static void deletion_cleans_up_after_killed_runs(void **state)
     assert_null(repo_begin(&young, r, FULL, "full"));
     assert_null(repo_begin(&old, r, INCREMENT, "full"));
     m->uploads[1].initiated = "2026-01-01T00:00:00.000Z";
+    memory_put_text(m, "db/20261120T170632Z-full/key", "k");
+    memory_put_text(m, "db/" FULL "/key", "k");
     assert_null(repo_deletion_begin(&d, r));
     assert_non_null(m->uploads[0].key);
     assert_null(m->uploads[1].key);
+    assert_null(memory_find(m, "db/20261120T170632Z-full/key"));
+    assert_non_null(memory_find(m, "db/" FULL "/key"));
     assert_null(memory_find(m, "db/20261120T170632Z-full/verified/1.json"));
     assert_non_null(memory_find(m, "db/" FULL "/verified/1.json"));
     assert_non_null(memory_find(m, "db/" FULL "/other"));
@@ -277,6 +308,7 @@ int main(void)
         STORED(an_id_that_is_taken_gets_a_number),
         STORED(a_writer_needs_no_right_to_list_uploads),
         STORED(the_record_is_in_the_order_of_time),
+        STORED(a_key_block_is_an_object_beside_the_archive),
         STORED(what_is_gone_cannot_be_used),
         STORED(deleting_takes_the_archive_first),
         STORED(deletion_cleans_up_after_killed_runs),

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/format.h"
+#include "archive/repo_kind.h"
 #include "archive/wire.h"
 #include "base/mem.h"
 
@@ -183,6 +185,31 @@ static struct err *on_record_read(struct server *s, struct reader *f)
     return NULL;
 }
 
+static struct err *on_key_block_read(struct server *s, struct reader *f)
+{
+    AUTO_FREE char *id = NULL;
+    uint8_t block[KEY_BLOCK_SIZE];
+    bool there;
+    TRY(take_id(&id, s, f, true));
+    TRY(repo_key_block_read(block, &there, s->repo, id));
+    answer(s);
+    wire_put_bytes(&s->wire, block, there ? sizeof block : 0);
+    return NULL;
+}
+
+static struct err *on_key_block_replace(struct server *s, struct reader *f)
+{
+    AUTO_FREE char *id = NULL;
+    struct key_block b;
+    TRY(take_id(&id, s, f, false));
+    const uint8_t *block = rd_bytes(f, KEY_BLOCK_SIZE);
+    TRY(wire_check(&s->wire, f));
+    TRY(key_block_get(&b, block));
+    TRY(repo_key_block_replace(s->repo, id, block));
+    answer(s);
+    return NULL;
+}
+
 /* --- a new backup --- */
 
 static struct err *on_begin(struct server *s, struct reader *f)
@@ -319,6 +346,10 @@ static struct err *handle(struct server *s, enum wire_op op, struct reader *f)
         return on_record_append(s, f);
     case WIRE_RECORD_READ:
         return on_record_read(s, f);
+    case WIRE_KEY_BLOCK_READ:
+        return on_key_block_read(s, f);
+    case WIRE_KEY_BLOCK_REPLACE:
+        return on_key_block_replace(s, f);
     case WIRE_BEGIN:
         return on_begin(s, f);
     case WIRE_COMMIT:

@@ -114,7 +114,8 @@ static void nothing_is_done_before_the_greeting(void **state)
 
 static void what_is_no_id_names_no_file(void **state)
 {
-    static const enum wire_op ops[] = {WIRE_OPEN, WIRE_USE};
+    static const enum wire_op ops[] = {WIRE_OPEN, WIRE_USE, WIRE_KEY_BLOCK_READ,
+                                       WIRE_KEY_BLOCK_REPLACE};
     static const char *const bad[] = {"", "..", "../" ID, "/etc", "latest", ID "/../" ID};
     put_backup(*state);
     struct peer p = start(*state);
@@ -164,6 +165,45 @@ static void what_does_not_fit_is_refused_and_the_next_request_is_answered(void *
     f = ask(&p);
     assert_int_equal(rd_left(&f), 5);
     assert_memory_equal(f.p, "chive", 5);
+    assert_int_equal(stop(&p), 0);
+}
+
+static void put_key_block(struct peer *p, const uint8_t *block, size_t n)
+{
+    wire_begin(&p->wire, WIRE_KEY_BLOCK_REPLACE);
+    wire_put_text(&p->wire, ID);
+    wire_put_bytes(&p->wire, block, n);
+}
+
+static void assert_key_block(struct peer *p, const uint8_t *expected, size_t n)
+{
+    wire_begin(&p->wire, WIRE_KEY_BLOCK_READ);
+    wire_put_text(&p->wire, ID);
+    struct reader f = ask(p);
+    assert_int_equal(rd_left(&f), n);
+    if (n)
+        assert_memory_equal(rd_bytes(&f, n), expected, n);
+}
+
+static void a_key_block_is_taken_whole_or_not_at_all(void **state)
+{
+    uint8_t block[KEY_BLOCK_SIZE], other[KEY_BLOCK_SIZE + 1] = {0};
+    put_backup(*state);
+    struct peer p = start(*state);
+    greet(&p);
+    assert_key_block(&p, NULL, 0);
+    key_block_put(block, &(struct key_block){.archive_id = 1, .key_id = 2});
+    put_key_block(&p, block, sizeof block);
+    ask(&p);
+    assert_key_block(&p, block, sizeof block);
+    put_key_block(&p, other, KEY_BLOCK_SIZE);
+    assert_refused(&p, "no key block here");
+    for (size_t n = KEY_BLOCK_SIZE - 1; n <= KEY_BLOCK_SIZE + 1; n += 2) {
+        memcpy(other, block, KEY_BLOCK_SIZE);
+        put_key_block(&p, other, n);
+        assert_refused(&p, "message");
+    }
+    assert_key_block(&p, block, sizeof block);
     assert_int_equal(stop(&p), 0);
 }
 
@@ -251,6 +291,7 @@ int main(void)
         IN_DIR(nothing_is_done_before_the_greeting),
         IN_DIR(what_is_no_id_names_no_file),
         IN_DIR(what_does_not_fit_is_refused_and_the_next_request_is_answered),
+        IN_DIR(a_key_block_is_taken_whole_or_not_at_all),
         IN_DIR(a_length_that_is_none_ends_the_connection),
         IN_DIR(what_is_published_is_there_and_what_is_not_is_gone_with_the_connection),
         IN_DIR(an_append_that_fails_is_told_beside_the_answers),

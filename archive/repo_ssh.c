@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "archive/format.h"
 #include "archive/repo_kind.h"
 #include "archive/wire.h"
 #include "base/mem.h"
@@ -503,6 +504,43 @@ static struct err *ssh_record_read(char **text, struct repo *r, const char *id)
     return NULL;
 }
 
+static struct err *take_key_block(uint8_t *p, bool *there, struct ssh_repo *s, struct reader *f)
+{
+    *there = rd_left(f) > 0;
+    const uint8_t *block = *there ? rd_bytes(f, KEY_BLOCK_SIZE) : NULL;
+    TRY(wire_check(&s->wire, f));
+    if (block)
+        memcpy(p, block, KEY_BLOCK_SIZE);
+    return NULL;
+}
+
+static struct err *ssh_key_block_read(uint8_t *p, bool *there, struct repo *r, const char *id)
+{
+    struct ssh_repo *s = (struct ssh_repo *)r;
+    struct reader f;
+    struct err *e = request(s, WIRE_KEY_BLOCK_READ);
+    if (!e) {
+        wire_put_text(&s->wire, id);
+        e = ask(s, &f);
+    }
+    if (!e)
+        e = take_key_block(p, there, s, &f);
+    return done(s, e);
+}
+
+static struct err *ssh_key_block_replace(struct repo *r, const char *id, const uint8_t *p)
+{
+    struct ssh_repo *s = (struct ssh_repo *)r;
+    struct reader f;
+    struct err *e = request(s, WIRE_KEY_BLOCK_REPLACE);
+    if (!e) {
+        wire_put_text(&s->wire, id);
+        wire_put_bytes(&s->wire, p, KEY_BLOCK_SIZE);
+        e = ask(s, &f);
+    }
+    return done(s, e);
+}
+
 /* --- a new backup --- */
 
 static struct ssh_draft *draft_of(struct sink *sink)
@@ -679,6 +717,8 @@ const struct repo_kind repo_kind_ssh = {
     .use_end = ssh_use_end,
     .record_append = ssh_record_append,
     .record_read = ssh_record_read,
+    .key_block_read = ssh_key_block_read,
+    .key_block_replace = ssh_key_block_replace,
     .begin = ssh_begin,
     .publish = ssh_publish,
     .draft_free = ssh_draft_free,

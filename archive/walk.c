@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "archive/chunk.h"
+#include "archive/envelope.h"
 #include "archive/reader.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -24,6 +25,9 @@ struct walker {
     uint64_t size;
     bool id_is_known;
     uint64_t archive_id;
+    bool seal_is_known; /* as id_is_known */
+    bool sealed;
+    struct seal_key *archive_key; /* NULL: not sealed, or not opened */
     uint64_t next_sequence;
     bool after_damage; /* one chunk of unknown number was reported since the last sound header */
     uint8_t *body;     /* a whole chunk or SEARCH_WINDOW, as far as the file goes */
@@ -33,6 +37,14 @@ struct walker {
 static struct err *damage(const struct walker *w, const char *what)
 {
     return w->walk->on_damage(w->walk->ctx, what);
+}
+
+/* Reports e, which is freed, as damage of what lies at `at`. */
+static struct err *damage_at(const struct walker *w, const char *of, uint64_t at, struct err *e)
+{
+    AUTO_FREE char *what = mem_printf("%s at offset %" PRIu64 ": %s", of, at, e->message);
+    err_free(e);
+    return damage(w, what);
 }
 
 /* Reports e, which is freed, as damage of chunk `sequence` at `at`. */
@@ -176,14 +188,29 @@ static struct err *walk_body(struct walker *w, const struct chunk_header *h, uin
     if (!whole)
         e = err_make(CORRUPT, "cut off: %" PRIu32 " bytes expected, %" PRIu64 " found",
                      chunk_size(h), w->size - *at);
+    else if (w->sealed && !w->archive_key)
+        e = chunk_check_stored(h, w->body);
     else
         e = chunk_unpack(w->unpacker, &c, h, w->body);
     if (e) {
         TRY(chunk_damage(w, h->sequence, *at, e));
         return step_over(w, h, at);
     }
-    TRY(report_pieces(w, &c)); /* index and manifest chunks have none */
+    if (!w->sealed || w->archive_key)
+        TRY(report_pieces(w, &c)); /* index and manifest chunks have none */
     *at += chunk_size(h);
+    return NULL;
+}
+
+/* Whether the header, sound in itself, is of this archive. */
+static struct err *check_origin(const struct walker *w, uint64_t archive_id, bool sealed)
+{
+    if (w->id_is_known && archive_id != w->archive_id)
+        return err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected",
+                        archive_id, w->archive_id);
+    if (w->seal_is_known && sealed != w->sealed)
+        return err_make(CORRUPT, "it is %ssealed, the archive is %s", sealed ? "" : "not ",
+                        sealed ? "not" : "sealed");
     return NULL;
 }
 
@@ -191,9 +218,8 @@ static struct err *walk_chunk(struct walker *w, const uint8_t *header, uint64_t 
 {
     struct chunk_header h;
     struct err *e = chunk_header_get(&h, header);
-    if (!e && w->id_is_known && h.archive_id != w->archive_id)
-        e = err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected",
-                     h.archive_id, w->archive_id);
+    if (!e)
+        e = check_origin(w, h.archive_id, h.sealed);
     if (e) {
         TRY(chunk_damage(w, w->next_sequence, *at, e));
         w->after_damage = true;
@@ -201,8 +227,9 @@ static struct err *walk_chunk(struct walker *w, const uint8_t *header, uint64_t 
         return resynchronise(w, at);
     }
     bool usable;
-    w->id_is_known = true;
+    w->id_is_known = w->seal_is_known = true;
     w->archive_id = h.archive_id;
+    w->sealed = h.sealed;
     TRY(check_sequence(w, h.sequence, *at, &usable));
     if (usable)
         return walk_body(w, &h, at);
@@ -210,18 +237,22 @@ static struct err *walk_chunk(struct walker *w, const uint8_t *header, uint64_t 
     return resynchronise(w, at);
 }
 
+static struct err *check_final(const struct walker *w, struct final_record *f, const uint8_t *p)
+{
+    TRY(final_record_get(f, p));
+    if (w->id_is_known && f->archive_id != w->archive_id)
+        return err_make(CORRUPT, "the final record is that of another archive");
+    TRY(check_origin(w, f->archive_id, f->sealed));
+    return w->archive_key ? envelope_check_final(f, w->archive_key) : NULL;
+}
+
 /* *complete: the final record is sound and says that it lies here. */
 static struct err *walk_final(struct walker *w, const uint8_t *p, uint64_t *at, bool *complete)
 {
     struct final_record f;
-    struct err *e = final_record_get(&f, p);
-    if (!e && w->id_is_known && f.archive_id != w->archive_id)
-        e = err_make(CORRUPT, "the final record is that of another archive");
+    struct err *e = check_final(w, &f, p);
     if (e) {
-        AUTO_FREE char *what =
-            mem_printf("final record at offset %" PRIu64 ": %s", *at, e->message);
-        err_free(e);
-        TRY(damage(w, what));
+        TRY(damage_at(w, "final record", *at, e));
         *at += 1;
         return resynchronise(w, at);
     }
@@ -240,6 +271,39 @@ static struct err *walk_final(struct walker *w, const uint8_t *p, uint64_t *at, 
     return NULL;
 }
 
+/* `own` is NULL when the archive's own block is damaged, and is not looked at when there is another one. Damage does not keep us
+ * from walking what can be walked without the key. */
+static struct err *open_envelope(struct walker *w, const uint8_t *header, const uint8_t *own)
+{
+    const struct archive_unlock *unlock = w->walk->unlock;
+    uint8_t other[KEY_BLOCK_SIZE];
+    bool beside = false;
+    if (!unlock || !unlock->keys)
+        return NULL;
+    if (unlock->key_block)
+        TRY(unlock->key_block(unlock->ctx, other, &beside));
+    if (!beside && !own)
+        return NULL;
+    struct err *e = envelope_open(&w->archive_key, beside ? other : own, header, unlock->keys);
+    return e && e->kind == ERR_CORRUPT ? damage_at(w, "key block", ARCHIVE_HEADER_SIZE, e) : e;
+}
+
+static struct err *walk_key_block(struct walker *w, const uint8_t *header, uint64_t *at)
+{
+    uint8_t own[KEY_BLOCK_SIZE];
+    struct key_block b;
+    bool whole;
+    TRY(read_at(w, own, sizeof own, *at, &whole));
+    struct err *e = whole ? key_block_get(&b, own)
+                          : err_make(CORRUPT, "cut off: %d bytes expected, %" PRIu64 " found",
+                                     KEY_BLOCK_SIZE, w->size - *at);
+    const bool sound = !e;
+    if (e)
+        TRY(damage_at(w, "key block", *at, e));
+    *at = whole ? *at + KEY_BLOCK_SIZE : w->size;
+    return open_envelope(w, header, sound ? own : NULL);
+}
+
 /* Damage of the header is no reason to stop: every chunk says which archive it belongs to. */
 static struct err *walk_header(struct walker *w, uint64_t *at)
 {
@@ -251,20 +315,16 @@ static struct err *walk_header(struct walker *w, uint64_t *at)
                           : err_make(CORRUPT, "cut off: %d bytes expected, %" PRIu64 " found",
                                      ARCHIVE_HEADER_SIZE, w->size);
     *at = whole ? ARCHIVE_HEADER_SIZE : w->size;
-    if (!e) {
-        w->id_is_known = true;
-        w->archive_id = h.archive_id;
-        return NULL;
-    }
-    AUTO_FREE char *what = mem_printf("archive header at offset 0: %s", e->message);
-    err_free(e);
-    return damage(w, what);
+    if (e)
+        return damage_at(w, "archive header", 0, e);
+    w->id_is_known = w->seal_is_known = true;
+    w->archive_id = h.archive_id;
+    w->sealed = h.sealed;
+    return h.sealed ? walk_key_block(w, bytes, at) : NULL;
 }
 
-static struct err *walk_all(struct walker *w, bool *complete)
+static struct err *walk_chunks(struct walker *w, uint64_t at, bool *complete)
 {
-    uint64_t at;
-    TRY(walk_header(w, &at));
     while (at < w->size) {
         uint8_t header[CHUNK_HEADER_SIZE];
         bool whole;
@@ -284,15 +344,25 @@ static struct err *walk_all(struct walker *w, bool *complete)
     return NULL;
 }
 
+static struct err *walk_all(struct walker *w, bool *complete)
+{
+    uint64_t at;
+    TRY(walk_header(w, &at));
+    w->unpacker = unpacker_new(w->archive_key);
+    return walk_chunks(w, at, complete);
+}
+
 struct err *archive_walk(struct source *source, const struct archive_walk *walk, bool *complete)
 {
     struct walker w = {.walk = walk, .source = source, .size = source->size};
     *complete = false;
     source->in_order(source);
     w.body = mem_alloc_aligned(w.size < CHUNK_SIZE_MAX ? (size_t)w.size : CHUNK_SIZE_MAX);
-    w.unpacker = unpacker_new();
     struct err *e = walk_all(&w, complete);
+    if (walk->unopened)
+        *walk->unopened = w.sealed && !w.archive_key;
     free(w.body);
     unpacker_free(w.unpacker);
+    envelope_key_free(w.archive_key);
     return e;
 }

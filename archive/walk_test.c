@@ -50,7 +50,7 @@ static struct err *see_damage(void *ctx, const char *what)
 static struct seen walk_bytes(const struct test_file *file, const void *bytes, size_t n)
 {
     struct seen s = {0};
-    const struct archive_walk walk = {see_piece, see_damage, &s};
+    const struct archive_walk walk = {.on_piece = see_piece, .on_damage = see_damage, .ctx = &s};
     test_file_set(file, bytes, n);
     struct err *e = archive_file_walk(file->path, &walk, &s.complete);
     if (e)
@@ -338,7 +338,8 @@ static void an_error_of_a_callback_ends_the_walk(void **state)
     struct test_sink a = sample(ARCHIVE_CODEC_NONE);
     int calls = 0;
     bool complete;
-    const struct archive_walk walk = {stop_at_piece, stop_at_damage, &calls};
+    const struct archive_walk walk = {
+        .on_piece = stop_at_piece, .on_damage = stop_at_damage, .ctx = &calls};
     test_file_set(&file, a.bytes.p, a.bytes.n);
     struct err *e = archive_file_walk(file.path, &walk, &complete);
     assert_non_null(e);

@@ -45,6 +45,8 @@ enum wire_op {
     WIRE_DELETION_NEXT,    /* -> id: text, "": none left */
     WIRE_DELETION_FINISH,  /* -> */
     WIRE_DELETION_END,     /* -> */
+    WIRE_KEY_BLOCK_READ, /* id: text -> bytes: the key block beside the archive; none: there is none */
+    WIRE_KEY_BLOCK_REPLACE, /* id: text, bytes: the key block -> */
 
     WIRE_OK = 0x80,
     WIRE_ERROR,         /* kind, errno, message: text, hint: text ("": none) */

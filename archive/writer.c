@@ -2,7 +2,9 @@
  *
  * A piece goes through a packer of the calling thread (zero blocks, compression, hash) and then,
  * under `append`, into the sink. What is remembered of it until the index is written is one
- * index_extent per piece and four bytes per chunk. */
+ * index_extent per piece and four bytes per chunk.
+ *
+ * A sealed chunk is enciphered with its sequence number, so it takes that first, and waits for its turn when it is ready. */
 #include "archive/writer.h"
 
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include <time.h>
 #include <zstd.h>
 
+#include "archive/envelope.h"
 #include "archive/index.h"
 #include "archive/packer.h"
 #include "base/mem.h"
@@ -29,15 +32,18 @@ struct writer_entry {
 struct archive_writer {
     struct sink *sink;
     uint64_t archive_id;
+    struct seal_key *archive_key; /* NULL: not sealed */
     struct packer_pool packers;
     _Atomic uint64_t bytes_in, bytes_stored;
-    _Atomic uint32_t n_entries; /* written under entries_lock */
+    _Atomic uint64_t n_numbered; /* sequence numbers given to chunks of a sealed archive */
+    _Atomic uint32_t n_entries;  /* written under entries_lock */
 
     pthread_mutex_t entries_lock; /* guards entries, cap_entries */
     struct writer_entry *entries;
     size_t cap_entries;
 
     pthread_mutex_t append; /* guards the sink and all below */
+    pthread_cond_t turn;    /* a sealed chunk was appended, or the stream broke */
     struct err *broken;     /* of the append that failed: the stream cannot be continued */
     uint32_t *chunk_sizes;
     size_t n_chunks, cap_chunks;
@@ -66,6 +72,18 @@ static struct err *sink_append(struct archive_writer *w, const void *data, size_
     return e;
 }
 
+/* Header and, if the archive is to be sealed, key block. */
+static struct err *write_beginning(struct archive_writer *w, const struct archive_key *key)
+{
+    uint8_t bytes[ARCHIVE_HEADER_SIZE + KEY_BLOCK_SIZE];
+    const struct archive_header h = {
+        .archive_id = w->archive_id, .created = (int64_t)time(NULL), .sealed = key != NULL};
+    archive_header_put(bytes, &h);
+    if (key)
+        TRY(envelope_make(&w->archive_key, bytes + ARCHIVE_HEADER_SIZE, bytes, key));
+    return sink_append(w, bytes, (size_t)archive_data_at(&h));
+}
+
 struct err *archive_writer_open(struct archive_writer **out, struct sink *sink,
                                 const struct archive_writer_options *options)
 {
@@ -77,13 +95,12 @@ struct err *archive_writer_open(struct archive_writer **out, struct sink *sink,
     w->sink = sink;
     pthread_mutex_init(&w->entries_lock, NULL);
     pthread_mutex_init(&w->append, NULL);
+    pthread_cond_init(&w->turn, NULL);
     packer_pool_init(&w->packers, options->codec, options->level);
     if (getrandom(&w->archive_id, sizeof w->archive_id, 0) != sizeof w->archive_id)
         return err_os("cannot get random bytes for the archive id");
-    uint8_t header[ARCHIVE_HEADER_SIZE];
-    archive_header_put(header, &(struct archive_header){.archive_id = w->archive_id,
-                                                        .created = (int64_t)time(NULL)});
-    TRY(sink_append(w, header, sizeof header));
+    TRY(write_beginning(w, options->seal_with));
+    packer_pool_seal(&w->packers, w->archive_key);
     *out = w;
     w = NULL;
     return NULL;
@@ -106,8 +123,10 @@ void archive_writer_free(struct archive_writer *w)
     free(w->chunk_sizes);
     free(w->extents);
     packer_pool_fini(&w->packers);
+    envelope_key_free(w->archive_key);
     pthread_mutex_destroy(&w->entries_lock);
     pthread_mutex_destroy(&w->append);
+    pthread_cond_destroy(&w->turn);
     free(w);
 }
 
@@ -188,14 +207,12 @@ static void remember(struct archive_writer *w, const struct packed *c, const str
     }
 }
 
-/* The sequence number is known only here; the header's checksum is over few bytes. */
+/* The header's checksum is over few bytes. */
 static struct err *append_locked(struct archive_writer *w, struct packed *c,
                                  const struct chunk_build *b)
 {
     if (w->n_chunks == UINT32_MAX)
         return err_make(FAILED, "more than %" PRIu32 " chunks in one archive", UINT32_MAX);
-    c->header.sequence = w->n_chunks;
-    c->header.archive_id = w->archive_id;
     chunk_header_put(c->head, &c->header);
     TRY(sink_append(w, c->head, CHUNK_HEADER_SIZE + (size_t)c->header.n_records * RECORD_SIZE));
     TRY(sink_append(w, c->payload, c->header.stored_len));
@@ -203,12 +220,34 @@ static struct err *append_locked(struct archive_writer *w, struct packed *c,
     return NULL;
 }
 
+/* A number that was taken has to be used up: whoever fails with it ends the stream, or the others would wait for ever. */
+static struct err *seal_and_append(struct archive_writer *w, struct packer *p, struct packed *c,
+                                   const struct chunk_build *b)
+{
+    c->header.sequence = atomic_fetch_add(&w->n_numbered, 1);
+    struct err *e = packer_seal(p, c);
+    pthread_mutex_lock(&w->append);
+    while (!e && !w->broken && w->n_chunks != c->header.sequence)
+        pthread_cond_wait(&w->turn, &w->append);
+    if (!e)
+        e = append_locked(w, c, b);
+    if (e && !w->broken)
+        w->broken = err_copy(e);
+    pthread_cond_broadcast(&w->turn);
+    pthread_mutex_unlock(&w->append);
+    return e;
+}
+
 static struct err *emit(struct archive_writer *w, struct packer *p, const struct chunk_build *b,
                         enum chunk_kind kind)
 {
     struct packed c;
     TRY(packer_pack(p, b, kind, &c));
+    c.header.archive_id = w->archive_id;
+    if (w->archive_key)
+        return seal_and_append(w, p, &c, b);
     pthread_mutex_lock(&w->append);
+    c.header.sequence = w->n_chunks;
     struct err *e = append_locked(w, &c, b);
     pthread_mutex_unlock(&w->append);
     return e;
@@ -324,7 +363,8 @@ static struct err *settle(struct archive_writer *w, struct index_entry *live, ui
 static struct err *write_section(struct archive_writer *w, enum chunk_kind kind,
                                  const uint8_t *data, size_t len, uint64_t *at, uint32_t *n_chunks)
 {
-    struct packer p = {.codec = ARCHIVE_CODEC_ZSTD, .level = INDEX_ZSTD_LEVEL};
+    struct packer p = {
+        .codec = ARCHIVE_CODEC_ZSTD, .level = INDEX_ZSTD_LEVEL, .archive_key = w->archive_key};
     struct err *e = NULL;
     const size_t chunks_before = w->n_chunks;
     *at = w->bytes_stored;
@@ -335,9 +375,7 @@ static struct err *write_section(struct archive_writer *w, enum chunk_kind kind,
         p.single.raw_len = (uint32_t)n;
         e = emit(w, &p, &p.single, kind);
     }
-    chunk_build_fini(&p.single);
-    ZSTD_freeCCtx(p.zstd);
-    free(p.compressed);
+    packer_fini(&p);
     *n_chunks = (uint32_t)(w->n_chunks - chunks_before);
     return e;
 }
@@ -347,8 +385,10 @@ static struct err *write_end(struct archive_writer *w, const struct index_entry 
 {
     AUTO_FREE uint8_t *index = NULL;
     struct out_bytes text = {0};
-    struct final_record f = {
-        .archive_id = w->archive_id, .n_data_chunks = w->n_chunks, .n_entries = n_live};
+    struct final_record f = {.sealed = w->archive_key != NULL,
+                             .archive_id = w->archive_id,
+                             .n_data_chunks = w->n_chunks,
+                             .n_entries = n_live};
     index_encode(&text, w->chunk_sizes, (uint32_t)w->n_chunks, live, n_live);
     index = text.p;
     f.index_len = text.n;
@@ -358,6 +398,8 @@ static struct err *write_end(struct archive_writer *w, const struct index_entry 
                       &f.manifest_at, &f.n_manifest_chunks));
     f.at = w->bytes_stored;
     uint8_t final[FINAL_SIZE];
+    if (w->archive_key)
+        TRY(envelope_seal_final(&f, w->archive_key));
     final_record_put(final, &f);
     return sink_append(w, final, sizeof final);
 }

@@ -7,7 +7,7 @@
  * copied again) is dropped: its bytes stay in the stream and no index names them.
  *
  * Threads: every function but _open, _finish and _free may be called from several threads at
- * once. archive_write checks for zero runs, compresses and hashes in the caller's thread and
+ * once. archive_write checks for zero runs, compresses, enciphers and hashes in the caller's thread and
  * only the append to the sink is serialised. */
 #ifndef MBE_ARCHIVE_WRITER_H
 #define MBE_ARCHIVE_WRITER_H
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "archive/entry.h"
+#include "archive/keys.h"
 #include "archive/sink.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -25,6 +26,8 @@ enum archive_codec { ARCHIVE_CODEC_NONE = 0, ARCHIVE_CODEC_ZSTD = 1 };
 struct archive_writer_options {
     enum archive_codec codec;
     int level; /* zstd level; ignored for none */
+    const struct archive_key
+        *seal_with; /* the user's key; NULL: the archive is not sealed. Not needed after _open */
 };
 
 struct archive_writer;
@@ -34,7 +37,7 @@ struct archive_writer_stats {
     uint64_t bytes_stored; /* bytes handed to the sink so far */
 };
 
-/* `sink` is borrowed until _free. Writes the archive header. */
+/* `sink` is borrowed until _free. Writes the archive header and, of a sealed archive, the key block. */
 struct err *archive_writer_open(struct archive_writer **out, struct sink *sink,
                                 const struct archive_writer_options *options) MUST_CHECK;
 /* New entry; attr is copied (path and link_target too); *id counts from 0. Path must pass

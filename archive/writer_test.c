@@ -15,8 +15,8 @@
 #include "base/mem.h"
 #include "base/workers.h"
 
-static const struct archive_writer_options codecs[] = {{ARCHIVE_CODEC_NONE, 0},
-                                                       {ARCHIVE_CODEC_ZSTD, 1}};
+static const struct archive_writer_options codecs[] = {{.codec = ARCHIVE_CODEC_NONE},
+                                                       {.codec = ARCHIVE_CODEC_ZSTD, .level = 1}};
 enum { N_CODECS = 2 };
 
 /* ---- random archives ---- */
@@ -388,8 +388,9 @@ static void misuse_is_an_error_and_not_a_bad_archive(void **state)
     struct test_sink sink = test_sink_new();
     AUTO(archive_writer) w = NULL;
     uint32_t id;
-    assert_text(archive_writer_open(&w, &sink.sink,
-                                    &(struct archive_writer_options){ARCHIVE_CODEC_ZSTD, 23}),
+    assert_text(archive_writer_open(
+                    &w, &sink.sink,
+                    &(struct archive_writer_options){.codec = ARCHIVE_CODEC_ZSTD, .level = 23}),
                 "zstd level 23, -131072 to 22 expected");
     assert_null(archive_writer_open(&w, &sink.sink, &codecs[0]));
     struct archive_attr bad = plain("../x");

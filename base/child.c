@@ -63,7 +63,7 @@ static void run(const struct child_options *o, int null, int report, pid_t paren
         fail(report, STEP_USER);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
         _exit(1);
-    if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 ||
+    if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || (!o->shares_stderr && dup2(output, 2) < 0) ||
         close_range(FIRST_OTHER_FD, UINT32_MAX, CLOSE_RANGE_CLOEXEC))
         fail(report, STEP_STREAMS);
     if (o->folder && access(o->folder, R_OK | W_OK | X_OK))

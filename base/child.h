@@ -22,6 +22,7 @@ struct child_options {
     const char
         *folder; /* a directory in which it must be able to make files as that user; or NULL */
     int output;  /* where its standard output and error go; -1: nowhere. Borrowed */
+    bool shares_stderr; /* its standard error is ours instead */
 };
 
 struct child;

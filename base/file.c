@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
 struct err *file_pread(int fd, void *buf, size_t n, uint64_t offset, size_t *got, const char *path)
 {
@@ -29,6 +33,28 @@ struct err *file_pread(int fd, void *buf, size_t n, uint64_t offset, size_t *got
     }
     *got = done;
     return NULL;
+}
+
+/* The signals are let in only while waiting, or one that came just before would be missed and the wait never end. */
+struct err *file_wait_readable(int fd, const char *path)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    sigset_t all, as_it_was;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &as_it_was);
+    struct err *e = signals_check();
+    int ready = 0;
+    while (!e && ready == 0) {
+        ready = ppoll(&p, 1, NULL, &as_it_was);
+        if (ready < 0 && errno == EINTR) {
+            e = signals_check();
+            ready = 0;
+        } else if (ready < 0) {
+            e = err_os("%s: cannot wait for it", path);
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &as_it_was, NULL);
+    return e;
 }
 
 struct err *file_pwrite(int fd, const void *buf, size_t n, uint64_t offset, const char *path)

@@ -15,6 +15,8 @@ struct err *file_pread(int fd, void *buf, size_t n, uint64_t offset, size_t *got
                        const char *path) MUST_CHECK;
 struct err *file_pwrite(int fd, const void *buf, size_t n, uint64_t offset,
                         const char *path) MUST_CHECK;
+/* Waits until fd can be read, a pipe or a terminal say; or a signal asks us to stop, kind INTERRUPTED. */
+struct err *file_wait_readable(int fd, const char *path) MUST_CHECK;
 /* Sequential write of all n bytes. */
 struct err *file_write(int fd, const void *buf, size_t n, const char *path) MUST_CHECK;
 /* open(2) with O_CLOEXEC; *fd owned by caller. */

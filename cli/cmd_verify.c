@@ -19,7 +19,8 @@
 
 struct tally {
     size_t read, damaged;
-    struct err *first; /* of the damaged, owned */
+    struct err *first;    /* of the damaged, owned */
+    struct err *unopened; /* the first that the key did not fit, owned */
 };
 
 /* What was done with one backup. */
@@ -36,9 +37,10 @@ static void print_result(const struct look *l)
 {
     const struct archive_check_result *r = &l->archive;
     printf("%s  %s  bytes=%" PRIu64 " entries=%" PRIu64 " pages=%" PRIu64 " chunks_damaged=%" PRIu64
-           " pages_damaged=%" PRIu64 "%s",
+           " pages_damaged=%" PRIu64 "%s%s",
            l->id, l->proof.result, r->bytes, r->entries, r->pages, r->chunks_damaged,
-           r->pages_damaged, r->redo_unopened ? " redo=unopened" : "");
+           r->pages_damaged, r->redo_unopened ? " redo=unopened" : "",
+           r->unopened ? " seal=unopened" : "");
     if (!strcmp(l->proof.level, "pages"))
         printf(" level=pages tablespaces=%" PRIu64 " pages_restored=%" PRIu64
                " places_damaged=%" PRIu64,
@@ -125,12 +127,24 @@ static struct err *look_deeper(struct look *l)
     return NULL;
 }
 
+/* Without the key of a sealed one there is nothing more to find out: chain_error says so, if more was asked for. */
+static struct err *leave_unopened(struct look *l, struct err *chain_error)
+{
+    l->proof.result = "ok";
+    if (l->session->options->level != VERIFY_LEVEL_ARCHIVE)
+        return chain_error;
+    err_free(chain_error);
+    return NULL;
+}
+
 /* The archive, and whether all is there that it rests on. */
 static struct err *look_at_stored(struct look *l)
 {
     struct chain chain;
     struct err *chain_error = chain_open(&chain, l->session->repo, l->id);
     struct err *e = check_archive(l, chain_error ? NULL : &chain);
+    if (!e && l->archive.unopened)
+        return leave_unopened(l, chain_error);
     if (e) {
         err_free(chain_error); /* it has the same reason */
     } else {
@@ -148,7 +162,7 @@ static struct err *look_at_stored(struct look *l)
 static struct err *look_at(struct look *l)
 {
     TRY(look_at_stored(l));
-    return look_deeper(l);
+    return l->archive.unopened ? NULL : look_deeper(l);
 }
 
 /* Damage is counted, anything else ends the command. */
@@ -159,7 +173,7 @@ static struct err *verify_one(struct tally *t, const struct session *s, const ch
     const double started = clock_seconds();
     TRY(repo_use_begin(&in_use, s->repo, id));
     struct err *e = look_at(&l);
-    if (!e || e->kind == ERR_CORRUPT)
+    if (e ? e->kind == ERR_CORRUPT : !l.archive.unopened)
         proof_record(&l.proof, s, id, l.chain, clock_seconds() - started);
     json_decref(l.chain);
     if (e && e->kind != ERR_CORRUPT)
@@ -197,6 +211,11 @@ static struct err *verify_all(struct tally *t, const struct session *s)
             e = NULL;
             log_info(s->log, "verify", "backup %s was deleted meanwhile", list.ids[i]);
         }
+        if (e && e->kind == ERR_SEALED) { /* the others may take the key that was given */
+            log_error(s->log, "verify", "%s", e->message);
+            t->unopened = err_first(t->unopened, e);
+            e = NULL;
+        }
     }
     backup_ids_fini(&list);
     return e;
@@ -215,5 +234,5 @@ struct err *command_verify(const struct session *s)
     struct err *e = strcmp(s->options->backup, "all") ? verify_found(&t, s) : verify_all(&t, s);
     if (t.read > 1 && t.first)
         t.first = err_wrap(t.first, "%zu of %zu backups are damaged, the first", t.damaged, t.read);
-    return err_after(t.first, e);
+    return err_after(t.first, err_first(e, t.unopened));
 }

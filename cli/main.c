@@ -37,6 +37,8 @@ static struct err *run(const struct options *o)
         return session_run(o, command_delete);
     case VERB_PRUNE:
         return session_run(o, command_prune);
+    case VERB_KEY:
+        return session_run(o, command_key);
     case VERB_SERVE:
         return session_run(o, command_serve);
     case VERB_HELP:

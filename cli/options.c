@@ -188,12 +188,24 @@ static struct err *parse_options(struct options *o, int argc, char **argv)
     }
 }
 
+static struct err *set_key_action(struct options *o, const char *word)
+{
+    o->key_action = !strcmp(word, "generate") ? KEY_ACTION_GENERATE
+                    : !strcmp(word, "rotate") ? KEY_ACTION_ROTATE
+                                              : KEY_ACTION_NONE;
+    return o->key_action ? NULL : err_make(USAGE, "key has no action '%s'", word);
+}
+
 static struct err *parse_rest(struct options *o, int argc, char **argv)
 {
     if (optind < argc && o->verb == VERB_HELP) {
         o->help_of = verb_find(argv[optind]);
         if (o->help_of == VERB_NONE)
             return err_make(USAGE, "there is no command '%s'", argv[optind]);
+        optind++;
+    }
+    if (optind < argc && o->verb == VERB_KEY) {
+        TRY(set_key_action(o, argv[optind]));
         optind++;
     }
     for (int i = 0; i < 2 && optind < argc && o->compare; i++)
@@ -360,8 +372,10 @@ static struct err *check_stream(const struct options *o)
 {
     const bool is_stream = o->repo && !strcmp(o->repo, "-");
     const bool is_ssh = o->repo && !strncmp(o->repo, "ssh://", strlen("ssh://"));
-    if (o->tmp_dir && !is_stream && !((is_ssh || is_s3(o)) && o->verb == VERB_BACKUP))
-        return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups to ssh:// and s3://");
+    const bool may_seal = o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE;
+    if (o->tmp_dir && !is_stream && !may_seal)
+        return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
+                               "to ssh:// or s3://");
     if ((o->ssh_command || o->remote_mbe) && !is_ssh)
         return err_make(USAGE, "--%s is for --repo=ssh://...",
                         o->ssh_command ? "ssh-command" : "remote-mbe");
@@ -375,6 +389,43 @@ static struct err *check_stream(const struct options *o)
                                "--repo=- is for --full");
     if (is_given(o, "backup"))
         return err_make(USAGE, "--backup chooses from a repository, and a stream holds one backup");
+    return NULL;
+}
+
+/* Where the key comes from: one place only. */
+static struct err *check_key_source(const struct options *o)
+{
+    const char *first = o->key_file ? "key-file" : "key-fd";
+    if ((o->key_file != NULL) + (o->key_fd != 0) + (o->key_command != NULL) > 1)
+        return err_make(USAGE, "--%s and --%s exclude each other", first,
+                        o->key_command ? "key-command" : "key-fd");
+    return NULL;
+}
+
+/* What `mbe key rotate` is told. */
+static const char *const rotate_options[] = {
+    "repo", "backup", "new-key-file", "key-file", "key-fd", "key-command", NULL};
+
+static struct err *check_key(const struct options *o)
+{
+    TRY(check_key_source(o));
+    if (o->verb != VERB_KEY)
+        return NULL;
+    const char *of_rotate = first_given(o, rotate_options);
+    switch (o->key_action) {
+    case KEY_ACTION_NONE:
+        return err_make(USAGE, "key needs an action: generate or rotate");
+    case KEY_ACTION_GENERATE:
+        if (of_rotate)
+            return err_make(USAGE, "--%s is for key rotate", of_rotate);
+        return o->output ? NULL : err_make(USAGE, "key generate needs --output=FILE");
+    case KEY_ACTION_ROTATE:
+        if (o->output)
+            return err_make(USAGE, "--output is for key generate");
+        if (!o->repo)
+            return err_make(USAGE, "key rotate needs --repo=DIR");
+        return o->new_key_file ? NULL : err_make(USAGE, "key rotate needs --new-key-file=FILE");
+    }
     return NULL;
 }
 
@@ -392,6 +443,7 @@ static struct err *check_together(const struct options *o)
     if (o->password_file && (o->password.text || o->password.prompt))
         return err_make(USAGE, "--password and --password-file exclude each other");
     TRY(check_hash(o));
+    TRY(check_key(o));
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
     if (o->verb == VERB_PRUNE && !o->keep_full && !o->keep_days)

@@ -69,6 +69,7 @@ enum verify_level {
     VERIFY_LEVEL_BOOT
 };
 enum hash_choice { HASH_CHOICE_TABLES, HASH_CHOICE_ALL, HASH_CHOICE_NONE };
+enum key_action { KEY_ACTION_NONE, KEY_ACTION_GENERATE, KEY_ACTION_ROTATE };
 enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -90,14 +91,16 @@ struct options {
         *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user, *pace_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
+    const char *key_file, *key_command, *new_key_file;
     const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
     const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until;
     const char *sides[2]; /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout;
-    bool given[OPTION_COUNT]; /* by row: it is on the command line */
+        keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd;
+    enum key_action key_action; /* of `mbe key` */
+    bool given[OPTION_COUNT];   /* by row: it is on the command line */
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.

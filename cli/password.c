@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -12,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/signals.h"
 
 enum { PASSWORD_MAX = 1024 };
 
@@ -23,35 +20,12 @@ void password_free(char *password)
     free(password);
 }
 
-/* Waits until fd can be read or a signal asks us to stop. The signals are let in only while
- * waiting, or one that came just before would be missed and the wait never end. */
-static struct err *wait_readable(int fd, const char *from)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    sigset_t all, as_it_was;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &as_it_was);
-    struct err *e = signals_check();
-    int ready = 0;
-    while (!e && ready == 0) {
-        ready = ppoll(&p, 1, NULL, &as_it_was);
-        if (ready < 0 && errno == EINTR) {
-            e = signals_check();
-            ready = 0;
-        } else if (ready < 0) {
-            e = err_os("%s: cannot wait for it", from);
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &as_it_was, NULL);
-    return e;
-}
-
 /* First line of fd, without its end: a pipe (`--password-file=<(...)`) is as good as a file. */
 static struct err *read_line(char line[PASSWORD_MAX], int fd, const char *from)
 {
     size_t n = 0;
     for (;;) {
-        TRY(wait_readable(fd, from));
+        TRY(file_wait_readable(fd, from));
         const ssize_t r = read(fd, line + n, 1);
         if (r < 0 && errno == EINTR)
             continue;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "cli/keys.h"
 
 /* `path`, or the nearest directory above it that is there. Owned by caller. */
 static char *nearest_directory(const char *path)
@@ -30,11 +31,21 @@ static char *tmp_dir_of(const struct options *o)
     return o->verb == VERB_RESTORE ? nearest_directory(o->datadir) : NULL;
 }
 
+/* Whether there is a key is known only now: it may be in the environment. */
+static struct err *check_tmp_dir(const struct options *o, const struct archive_keys *keys)
+{
+    const bool is_directory = strcmp(o->repo, "-") && !strstr(o->repo, "://");
+    return o->tmp_dir && !keys && is_directory
+               ? err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
+                                 "to ssh://")
+               : NULL;
+}
+
 struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
                             struct progress *progress)
 {
     AUTO_FREE char *tmp_dir = tmp_dir_of(o);
-    const struct repo_options options = {
+    struct repo_options options = {
         .tmp_dir = tmp_dir,
         .ssh_command = o->ssh_command,
         .remote_mbe = o->remote_mbe,
@@ -47,5 +58,11 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
         .log = log,
         .progress = progress,
     };
-    return repo_open(out, o->repo, &options);
+    TRY(keys_load(&options.keys, o));
+    struct err *e = check_tmp_dir(o, options.keys);
+    if (!e)
+        e = repo_open(out, o->repo, &options);
+    if (e)
+        archive_keys_free(options.keys);
+    return e;
 }

@@ -145,8 +145,8 @@ static struct err *try_and_tell(struct base *out, const char *id, const struct b
     if (out->id)
         return NULL;
     base_fini(out);
-    if (e && e->kind == ERR_INTERRUPTED)
-        return e;
+    if (e && (e->kind == ERR_INTERRUPTED || (e->kind == ERR_SEALED && !repo_sealing_key(q->repo))))
+        return e; /* without its key a full backup in clear would be taken, behind sealed ones */
     if (e && !no)
         no = mem_strdup(e->message);
     err_free(e);

@@ -35,7 +35,8 @@ struct base {
 };
 
 /* "latest" and "latest-full": the newest that can be the base. When there is none, or the one with the wanted id cannot be,
- * out->id is NULL and *why (owned by caller) says why. USAGE for what is no id. */
+ * out->id is NULL and *why (owned by caller) says why. USAGE for what is no id; SEALED
+ * when one that would have to be looked at is sealed and there is no key. */
 struct err *base_select(struct base *out, char **why, const struct base_query *q) MUST_CHECK;
 void base_fini(struct base *b);
 

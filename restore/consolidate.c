@@ -276,7 +276,9 @@ static struct err *begin(struct consolidation *c)
     TRY(key_file_open(&c->keys, c->facts.family, o->keyring_file, o->keyring_pass_file));
     TRY(redo_scan_check_keys(&c->chain, c->chain.n - 1, key_file_keys(c->keys)));
     TRY(repo_begin(&c->draft, o->repo, last->id, "full"));
-    return archive_writer_open(&c->writer, repo_draft_sink(c->draft), &o->archive);
+    struct archive_writer_options how = o->archive;
+    how.seal_with = repo_sealing_key(o->repo);
+    return archive_writer_open(&c->writer, repo_draft_sink(c->draft), &how);
 }
 
 static struct err *read_redo(struct consolidation *c)

@@ -15,7 +15,8 @@ struct consolidate_options {
     struct repo *repo;
     const char *backup_id;                        /* the end of the chain, see chain_open */
     const char *keyring_file, *keyring_pass_file; /* or NULL: see key_file.h */
-    struct archive_writer_options archive;        /* of the new one */
+    struct archive_writer_options
+        archive;     /* of the new one; sealed with the repository's key, if it has one */
     uint64_t memory; /* bytes of redo held in memory before it spills into the repository */
     int parallel;    /* >= 1 */
     struct log *log;

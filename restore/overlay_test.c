@@ -63,7 +63,7 @@ static void write_archive(struct model *m, uint16_t link, size_t size, uint64_t 
     struct test_sink sink = test_sink_new();
     const struct archive_attr attr = {
         .kind = link ? ARCHIVE_PLAIN_DELTA : ARCHIVE_PLAIN, .path = "a", .size = size};
-    const struct archive_writer_options o = {ARCHIVE_CODEC_ZSTD, 1};
+    const struct archive_writer_options o = {.codec = ARCHIVE_CODEC_ZSTD, .level = 1};
     const size_t gaps = 1 + below(seed, 200);
     uint32_t id;
     AUTO(archive_writer) w = NULL;

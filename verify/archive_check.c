@@ -43,13 +43,14 @@ static struct err *on_damage(void *ctx, const char *what)
     return signals_check();
 }
 
-static struct err *check_chunks(struct archive_check_result *out, struct source *source,
-                                struct damage *damage, struct progress *progress)
+static struct err *check_chunks(struct archive_check_result *out, struct repo *repo, const char *id,
+                                struct source *source, struct damage *damage,
+                                struct progress *progress)
 {
     struct chunk_walk w = {.name = source->name, .damage = damage, .progress = progress};
     const struct archive_walk walk = {.on_piece = on_piece, .on_damage = on_damage, .ctx = &w};
     bool complete = false;
-    struct err *e = archive_walk(source, &walk, &complete);
+    struct err *e = repo_walk(repo, id, source, &walk, &complete);
     if (!e && !complete)
         damage_report(damage, "%s: is incomplete: no final record at its end", w.name);
     out->chunks_damaged = w.chunks_damaged;
@@ -139,11 +140,19 @@ struct err *archive_check(struct archive_check_result *out, struct repo *repo, c
     TRY(repo_open_source(&source, repo, id));
     struct err *index_error = repo_open_reader(&reader, repo, id);
     progress_phase(progress, "chunks", index_error ? 0 : content_bytes(reader));
+    out->unopened =
+        index_error && index_error->kind == ERR_SEALED && repo_sealing_key(repo) == NULL;
+    if (out->unopened) {
+        err_free(index_error);
+        index_error = NULL;
+    }
     if (index_error && index_error->kind != ERR_CORRUPT)
         return index_error;
-    struct err *e = check_chunks(out, source, &damage, progress);
+    struct err *e = check_chunks(out, repo, id, source, &damage, progress);
     if (e || index_error)
         return err_first(e, index_error);
+    if (out->unopened)
+        return sum_up(out, damage.n, source->name);
     TRY_AT(check_opened(out, reader, options, &damage), "%s", source->name);
     return sum_up(out, damage.n, source->name);
 }

@@ -200,7 +200,7 @@ static void make_archive(const struct sandbox *s, const struct variant *v)
     struct test_random random = {42};
     struct sink *sink = NULL;
     struct archive_writer *w = NULL;
-    const struct archive_writer_options options = {v->codec, 1};
+    const struct archive_writer_options options = {.codec = v->codec, .level = 1};
     const struct archive_attr plain = {.kind = ARCHIVE_PLAIN, .path = "db/t.frm"};
     const struct archive_attr dir = {.kind = ARCHIVE_EMPTY_DIR, .path = "db"};
     uint32_t id;

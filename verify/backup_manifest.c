@@ -89,6 +89,8 @@ static struct err *take_chain(struct backup_manifest *m, const json_t *manifest)
 
 static struct err *take(struct backup_manifest *m, const json_t *manifest)
 {
+    const char *id = json_string_value(json_object_get(manifest, "id"));
+    m->id = mem_strdup(id ? id : "");
     TRY(take_server(m, manifest));
     TRY(take_lsn(m, manifest));
     m->redo_encrypted =
@@ -113,6 +115,7 @@ struct err *backup_manifest_load(struct backup_manifest *out, const struct archi
 void backup_manifest_fini(struct backup_manifest *m)
 {
     free(m->server_uuid);
+    free(m->id);
     free(m->full);
     free(m->base);
     *m = (struct backup_manifest){0};

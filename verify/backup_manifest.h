@@ -15,6 +15,7 @@
 #include "innodb/redo_family.h"
 
 struct backup_manifest {
+    char *id; /* the backup's own; empty if it does not say */
     const struct redo_family *family;
     uint32_t page_size; /* innodb_page_size */
     lsn_t from, to;     /* the redo of the backup: [from, to) */

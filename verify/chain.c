@@ -34,12 +34,28 @@ const struct chain_link *chain_last(const struct chain *c)
     return &c->links[c->n - 1];
 }
 
+/* Where there is a key an archive in clear proves nothing: whoever can write to the repository may have made it. One that is
+ * sealed may still lie under the name of another. */
+static struct err *check_seal(const struct chain_link *l, const struct repo *repo)
+{
+    if (!repo_sealing_key(repo))
+        return NULL;
+    if (!archive_reader_is_sealed(l->reader))
+        return err_hint(err_make(SEALED, "%s: is not sealed, and a key was given",
+                                 archive_reader_name(l->reader)),
+                        "If it is to be trusted all the same, leave the key out.");
+    if (strcmp(l->manifest.id, l->id))
+        return err_make(CORRUPT, "%s: is the archive of backup %s", archive_reader_name(l->reader),
+                        l->manifest.id);
+    return NULL;
+}
+
 static struct err *open_archive(struct chain_link *l, struct repo *repo)
 {
     TRY(repo_open_reader(&l->reader, repo, l->id));
     l->archive_id = archive_reader_id(l->reader);
-    return err_wrap(backup_manifest_load(&l->manifest, l->reader), "%s",
-                    archive_reader_name(l->reader));
+    TRY_AT(backup_manifest_load(&l->manifest, l->reader), "%s", archive_reader_name(l->reader));
+    return check_seal(l, repo);
 }
 
 /* --- one link and the next --- */

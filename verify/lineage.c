@@ -100,7 +100,9 @@ static struct err *read_row(struct lineage_row *row, struct repo *repo)
     const char *name = archive_reader_name(reader);
     TRY(manifest_parse(&manifest, archive_reader_manifest(reader), name));
     row->archive_id = archive_reader_id(reader);
-    return take_manifest(row, manifest, name);
+    TRY(take_manifest(row, manifest, name));
+    json_object_set_new(row->facts, "sealed", json_boolean(archive_reader_is_sealed(reader)));
+    return NULL;
 }
 
 static json_t *error_facts(const struct lineage_row *row)

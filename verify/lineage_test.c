@@ -59,8 +59,8 @@ static uint64_t put(const char *repo, const char *id, const char *manifest)
     struct sink *sink;
     assert_null(file_mkdirs_for(path, 0700));
     assert_null(sink_file_open(&sink, path));
-    assert_null(
-        archive_writer_open(&w, sink, &(struct archive_writer_options){ARCHIVE_CODEC_NONE, 0}));
+    assert_null(archive_writer_open(&w, sink,
+                                    &(struct archive_writer_options){.codec = ARCHIVE_CODEC_NONE}));
     assert_null(archive_writer_finish(w, manifest));
     assert_null(sink->commit(sink));
     archive_writer_free(w);

@@ -59,10 +59,23 @@ static struct err *read_entry(struct archive_reader *r, uint32_t i)
     return NULL;
 }
 
+/* That of the sealed archives in tests/data/archive. */
+static const struct archive_unlock *the_key(void)
+{
+    static struct archive_keys *keys;
+    static struct archive_unlock unlock;
+    static const char text[] = "mbe-key-1 c64f2177d4a7f290 "
+                               "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    if (!keys && archive_keys_parse(&keys, text, "key"))
+        abort();
+    unlock.keys = keys;
+    return &unlock;
+}
+
 static struct err *read_all(const char *path)
 {
     AUTO(archive_reader) r = NULL;
-    TRY(archive_file_open(&r, path));
+    TRY(archive_file_unlock(&r, path, the_key()));
     for (uint32_t i = 0; i < archive_reader_n_entries(r); i++)
         TRY(read_entry(r, i));
     return NULL;
@@ -74,7 +87,8 @@ static void use_archive(const uint8_t *data, size_t size)
     const struct test_file file = test_file_new();
     uint64_t n_damage = 0;
     bool complete;
-    const struct archive_walk walk = {on_piece, on_damage, &n_damage};
+    const struct archive_walk walk = {
+        .on_piece = on_piece, .on_damage = on_damage, .ctx = &n_damage, .unlock = the_key()};
     test_file_set(&file, data, size);
     struct err *by_index = read_all(file.path);
     err_free(archive_file_walk(file.path, &walk, &complete));
@@ -93,7 +107,8 @@ static void use_index(const uint8_t *data, size_t size)
     if (!text)
         abort();
     memcpy(text, data + 8, size - 8);
-    struct err *e = index_decode(&x, text, size - 8, le16(data), le32(data + 2), le16(data + 6));
+    struct err *e = index_decode(&x, text, size - 8, le16(data), ARCHIVE_HEADER_SIZE,
+                                 le32(data + 2), le16(data + 6));
     if (!e)
         index_fini(&x);
     err_free(e);

@@ -129,6 +129,7 @@ class Mbe:
         self.user, self.password = user, password
         self.more = []              # options of every command
         self.environment = None     # of every command; None: ours
+        self.key = ()               # options that give it the key of sealed backups
         self.count = 0
         os.makedirs(logs, exist_ok=True)
 
@@ -160,7 +161,7 @@ class Mbe:
         """A full backup, unless --incremental is among `extra`."""
         kind = [] if "--incremental" in extra else ["--full"]
         return ["backup", *kind, "--repo=" + self.repo, "--defaults-file=" + self.option_file(), "--progress=none",
-                *extra]
+                *self.key, *extra]
 
     def start_backup(self, *extra, **kwargs):
         return self.start(*self.backup_args(*extra), **kwargs)
@@ -191,10 +192,10 @@ class Mbe:
         if expect == OK and os.environ.get("MBE_CHECK_PAGES"):
             self.check_pages(backup, *self.page_check_options(extra))
         return self.run("restore", "--repo=" + self.repo, "--backup=" + backup, "--datadir=" + target,
-                        "--parallel=%d" % parallel, "--progress=none", *extra, expect=expect, **kwargs)
+                        "--parallel=%d" % parallel, "--progress=none", *self.key, *extra, expect=expect, **kwargs)
 
     def verify_args(self, *extra, backup="latest"):
-        return ["verify", "--repo=" + self.repo, "--backup=" + backup, "--progress=none", *extra]
+        return ["verify", "--repo=" + self.repo, "--backup=" + backup, "--progress=none", *self.key, *extra]
 
     def verify(self, backup="latest", *extra, expect=OK, **kwargs):
         return self.run(*self.verify_args(*extra, backup=backup), expect=expect, **kwargs)
@@ -207,10 +208,10 @@ class Mbe:
     def check_pages(self, backup="latest", *extra, expect=OK, **kwargs):    # pylint: disable=keyword-arg-before-vararg
         """verify --level=pages. With MBE_CHECK_PAGES set every restore that must succeed comes behind one."""
         return self.run("verify", "--repo=" + self.repo, "--backup=" + backup, "--level=pages", "--parallel=2", "--progress=none",
-                        *extra, expect=expect, **kwargs)
+                        *self.key, *extra, expect=expect, **kwargs)
 
     def list(self):
-        return json.loads(self.run("list", "--repo=" + self.repo, "--json").out)
+        return json.loads(self.run("list", "--repo=" + self.repo, "--json", *self.key).out)
 
     def ids(self):
         """Ids of what lists; none when there is no repository yet."""
@@ -219,7 +220,7 @@ class Mbe:
         return [b["id"] for b in self.list()]
 
     def show(self, backup="latest"):
-        return json.loads(self.run("show", "--repo=" + self.repo, "--backup=" + backup, "--json").out)
+        return json.loads(self.run("show", "--repo=" + self.repo, "--backup=" + backup, "--json", *self.key).out)
 
     def leftovers(self):
         """Names in the repository that are neither its marker nor a backup that lists."""

@@ -813,8 +813,9 @@ static struct err *plant(struct planter *p, char **args, const char *keyring_fil
     TRY(key_file_open(&p->keys, p->family, keyring_file, NULL));
     TRY(read_redo(p));
     TRY(sink_file_open(&sink, args[2]));
-    struct err *e = archive_writer_open(&p->writer, sink,
-                                        &(struct archive_writer_options){ARCHIVE_CODEC_ZSTD, 1});
+    struct err *e = archive_writer_open(
+        &p->writer, sink,
+        &(struct archive_writer_options){.codec = ARCHIVE_CODEC_ZSTD, .level = 1});
     if (!e)
         e = copy_all(p);
     archive_writer_free(p->writer);

@@ -19,8 +19,8 @@ static struct err *make(const char *path, const char *manifest)
     AUTO(archive_writer) writer = NULL;
     struct sink *sink;
     TRY(sink_file_open(&sink, path));
-    struct err *e =
-        archive_writer_open(&writer, sink, &(struct archive_writer_options){ARCHIVE_CODEC_NONE, 0});
+    struct err *e = archive_writer_open(
+        &writer, sink, &(struct archive_writer_options){.codec = ARCHIVE_CODEC_NONE});
     if (!e)
         e = archive_writer_finish(writer, manifest);
     if (!e)
