@@ -27,6 +27,8 @@ static struct err *take(char **id, const struct session *s, char *password)
     const struct backup_options options = {
         .repo = o->repo,
         .datadir = o->datadir,
+        .offline = o->offline,
+        .defaults_file = o->defaults_file,
         .conn = connection_of(o, password),
         .parallel = (int)o->parallel,
         .codec = o->compress.codec,
@@ -65,8 +67,8 @@ static struct err *tell(const struct session *s, const char *id)
 struct err *command_backup(const struct session *s)
 {
     AUTO_FREE char *id = NULL;
-    char *password;
-    struct err *e = password_load(&password, s->options, s->log);
+    char *password = NULL;
+    struct err *e = s->options->offline ? NULL : password_load(&password, s->options, s->log);
     if (!e)
         e = take(&id, s, password);
     password_free(password);

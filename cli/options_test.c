@@ -102,6 +102,19 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "--memory: '99999999T' is not between 16.0 MiB and 8.0 EiB"},
         {"mbe backup --full --incremental --repo=/r",
          "--full and --incremental exclude each other"},
+        {"mbe backup --offline --repo=/r", "--offline needs --datadir=DIR: the data directory"},
+        {"mbe backup --offline --incremental --datadir=/d --repo=/r",
+         "--offline and --incremental exclude each other: where the log of a server that does not "
+         "run "
+         "ends proves nothing about its next run"},
+        {"mbe backup --offline --datadir=/d --repo=/r --hash",
+         "--offline and --hash exclude each other: no server runs"},
+        {"mbe backup --offline --datadir=/d --repo=/r --socket=/s",
+         "--offline and --socket exclude each other: no server runs"},
+        {"mbe backup --offline --datadir=/d --repo=/r --password=x",
+         "--offline and --password exclude each other: no server runs"},
+        {"mbe backup --offline --datadir=/d --repo=/r --lock-wait=5",
+         "--offline and --lock-wait exclude each other: no server runs"},
         {"mbe backup --full --base=latest --repo=/r", "--base is for incremental backups"},
         {"mbe backup --full --require-base --repo=/r", "--require-base is for incremental backups"},
         {"mbe backup --full --repo=/r --no-defaults --defaults-file=f",
@@ -276,6 +289,10 @@ static void every_option_of_a_command_arrives(void **state)
     assert_int_equal(o.hash, HASH_CHOICE_NONE);
     o = parsed(&l, "mbe backup --hash --full --repo=/r");
     assert_true(o.hash == HASH_CHOICE_TABLES && o.full);
+    free(l.text);
+    o = parsed(&l, "mbe backup --offline --repo=/r --datadir=/d --defaults-file=/f");
+    assert_true(o.offline && !o.full);
+    assert_string_equal(o.defaults_file, "/f");
     free(l.text);
     o = parsed(&l, "mbe backup --full --repo=/r --hash=all");
     assert_int_equal(o.hash, HASH_CHOICE_ALL);

@@ -12,6 +12,7 @@
 #include "engine/change_map.h"
 #include "engine/datadir.h"
 #include "engine/tailer.h"
+#include "engine/torn_pages.h"
 #include "verify/key_file.h"
 
 enum { CORRUPT_LISTED_MAX = 1000 };
@@ -24,6 +25,7 @@ struct copy_env {
     struct progress *progress;
     int parallel;
     bool allow_corrupt;
+    struct torn_pages *torn;       /* of a server that does not run; NULL: one does */
     struct key_file *keys;         /* of encrypted tablespaces; NULL: none */
     const struct base_facts *base; /* of an incremental backup; NULL: everything is stored */
     lsn_t base_lsn;                /* its end */

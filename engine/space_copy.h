@@ -17,6 +17,8 @@
  *    to the file after the base had read it is in the base's redo: else its checkpoint would have waited for that write;
  *  - what else the base has, and lies in the file cache, is passed over where the first bytes of every page say that it is as it was
  *    (page_filter.h);
+ *  - of a server that does not run, a page that fails its check is taken from the doublewrite buffer, or is zeros when the redo makes it
+ *    anew (torn_pages.h), else it is damage at once;
  *  - an encrypted page is refused: the restore could not apply redo to it. */
 #ifndef MBE_ENGINE_SPACE_COPY_H
 #define MBE_ENGINE_SPACE_COPY_H
