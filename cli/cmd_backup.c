@@ -26,6 +26,8 @@ static struct err *take(char **id, char **manifest, const struct session *s, cha
     const struct backup_options options = {
         .repo = s->repo,
         .datadir = o->datadir,
+        .offline = o->offline,
+        .defaults_file = o->defaults_file,
         .conn = connection_of(o, password),
         .parallel = (int)o->parallel,
         .pace = {.rate = o->throttle, .latency_ms = o->pace},
@@ -66,8 +68,8 @@ static struct err *tell(const struct session *s, const char *id, const char *wri
 struct err *command_backup(const struct session *s)
 {
     AUTO_FREE char *id = NULL, *manifest = NULL;
-    char *password;
-    struct err *e = password_load(&password, s->options, s->log);
+    char *password = NULL;
+    struct err *e = s->options->offline ? NULL : password_load(&password, s->options, s->log);
     if (!e)
         e = take(&id, &manifest, s, password);
     password_free(password);

@@ -241,7 +241,7 @@ static struct err *check_type_of_backup(const struct options *o)
 {
     if (o->full && o->incremental)
         return err_make(USAGE, "--full and --incremental exclude each other");
-    if (o->verb == VERB_BACKUP && !o->full && !o->incremental)
+    if (o->verb == VERB_BACKUP && !o->full && !o->incremental && !o->offline)
         return err_make(USAGE, "backup needs --full or --incremental");
     if (o->full && (o->base || o->require_base))
         return err_make(USAGE, "--%s is for incremental backups",
@@ -274,6 +274,28 @@ static const char *const server_options[] = {"mysqld", "scratch", "server-user",
                                              NULL};
 /* How a server is read. */
 static const char *const reading_options[] = {"throttle", "no-lock", "lock-wait", "parallel", NULL};
+
+/* Of a server that runs. */
+static const char *const running_options[] = {
+    "hash", "lock-wait",    "redo-consumer", "redo-archive", "change-map",
+    "base", "require-base", "pace",          "pace-file",    NULL};
+
+static struct err *check_offline(const struct options *o)
+{
+    const char *connection = first_given(o, connection_options + 1); /* but for defaults-file */
+    const char *running = first_given(o, running_options);
+    if (!o->offline)
+        return NULL;
+    if (o->incremental)
+        return err_make(USAGE, "--offline and --incremental exclude each other: where the log of a "
+                               "server that does not run ends proves nothing about its next run");
+    if (!o->datadir)
+        return err_make(USAGE, "--offline needs --datadir=DIR: the data directory");
+    if (connection || running)
+        return err_make(USAGE, "--offline and --%s exclude each other: no server runs",
+                        connection ? connection : running);
+    return NULL;
+}
 
 static struct err *check_level(const struct options *o)
 {
@@ -433,6 +455,7 @@ static struct err *check_together(const struct options *o)
 {
     TRY(check_stream(o));
     TRY(check_type_of_backup(o));
+    TRY(check_offline(o));
     TRY(check_level(o));
     TRY(check_s3(o));
     if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))

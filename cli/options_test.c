@@ -77,7 +77,7 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe serve --repo=/r", "serve needs --stdio: serve on standard input and output"},
         {"mbe serve --stdio --repo=-", "serve needs a repository, and --repo=- is a stream"},
         {"mbe restore --repo=s3://buck --datadir=/d --tmp-dir=/t",
-         "--tmp-dir is for --repo=-, and for backups to ssh:// and s3://"},
+         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh:// or s3://"},
         {"mbe list --repo=/r --s3-region=x", "--s3-region is for a repository s3://..."},
         {"mbe backup --full --repo=- --retain-until=2027-01-31T00:00:00Z",
          "--retain-until is for a repository s3://..."},
@@ -146,6 +146,21 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "--memory: '99999999T' is not between 16.0 MiB and 8.0 EiB"},
         {"mbe backup --full --incremental --repo=/r",
          "--full and --incremental exclude each other"},
+        {"mbe backup --offline --repo=/r", "--offline needs --datadir=DIR: the data directory"},
+        {"mbe backup --offline --incremental --datadir=/d --repo=/r",
+         "--offline and --incremental exclude each other: where the log of a server that does not "
+         "run "
+         "ends proves nothing about its next run"},
+        {"mbe backup --offline --datadir=/d --repo=/r --hash",
+         "--offline and --hash exclude each other: no server runs"},
+        {"mbe backup --offline --datadir=/d --repo=/r --socket=/s",
+         "--offline and --socket exclude each other: no server runs"},
+        {"mbe backup --offline --datadir=/d --repo=/r --password=x",
+         "--offline and --password exclude each other: no server runs"},
+        {"mbe backup --offline --datadir=/d --repo=/r --lock-wait=5",
+         "--offline and --lock-wait exclude each other: no server runs"},
+        {"mbe backup --offline --repo=/r --datadir=/d --pace=latency:5",
+         "--offline and --pace exclude each other: no server runs"},
         {"mbe backup --full --base=latest --repo=/r", "--base is for incremental backups"},
         {"mbe backup --full --require-base --repo=/r", "--require-base is for incremental backups"},
         {"mbe backup --full --repo=/r --no-defaults --defaults-file=f",
@@ -329,6 +344,10 @@ static void every_option_of_a_command_arrives(void **state)
     o = parsed(&l, "mbe backup --full --repo=/r --throttle=50M --pace=latency:20 --pace-file=/p");
     assert_true(o.throttle == 50 << 20 && o.pace == 20);
     assert_string_equal(o.pace_file, "/p");
+    free(l.text);
+    o = parsed(&l, "mbe backup --offline --repo=/r --datadir=/d --defaults-file=/f");
+    assert_true(o.offline && !o.full);
+    assert_string_equal(o.defaults_file, "/f");
     free(l.text);
     o = parsed(&l, "mbe backup --full --repo=/r --hash=all");
     assert_true(o.throttle == 0 && o.pace == 0 && !o.pace_file);

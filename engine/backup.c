@@ -1,4 +1,4 @@
-/* engine/backup.c: takes a backup of a running server: the phases, top to bottom.
+/* engine/backup.c: takes a backup of a running server: the phases, top to bottom. Of one that does not run, too: backup_offline.h.
  *
  * Invariants:
  *  B1 The redo tail runs before the first page is read and ends at one LSN, "to", read while commits are stopped. A page
@@ -28,7 +28,7 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/text.h"
-#include "engine/backup_run.h"
+#include "engine/backup_offline.h"
 #include "engine/manifest.h"
 #include "engine/new_index.h"
 #include "innodb/redo_family.h"
@@ -79,6 +79,8 @@ static void backup_fini(struct backup *b)
     tracking_state_fini(&b->tracking);
     datadir_fini(&b->datadir);
     server_info_fini(&b->server);
+    torn_pages_fini(&b->torn);
+    datadir_guard_fini(&b->guard);
     free(b->ghosts.ids);
     free(b->spool_path);
     free(b->redo_key);
@@ -108,8 +110,7 @@ static char *find_key_file(const struct backup *b)
     return NULL;
 }
 
-/* The key file that was named; else the one that the server names. */
-static struct err *load_keys(struct backup *b)
+struct err *backup_load_keys(struct backup *b)
 {
     const struct backup_options *o = b->options;
     const struct server_info *s = &b->server;
@@ -198,7 +199,7 @@ static struct err *check(struct backup *b)
     if (o->change_map == CHANGE_MAP_PAGE_TRACKING && !b->family->tracks_pages)
         return err_make(REFUSED, "--change-map=page-tracking: %s has none",
                         server_flavour_name(b->server.flavour));
-    TRY(load_keys(b));
+    TRY(backup_load_keys(b));
     if (b->family->sql_start)
         TRY(conn_exec(b->queries, "%s", b->family->sql_start));
     TRY(conn_open(&b->locks, &o->conn));
@@ -208,8 +209,7 @@ static struct err *check(struct backup *b)
     TRY(learn_lineage(b));
     if (o->incremental)
         TRY(choose_base(b));
-    TRY(check_space(b));
-    return open_pace(b);
+    return NULL;
 }
 
 static struct err *begin(struct backup *b)
@@ -228,7 +228,8 @@ static struct err *begin(struct backup *b)
                                         .spool_path = b->spool_path,
                                         .conn = o->conn,
                                         .keys = b->keys,
-                                        .log = o->log};
+                                        .log = o->log,
+                                        .at_rest = o->offline};
     TRY(tailer_open(&b->tail, &tail));
     b->env.writer = b->writer;
     b->env.tail = b->tail;
@@ -238,12 +239,14 @@ static struct err *begin(struct backup *b)
     (void)tailer_headroom(b->tail, &capacity);
     b->family->init(b);
     TRY(pace_start(b->pace));
+    AUTO_FREE char *room =
+        o->offline ? mem_strdup("") : mem_printf(", log of %" PRIu64 " MiB", capacity >> 20);
     log_info(o->log, "backup",
              "%s: %s %s, %zu tablespaces (%" PRIu64 " MiB), %zu other files (%" PRIu64
-             " MiB); redo from LSN %" PRIu64 ", log of %" PRIu64 " MiB",
+             " MiB); redo from LSN %" PRIu64 "%s",
              repo_draft_id(b->draft), server_flavour_text(b->server.flavour),
              b->server.version_number, b->listing.n_spaces, b->size.spaces >> 20,
-             b->listing.n_files, b->size.others >> 20, b->span.from, capacity >> 20);
+             b->listing.n_files, b->size.others >> 20, b->span.from, room);
     if (b->base.id)
         log_info(o->log, "backup", "what changed since %s, LSN %" PRIu64, b->base.id, b->base.to);
     return NULL;
@@ -312,6 +315,8 @@ struct err *backup_add_note(struct backup *b, const char *path, const void *data
 static struct err *add_base_facts(struct backup *b)
 {
     struct out_bytes facts = {0};
+    if (b->options->offline)
+        return NULL; /* O7 */
     base_facts_put_head(&facts, b->server_start, &b->system);
     space_set_put_facts(&b->spaces, &facts);
     plain_set_put_facts(&b->plain, &facts);
@@ -383,6 +388,7 @@ static struct err *describe(struct backup *b, char **json)
                                        .change_map = b->changes ? "page-tracking" : "scan",
                                        .bytes_changed = b->env.bytes_changed};
     const struct manifest m = {.id = repo_draft_id(b->draft),
+                               .offline = b->options->offline,
                                .base = b->base.id ? &base : NULL,
                                .started = b->started,
                                .finished = finished,
@@ -430,7 +436,9 @@ static void hold_sink(struct backup *b, bool held)
 
 static struct err *run(struct backup *b)
 {
-    TRY(check(b));
+    TRY(b->options->offline ? backup_offline_check(b) : check(b));
+    TRY(check_space(b));
+    TRY(open_pace(b));
     TRY(begin(b));
     TRY(b->family->copy(b));
     end_pace(b);

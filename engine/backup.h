@@ -1,4 +1,4 @@
-/* engine/backup.h: takes one backup, full or incremental. */
+/* engine/backup.h: takes one backup, full or incremental, of a server that runs; or a full one of the files of one that does not. */
 #ifndef MBE_ENGINE_BACKUP_H
 #define MBE_ENGINE_BACKUP_H
 
@@ -19,6 +19,10 @@ enum backup_hash_choice { BACKUP_HASH_NONE, BACKUP_HASH_TABLES, BACKUP_HASH_ALL 
 struct backup_options {
     struct repo *repo;
     const char *datadir; /* NULL: the server's own @@datadir */
+    /* No server runs: nothing is asked, `datadir` is what there is. Then it is a full backup, without hashes. */
+    bool offline;
+    const char
+        *defaults_file; /* offline: the server's option file, or NULL: see offline_server.h */
     struct conn_options conn;
     int parallel; /* page readers, >= 1 */
     struct pace_settings

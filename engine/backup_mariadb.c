@@ -128,6 +128,11 @@ static struct err *store_redo(struct backup *b, char **map)
 {
     /* B3: the redo up to there does not change any more, so no lock is needed to wait for it */
     TRY(drain(b, b->span.to));
+    return backup_mariadb_store_redo(b, map);
+}
+
+struct err *backup_mariadb_store_redo(struct backup *b, char **map)
+{
     err_free(tailer_stop(
         b->tail)); /* it has reached the end of the backup; a later error is none of ours */
     const struct file_ops *ops = tailer_file_ops(b->tail);
@@ -145,7 +150,7 @@ static struct err *store_redo(struct backup *b, char **map)
                       b->options->progress);
 }
 
-static size_t count_tables(const struct backup *b)
+size_t backup_mariadb_count_tables(const struct backup *b)
 {
     return plain_set_tables(&b->plain);
 }
@@ -159,5 +164,5 @@ const struct backup_family backup_mariadb = {
     .copy = copy,
     .lock_window = lock_window,
     .store_redo = store_redo,
-    .count_tables = count_tables,
+    .count_tables = backup_mariadb_count_tables,
 };

@@ -313,7 +313,7 @@ static struct err *wait_until_durable(struct backup *b)
     }
 }
 
-static struct err *store_blocks(struct backup *b)
+struct err *backup_mysql_store_blocks(struct backup *b)
 {
     const struct redo_origin_mysql *origin = &tailer_origin(b->tail)->mysql;
     char name[MYSQL_KEY_NAME_SIZE];
@@ -332,13 +332,13 @@ static struct err *store_redo(struct backup *b, char **map)
     TRY(wait_until_durable(b));
     err_free(tailer_stop(b->tail)); /* it has reached the end; a later error is none of ours */
     note_escaped(b);
-    TRY(manifest_created_map_json(map, b->settle.created, b->settle.n_created));
-    return store_blocks(b);
+    TRY(manifest_created_map_json(map, b->settle.created, b->settle.n_created, NULL, 0));
+    return backup_mysql_store_blocks(b);
 }
 
 /* Tables of InnoDB have a tablespace each, or one a partition; those of other engines a .sdi file, those of
  * performance_schema too, which hold nothing. */
-static size_t count_tables(const struct backup *b)
+size_t backup_mysql_count_tables(const struct backup *b)
 {
     static const char server_own[] = "performance_schema/";
     size_t n = 0;
@@ -365,5 +365,5 @@ const struct backup_family backup_mysql = {
     .copy = copy,
     .lock_window = lock_window,
     .store_redo = store_redo,
-    .count_tables = count_tables,
+    .count_tables = backup_mysql_count_tables,
 };

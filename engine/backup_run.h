@@ -7,6 +7,7 @@
 #include "engine/backup.h"
 #include "engine/backup_hash.h"
 #include "engine/base_select.h"
+#include "engine/datadir_guard.h"
 #include "engine/lock_window.h"
 #include "engine/mysql_settle.h"
 #include "engine/pace.h"
@@ -15,6 +16,7 @@
 #include "engine/redo_store.h"
 #include "engine/space_set.h"
 #include "engine/space_settle.h"
+#include "engine/torn_pages.h"
 #include "server/coords.h"
 
 struct backup {
@@ -54,6 +56,8 @@ struct backup {
     struct tracking_state tracking;      /* MySQL: for the next backup */
     bool tracking_carried;               /* its reset point is the base's */
     size_t copies_before_reset;          /* how many there were when it was set */
+    struct datadir_guard guard;          /* offline: see backup_offline.h */
+    struct torn_pages torn;              /* likewise */
 };
 
 struct backup_family {
@@ -77,6 +81,13 @@ struct backup_family {
 };
 extern const struct backup_family backup_mariadb, backup_mysql;
 
+/* The key file that was named; else the one that the server names. */
+struct err *backup_load_keys(struct backup *b) MUST_CHECK;
+/* Parts of both kinds of families. */
+struct err *backup_mariadb_store_redo(struct backup *b, char **map) MUST_CHECK;
+size_t backup_mariadb_count_tables(const struct backup *b);
+struct err *backup_mysql_store_blocks(struct backup *b) MUST_CHECK;
+size_t backup_mysql_count_tables(const struct backup *b);
 /* Copies other engines' files in passes over new listings until little is left that changed; no lock is held. */
 struct err *backup_copy_others(struct backup *b) MUST_CHECK;
 /* b->listing is made anew. */

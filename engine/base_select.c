@@ -78,6 +78,8 @@ static char *judge_server(const struct candidate *c, const struct base_query *q)
     if ((lsn_t)c->to > q->lsn)
         return mem_printf("it ends at LSN %" PRIu64 ", and the server is at %" PRIu64 " only",
                           (lsn_t)c->to, q->lsn);
+    if (json_is_true(member(c->manifest, NULL, "offline")))
+        return mem_strdup("it was taken with --offline");
     if (json_is_true(member(c->manifest, NULL, "damaged")))
         return mem_strdup("it holds damaged pages");
     return NULL;

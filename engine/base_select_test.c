@@ -54,7 +54,7 @@ struct sample {
     uint64_t base_archive;
     lsn_t base_to, to;
     const char *flavour, *version, *uuid;
-    bool damaged, no_facts;
+    bool damaged, no_facts, offline;
 };
 
 static uint64_t archive_id_of(const struct fixture *f, const char *id)
@@ -76,10 +76,10 @@ static char *manifest_of(const struct sample *s)
     return mem_printf("{\"type\":\"%s\",%s,\"server\":{\"flavour\":\"%s\",\"version\":\"%s\","
                       "\"server_uuid\":\"%s\",\"page_size\":16384},"
                       "\"lsn\":{\"from\":%" PRIu64 ",\"to\":%" PRIu64 ",\"base\":%" PRIu64
-                      "},\"damaged\":%s}",
+                      "},\"damaged\":%s,\"offline\":%s}",
                       s->base ? "incremental" : "full", base, s->flavour ? s->flavour : "mysql",
                       s->version ? s->version : "9.7.1", s->uuid ? s->uuid : "uuid-1", s->to, s->to,
-                      s->base_to, s->damaged ? "true" : "false");
+                      s->base_to, s->damaged ? "true" : "false", s->offline ? "true" : "false");
 }
 
 /* Adds it to the repository; its id, owned by caller. */
@@ -201,6 +201,7 @@ static void what_cannot_be_the_base_is_passed_over(void **state)
         {{.to = 100000, .version = "8.4.1-log"}, "the server was of version 8.4.1-log then"},
         {{.to = 1000001}, "it ends at LSN 1000001, and the server is at 1000000 only"},
         {{.to = 100000, .damaged = true}, "it holds damaged pages"},
+        {{.to = 100000, .offline = true}, "it was taken with --offline"},
         {{.to = 100000, .no_facts = true}, "did not note what a base has to"},
         {{.base = "20200101T000000Z-full", .to = 100000},
          "needs its base 20200101T000000Z-full, which is not in"},

@@ -13,6 +13,7 @@
 #include "engine/datadir.h"
 #include "engine/pace.h"
 #include "engine/tailer.h"
+#include "engine/torn_pages.h"
 #include "verify/key_file.h"
 
 enum { CORRUPT_LISTED_MAX = 1000 };
@@ -26,6 +27,7 @@ struct copy_env {
     struct pace *pace; /* of all reading of files but the redo; NULL: none */
     int parallel;
     bool allow_corrupt;
+    struct torn_pages *torn;       /* of a server that does not run; NULL: one does */
     struct key_file *keys;         /* of encrypted tablespaces; NULL: none */
     const struct base_facts *base; /* of an incremental backup; NULL: everything is stored */
     lsn_t base_lsn;                /* its end */

@@ -36,6 +36,10 @@ static const struct ext_rule mysql_exts[] = {
  * made anew by a server (logs, pid, temporary tablespace), belong to its identity, or are copied by their own rules. */
 static const char *const mariadb_root[] = {"mysql_upgrade_info", "mariadb_upgrade_info",
                                            "ib_buffer_pool", NULL};
+/* These too, at rest: what a server that starts has to finish or to take back. */
+static const char *const mariadb_root_at_rest[] = {"ddl_recovery.log", "ddl_recovery-backup.log",
+                                                   NULL};
+static const char *const mysql_root_at_rest[] = {NULL};
 static const char *const mysql_root[] = {"mysqld-auto.cnf",
                                          "mysql_upgrade_info",
                                          "mysql_upgrade_history",
@@ -45,7 +49,7 @@ static const char *const mysql_root[] = {"mysqld-auto.cnf",
 
 struct datadir_rules {
     const struct ext_rule *exts;
-    const char *const *root;
+    const char *const *root, *const *root_at_rest;
     const char *undo_prefix; /* of undo tablespaces: three digits follow */
     const char *undo_ext;    /* of those that have a name of their own; NULL: there are none */
     bool isl;                /* link files point to tablespaces outside */
@@ -53,8 +57,9 @@ struct datadir_rules {
 };
 
 static const struct datadir_rules family_rules[] = {
-    [FLAVOUR_MARIADB] = {mariadb_exts, mariadb_root, "undo", NULL, true, false},
-    [FLAVOUR_MYSQL] = {mysql_exts, mysql_root, "undo_", ".ibu", false, true},
+    [FLAVOUR_MARIADB] = {mariadb_exts, mariadb_root, mariadb_root_at_rest, "undo", NULL, true,
+                         false},
+    [FLAVOUR_MYSQL] = {mysql_exts, mysql_root, mysql_root_at_rest, "undo_", ".ibu", false, true},
 };
 
 static bool ends_with(const char *s, const char *tail)
@@ -71,12 +76,18 @@ static bool is_undo_file(const struct datadir_rules *r, const char *name)
            (r->undo_ext && ends_with(name, r->undo_ext));
 }
 
-static bool is_kept_in_root(const struct datadir_rules *r, const char *name)
+static bool is_one_of(const char *const *names, const char *name)
 {
-    for (const char *const *k = r->root; *k; k++)
+    for (const char *const *k = names; *k; k++)
         if (**k == '.' ? ends_with(name, *k) : !strcmp(name, *k))
             return true;
     return false;
+}
+
+static bool is_kept_in_root(const struct datadir *d, const char *name)
+{
+    return is_one_of(d->rules->root, name) ||
+           (d->at_rest && is_one_of(d->rules->root_at_rest, name));
 }
 
 static void add_string(char ***list, size_t *n, size_t *cap, char *s)
@@ -213,6 +224,9 @@ struct err *datadir_resolve(struct datadir *out, const struct server_info *s, co
     out->undo_dir = datadir_path(out, s->innodb_undo_directory);
     out->log_dir = datadir_path(out, s->innodb_log_group_home_dir);
     out->aria_log_dir = datadir_path(out, s->aria_log_dir_path);
+    if (s->flavour == FLAVOUR_MYSQL)
+        out->doublewrite_dir = datadir_path(
+            out, s->innodb_doublewrite_dir ? s->innodb_doublewrite_dir : s->innodb_data_home_dir);
     TRY(system_files(out, s));
     own_directories(out, s);
     if (out->rules->spaces_anywhere)
@@ -234,6 +248,7 @@ void datadir_fini(struct datadir *d)
     free(d->undo_dir);
     free(d->log_dir);
     free(d->aria_log_dir);
+    free(d->doublewrite_dir);
     free_strings(d->system_paths, d->n_system);
     free_strings(d->system_names, d->n_system);
     free_strings(d->space_dirs, d->n_space_dirs);
@@ -345,10 +360,10 @@ static struct err *list_strange(struct listing *l, const struct datadir *d, cons
 }
 
 /* Of running DDL; of an undo truncation; export metadata of FLUSH ... FOR EXPORT, and its key. */
-static bool is_work_file(const char *f)
+static bool is_work_file(const struct datadir *d, const char *f)
 {
-    return !strncmp(f, "#sql", 4) || ends_with(f, ".cfg") || ends_with(f, ".cfp") ||
-           ends_with(f, "_trunc.log");
+    return (!d->at_rest && !strncmp(f, "#sql", 4)) || ends_with(f, ".cfg") ||
+           ends_with(f, ".cfp") || ends_with(f, "_trunc.log");
 }
 
 static struct err *list_entry(struct listing *l, const struct datadir *d, const char *db,
@@ -364,7 +379,7 @@ static struct err *list_entry(struct listing *l, const struct datadir *d, const 
                                                .path = mem_printf("%s/%s", d->root, name)});
         return NULL;
     }
-    if (is_work_file(f))
+    if (is_work_file(d, f))
         return NULL;
     add_file(l, d, mem_strdup(name));
     if (!d->rules->isl || !ends_with(f, ".isl"))
@@ -527,7 +542,7 @@ static struct err *list_root(struct listing *l, const struct datadir *d)
         }
         if (S_ISDIR(st.st_mode) && is_database(d, f, path))
             add_string(&l->dirs, &l->n_dirs, &l->cap_dirs, mem_strdup(f));
-        if (S_ISREG(st.st_mode) && is_kept_in_root(d->rules, f)) {
+        if (S_ISREG(st.st_mode) && is_kept_in_root(d, f)) {
             add_file(l, d, mem_strdup(f));
             l->files[l->n_files - 1].known = true;
         }

@@ -8,7 +8,7 @@
  *                    undo directory, targets of .isl      innodb_directories and the directories of ibdata files; ibdata files
  *   other files      frm, MYD, MYI, MAD, CSV, ...         MYD, MYI, CSV, CSM, ARZ, MRG and the sdi beside them
  *   of the datadir   upgrade info, ib_buffer_pool         mysqld-auto.cnf, *.pem, upgrade history, ib_buffer_pool
- *   left out         work files of DDL (#sql*), *.cfg of an export, redo, doublewrite, temporary tablespaces, *_trunc.log of
+ *   left out         work files of DDL (#sql*) but at rest, *.cfg of an export, redo, doublewrite, temporary tablespaces, *_trunc.log of
  *                    an undo truncation (MySQL), binary and relay logs, auto.cnf, sockets, pid files: all but the above in
  *                    the datadir itself, and everything there whose name begins with '#' or '.' */
 #ifndef MBE_ENGINE_DATADIR_H
@@ -58,6 +58,10 @@ struct datadir {
     char *undo_dir;
     char *log_dir; /* of ib_logfile0 */
     char *aria_log_dir;
+    char *doublewrite_dir; /* MySQL; NULL on MariaDB */
+    /* No server has it open. What DDL had not finished then is taken as it is, for the next server that starts takes it back or
+     * finishes it: MariaDB's DDL log and work files of DDL. Set by the caller. */
+    bool at_rest;
     char **system_paths; /* data files of the system tablespace, in order */
     char **system_names; /* base names, unique within the set */
     size_t n_system;

@@ -346,6 +346,31 @@ static void files_of_one_table_are_neighbours(void **state)
         }
 }
 
+static void at_rest_what_ddl_has_left_is_listed(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"ddl_recovery.log", "d/#sql-alter-1-2.frm", "d/t.frm",
+                                        "d/t.cfg"};
+    char *dir = make_dir();
+    write_text(dir, "ibdata1", "");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        write_text(dir, files[i], "x");
+    const struct server_info s = server_at(dir);
+    struct datadir d = resolved(&s, dir);
+    struct listing l;
+    for (int at_rest = 0; at_rest < 2; at_rest++) {
+        d.at_rest = at_rest;
+        ok(listing_make(&l, &d));
+        assert_int_equal(l.n_files, at_rest ? 3 : 1);
+        assert_non_null(listed(&l, "d/t.frm"));
+        assert_int_equal(listed(&l, "ddl_recovery.log") != NULL, at_rest);
+        assert_int_equal(listed(&l, "d/#sql-alter-1-2.frm") != NULL, at_rest);
+        listing_fini(&l);
+    }
+    datadir_fini(&d);
+    remove_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +383,7 @@ int main(void)
         cmocka_unit_test(mysql_listing_takes_what_belongs_to_a_backup),
         cmocka_unit_test(mysql_databases_may_be_links),
         cmocka_unit_test(files_of_one_table_are_neighbours),
+        cmocka_unit_test(at_rest_what_ddl_has_left_is_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -258,6 +258,7 @@ struct err *manifest_json(char **out, const struct manifest *m)
         {"base", text(m->base ? m->base->id : NULL)},
         {"chain", chain_json(m)},
         {"change_map", text(m->base ? m->base->change_map : NULL)},
+        {"offline", json_boolean(m->offline)},
         {"server", server_json(m->server)},
         {"lsn", lsn_json(m)},
         {"redo", redo_json(m)},
@@ -295,6 +296,11 @@ static lsn_t void_below(const struct copied_space *c, const struct file_ops *ops
     return o->import_lsn;
 }
 
+static json_t *import_json(space_id_t id, lsn_t lsn)
+{
+    return object((const struct field[]){{"id", number(id)}, {"lsn", number(lsn)}}, 2);
+}
+
 struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,
                                     const struct space_set *spaces, const struct file_ops *ops)
 {
@@ -305,25 +311,26 @@ struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,
         const struct copied_space *c = &spaces->items[i];
         const lsn_t lsn = void_below(c, ops);
         if (lsn)
-            imports = append(
-                imports,
-                object((const struct field[]){{"id", number(c->id)}, {"lsn", number(lsn)}}, 2));
+            imports = append(imports, import_json(c->id, lsn));
     }
     return dump(out, object((const struct field[]){{"ghosts", ids}, {"imports", imports}}, 2),
                 JSON_COMPACT);
 }
 
-struct err *manifest_created_map_json(char **out, const struct created_space *created, size_t n)
+struct err *manifest_created_map_json(char **out, const struct created_space *created, size_t n,
+                                      const struct space_import *imports, size_t n_imports)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *voids = json_array();
+    for (size_t i = 0; i < n_imports; i++)
+        voids = append(voids, import_json(imports[i].id, imports[i].lsn));
     for (size_t i = 0; i < n; i++)
         list = append(list, object((const struct field[]){{"id", number(created[i].id)},
                                                           {"name", text(created[i].name)}},
                                    2));
-    return dump(out,
-                object((const struct field[]){{"ghosts", json_array()},
-                                              {"imports", json_array()},
-                                              {"created", list}},
-                       3),
-                JSON_COMPACT);
+    return dump(
+        out,
+        object(
+            (const struct field[]){{"ghosts", json_array()}, {"imports", voids}, {"created", list}},
+            3),
+        JSON_COMPACT);
 }

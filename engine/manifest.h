@@ -27,6 +27,7 @@ struct manifest_base {
 
 struct manifest {
     const char *id;
+    bool offline;                     /* of the files of a server that did not run */
     const struct manifest_base *base; /* NULL: the backup is a full one */
     const char *started, *finished;   /* UTC, as clock_utc writes it */
     const struct server_info *server;
@@ -50,8 +51,14 @@ struct err *manifest_json(char **out, const struct manifest *m) MUST_CHECK;
 struct err *manifest_space_map_json(char **out, const struct ghosts *ghosts,
                                     const struct space_set *spaces,
                                     const struct file_ops *ops) MUST_CHECK;
-/* The same for MySQL: what is built from redo alone. */
-struct err *manifest_created_map_json(char **out, const struct created_space *created,
-                                      size_t n) MUST_CHECK;
+/* A space whose redo below lsn is void. */
+struct space_import {
+    space_id_t id;
+    lsn_t lsn;
+};
+/* The same for MySQL: what is built from redo alone, and what was imported. */
+struct err *manifest_created_map_json(char **out, const struct created_space *created, size_t n,
+                                      const struct space_import *imports,
+                                      size_t n_imports) MUST_CHECK;
 
 #endif

@@ -305,15 +305,18 @@ static void space_map_of_mysql_tells_what_is_built_from_redo(void **state)
     (void)state;
     struct created_space created[] = {{0xFFFFFFED, (char *)(uintptr_t) "undo_003.ibu"},
                                       {0xFFFFFFEC, (char *)(uintptr_t) "/u/x.ibu"}};
+    const struct space_import imports[] = {{7, 12345}};
     char *text;
-    ok(manifest_created_map_json(&text, created, 2));
+    ok(manifest_created_map_json(&text, created, 2, imports, 1));
     json_t *j = parsed(text);
     assert_number(j, "created.0.id", 0xFFFFFFED);
     assert_text(j, "created.0.name", "undo_003.ibu");
     assert_text(j, "created.1.name", "/u/x.ibu");
     assert_int_equal(json_array_size(at(j, "created")), 2);
     assert_int_equal(json_array_size(at(j, "ghosts")), 0);
-    assert_int_equal(json_array_size(at(j, "imports")), 0);
+    assert_number(j, "imports.0.id", 7);
+    assert_number(j, "imports.0.lsn", 12345);
+    assert_int_equal(json_array_size(at(j, "imports")), 1);
     json_decref(j);
 }
 

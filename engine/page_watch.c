@@ -14,12 +14,9 @@ void page_watch_begin(struct page_watch *w)
     w->until = UINT64_MAX;
 }
 
-void page_watch_record(struct page_watch *w, const struct redo_record *rec, lsn_t lsn)
+static void note(struct page_watch *w, uint64_t id)
 {
     uint64_t seen;
-    if (!w->on || lsn >= w->until || redo_mysql_kind(rec->type) != MYSQL_KIND_PAGE)
-        return;
-    const uint64_t id = page_archive_id(rec->space, rec->page);
     if (map64_get(&w->seen, id, &seen))
         return;
     if (w->n == PAGE_WATCH_MAX) {
@@ -29,6 +26,24 @@ void page_watch_record(struct page_watch *w, const struct redo_record *rec, lsn_
     map64_put(&w->seen, id, 1);
     mem_grow(&w->ids, &w->cap, w->n, sizeof *w->ids);
     w->ids[w->n++] = id;
+}
+
+void page_watch_record(struct page_watch *w, const struct redo_record *rec, lsn_t lsn)
+{
+    if (w->on && lsn < w->until && redo_mysql_kind(rec->type) == MYSQL_KIND_PAGE)
+        note(w, page_archive_id(rec->space, rec->page));
+}
+
+void page_watch_remade(struct page_watch *w, const struct redo_family *family,
+                       const struct redo_record *rec)
+{
+    if (family->kind(rec) == REDO_KIND_PAGE && family->effect(rec) != REDO_EFFECT_CHANGE)
+        note(w, page_archive_id(rec->space, rec->page));
+}
+bool page_watch_has(const struct page_watch *w, space_id_t space, page_no_t page)
+{
+    uint64_t seen;
+    return map64_get(&w->seen, page_archive_id(space, page), &seen);
 }
 
 void page_watch_fini(struct page_watch *w)

@@ -100,6 +100,16 @@ static struct err *find_key(struct job *j, const struct copy_env *env, const uin
     return NULL;
 }
 
+/* Whether page 0, which says of itself what it is, is whole; or a whole copy of it could be had. */
+static struct err *is_whole_page_0(const struct job *j, const struct copy_env *env, uint8_t *p,
+                                   char *why, bool *whole)
+{
+    *whole = page_check(&j->format, be32(p + FIL_SPACE), 0, p, why) == PAGE_OK;
+    if (*whole || !env->torn)
+        return NULL;
+    return torn_pages_mend(env->torn, NULL, &j->format, be32(p + FIL_SPACE), 0, p, whole);
+}
+
 /* Waits for a whole page 0. *found false: all zero or shorter than a page: left to the redo. */
 static struct err *read_page_0(struct job *j, const struct copy_env *env, const char *path,
                                bool *found)
@@ -107,8 +117,9 @@ static struct err *read_page_0(struct job *j, const struct copy_env *env, const 
     const uint32_t page_size = env->datadir->page_size;
     AUTO_FREE uint8_t *p = mem_alloc_aligned(page_size);
     char why[160] = "shorter than a page";
-    for (int attempt = 0; attempt < PAGE_0_TRIES; attempt++) {
+    for (int attempt = 0; attempt < (env->torn ? 1 : PAGE_0_TRIES); attempt++) {
         size_t got = 0;
+        bool whole;
         TRY(file_pread(j->fd, p, page_size, 0, &got, path));
         *found = got >= INNODB_PAGE_SIZE_MIN / 4 && !bytes_are_zero(p, got);
         if (!*found)
@@ -116,9 +127,11 @@ static struct err *read_page_0(struct job *j, const struct copy_env *env, const 
         const uint32_t flags = be32(p + FSP_FLAGS);
         struct err *e = space_format_decode(&j->format, flags, page_size);
         if (!e && got >= j->format.physical) {
+            TRY(is_whole_page_0(j, env, p, why, &whole));
             j->id = be32(p + FIL_SPACE);
             j->page_lsn = be64(p + FIL_LSN);
-            if (page_check(&j->format, j->id, 0, p, why) == PAGE_OK) {
+            if (whole) {
+                TRY_AT(space_format_decode(&j->format, be32(p + FSP_FLAGS), page_size), "%s", path);
                 e = find_key(j, env, p);
                 if (!e || e->kind != ERR_CORRUPT)
                     return e;
@@ -398,6 +411,39 @@ static struct err *settle_page(struct copy_env *env, struct job *j, uint8_t *pag
     return give_up(env, j, page, no, offset, why);
 }
 
+/* The page at `offset` is not whole, and nobody is writing it. */
+static struct err *mend_page(struct copy_env *env, struct job *j, uint8_t *page, page_no_t no,
+                             uint64_t offset, bool is_zero, const char *why, enum page_look *look)
+{
+    const struct space_key *key = atomic_load(&j->keyed) ? &j->key : NULL;
+    bool found;
+    *look = LOOK_GOOD;
+    TRY(torn_pages_mend(env->torn, key, &j->format, j->id, no, page, &found));
+    if (found || is_zero)
+        return NULL;
+    if (tailer_remade(env->tail, j->id, no)) {
+        log_debug(env->log, "copy", "%s: page %" PRIu32 ": %s; the redo log makes it anew",
+                  j->listed->name, no, why);
+        memset(page, 0, j->format.physical);
+        return NULL;
+    }
+    *look = LOOK_BAD;
+    return give_up(env, j, page, no, offset, why);
+}
+
+/* No server writes a page before the redo of it. So these files are not of one moment. */
+static bool is_newer_than_log(const struct copy_env *env, const uint8_t *page, char *why)
+{
+    const lsn_t lsn = be64(page + FIL_LSN), end = tailer_seen_lsn(env->tail);
+    if (lsn <= end)
+        return false;
+    snprintf(why, PAGE_WHY_SIZE,
+             "its LSN is %" PRIu64 ", and the redo log ends at %" PRIu64
+             ": the files are not of one moment",
+             lsn, end);
+    return true;
+}
+
 /* Page 0 once more, for the key alone: other threads use what the first look has told. */
 static struct err *learn_key(struct job *j, const struct copy_env *env)
 {
@@ -455,7 +501,14 @@ static struct err *check_page(struct copy_env *env, struct job *j, struct piece 
     *look = LOOK_GOOD;
     if (!atomic_load(&j->keyed) && page_is_encrypted(&j->format, page, no))
         TRY(meet_encrypted(env, j, no));
-    if (judge_page(j, no, page, scratch, why) != PAGE_CORRUPT)
+    const enum page_state state = judge_page(j, no, page, scratch, why);
+    if (env->torn && (state == PAGE_CORRUPT || (state == PAGE_ZERO && j->is_mysql)))
+        return mend_page(env, j, page, no, piece->at + i, state == PAGE_ZERO, why, look);
+    if (env->torn && state == PAGE_OK && is_newer_than_log(env, page, why)) {
+        *look = LOOK_BAD;
+        return give_up(env, j, page, no, piece->at + i, why);
+    }
+    if (state != PAGE_CORRUPT)
         return NULL;
     return settle_page(env, j, page, no, piece->at + i, scratch, why, look);
 }
@@ -567,6 +620,8 @@ static void note_redo(struct copy_env *env)
 {
     uint64_t capacity;
     const uint64_t headroom = tailer_headroom(env->tail, &capacity);
+    if (env->torn) /* all of it was read before */
+        return;
     progress_note(env->progress, "redo %" PRIu64 " MiB, headroom %" PRIu64 " of %" PRIu64 " MiB",
                   (tailer_lsn(env->tail) - tailer_start_lsn(env->tail)) >> 20, headroom >> 20,
                   capacity >> 20);

@@ -19,6 +19,8 @@
  *    (page_filter.h);
  *  - what was not in the file cache is not there afterwards (base/cold_read.h); page 0 stays until the file is seen for the second time, and
  *    is not copied again;
+ *  - of a server that does not run, a page that fails its check is taken from the doublewrite buffer, or is zeros when the redo makes it
+ *    anew (torn_pages.h), else it is damage at once;
  *  - an encrypted page is refused: the restore could not apply redo to it. */
 #ifndef MBE_ENGINE_SPACE_COPY_H
 #define MBE_ENGINE_SPACE_COPY_H

@@ -363,6 +363,120 @@ static void unsafe_name_in_the_redo_is_an_error(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- of a server that does not run --- */
+
+/* Puts a page into slot `slot` of a doublewrite buffer. */
+static void put_copy(struct fixture *f, size_t slot, const uint8_t *page)
+{
+    AUTO_FREE char *path = mem_printf("%s/#ib_16384_0.dblwr", f->data);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, path, O_WRONLY | O_CREAT, 0600));
+    ok(file_pwrite(fd, page, PAGE, slot * PAGE, path));
+}
+
+/* The datadir is at rest; its doublewrite buffer is that of a file beside it. */
+static void rest(struct fixture *f, struct torn_pages *torn)
+{
+    f->datadir.doublewrite_dir = mem_strdup(f->data);
+    f->datadir.at_rest = true;
+    ok(torn_pages_open(torn, &f->datadir));
+    f->env.torn = torn;
+    log_at_rest.seen = 500;
+    log_at_rest.remade_space = UINT32_MAX;
+}
+
+static void torn_page_at_rest_is_the_newest_whole_copy_of_the_doublewrite_buffer(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    uint8_t page[PAGE];
+    struct space_format format;
+    ok(space_format_decode(&format, FULL_CRC32, PAGE));
+    put_space(f, "d/a.ibd", 5, PAGES);
+    damage(f, "d/a.ibd", 3);
+    make_page(page, 6, 3); /* the same page of another space, newer */
+    put_be64(page + 16, 499);
+    page_stamp(&format, page);
+    put_copy(f, 0, page);
+    make_page(page, 5, 3); /* not whole, newest */
+    put_be64(page + 16, 498);
+    put_copy(f, 1, page);
+    put_be64(page + 16, 400); /* older */
+    page_stamp(&format, page);
+    put_copy(f, 2, page);
+    make_page(page, 5, 3);
+    put_copy(f, 3, page);
+    rest(f, &torn);
+    ok(copy_all(f));
+    assert_int_equal(torn.n_mended, 1);
+    torn_pages_fini(&torn);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_holds(r, "d/a.ibd", 5, PAGES);
+    archive_reader_free(r);
+}
+
+static void torn_page_0_at_rest_is_taken_from_there_too(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    uint8_t page[PAGE];
+    put_space(f, "d/a.ibd", 5, PAGES);
+    damage(f, "d/a.ibd", 0);
+    make_page(page, 5, 0);
+    put_copy(f, 0, page);
+    rest(f, &torn);
+    ok(copy_all(f));
+    torn_pages_fini(&torn);
+    struct archive_reader *r = archive_end(&f->archive);
+    assert_holds(r, "d/a.ibd", 5, PAGES);
+    archive_reader_free(r);
+}
+
+static void torn_page_at_rest_that_the_redo_makes_anew_is_zeros(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    AUTO_FREE uint8_t *found = mem_alloc(PAGE);
+    put_space(f, "d/a.ibd", 5, PAGES);
+    damage(f, "d/a.ibd", 3);
+    rest(f, &torn);
+    log_at_rest.remade_space = 5;
+    log_at_rest.remade_page = 3;
+    ok(copy_all(f));
+    torn_pages_fini(&torn);
+    struct archive_reader *r = archive_end(&f->archive);
+    ok(archive_read(r, (uint32_t)archive_reader_find(r, "d/a.ibd"), 3 * PAGE, found, PAGE));
+    assert_true(bytes_are_zero(found, PAGE));
+    archive_reader_free(r);
+}
+
+static void torn_page_at_rest_is_damage_otherwise(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    damage(f, "d/a.ibd", 3);
+    rest(f, &torn);
+    log_at_rest.remade_space = 5;
+    log_at_rest.remade_page = 2;
+    error_is(copy_all(f), CORRUPT, "d/a.ibd: page 3 at offset 49152");
+    torn_pages_fini(&torn);
+    abandon(f);
+}
+
+static void page_at_rest_that_is_newer_than_the_log_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    put_space(f, "d/a.ibd", 5, PAGES);
+    rest(f, &torn);
+    log_at_rest.seen = 499;
+    error_is(copy_all(f), CORRUPT,
+             "its LSN is 500, and the redo log ends at 499: the files are not of one moment");
+    torn_pages_fini(&torn);
+    abandon(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +498,11 @@ int main(void)
         cmocka_unit_test(a_stamp_is_of_a_file_with_the_same_inode_and_times),
         TEST(copies_get_the_last_names_of_the_redo),
         TEST(unsafe_name_in_the_redo_is_an_error),
+        TEST(torn_page_at_rest_is_the_newest_whole_copy_of_the_doublewrite_buffer),
+        TEST(torn_page_0_at_rest_is_taken_from_there_too),
+        TEST(torn_page_at_rest_that_the_redo_makes_anew_is_zeros),
+        TEST(torn_page_at_rest_is_damage_otherwise),
+        TEST(page_at_rest_that_is_newer_than_the_log_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

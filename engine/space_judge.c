@@ -331,7 +331,7 @@ static struct err *judge_created(struct court *k, size_t i)
     struct claim *claims = claims_on(k, c->name, &n);
     if (!head.absent)
         hold(k->verdict, claims, n, &head);
-    if (!c->held)
+    if (!c->held && (n > 1 || !k->evidence->at_rest))
         add_id(&k->verdict->ghosts, &k->verdict->n_ghosts, &k->verdict->cap_ghosts, c->id);
     return NULL;
 }

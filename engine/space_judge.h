@@ -15,7 +15,8 @@
  *     another database keeps its file in the folder of the old one, MariaDB 10.11.19), or a file that is no more was.
  *  J6 A space created in the redo, neither copied nor deleted, whose name no file carries, or a file of another space
  *     does, is a ghost: a CREATE that failed. It is not restored. Tables that a running ALTER makes for itself (#sql...,
- *     FTS_...) are not: FILE_CREATE comes before the file, under BLOCK_DDL too.
+ *     FTS_...) are not: FILE_CREATE comes before the file, under BLOCK_DDL too. At rest no file is no ghost either: the server
+ *     died, or the file system lost the file. Recovery makes it; and only a name that another space has, too, is in the way.
  *  J7 Two files with one id: the one that has the space's name by the redo is it. Where the redo is silent, the server's
  *     dictionary must tell.
  *  J8 A copy whose name no longer has its file, and of which the redo knows nothing, is void. */
@@ -59,6 +60,7 @@ struct space_evidence {
     const struct file_ops *ops;
     const struct space_set *copied;
     const char *root; /* datadir */
+    bool at_rest;     /* no server runs */
 };
 
 /* Lists are in no particular order. After an error too, call _fini. */

@@ -18,6 +18,7 @@ struct fixture {
     struct file_ops ops;
     struct listing listing;
     struct space_verdict verdict;
+    bool at_rest;
 };
 
 static int set_up(void **state)
@@ -97,7 +98,12 @@ static const struct space_verdict *judged(struct fixture *f)
 {
     ok(listing_make(&f->listing, &f->datadir));
     const struct space_evidence evidence = {
-        .listing = &f->listing, .ops = &f->ops, .copied = &f->set, .root = f->dir};
+        .listing = &f->listing,
+        .ops = &f->ops,
+        .copied = &f->set,
+        .root = f->dir,
+        .at_rest = f->at_rest,
+    };
     ok(space_judge(&f->verdict, &evidence));
     return &f->verdict;
 }
@@ -234,6 +240,24 @@ static void older_and_younger_spaces_under_one_name_are_ghosts(void **state)
 }
 
 /* FILE_CREATE comes before the file, and a running ALTER makes tables under BLOCK_DDL too. */
+/* Recovery makes the file of the first, and gives the file that is in the way of the second its new name. */
+static void at_rest_only_a_name_that_another_space_has_makes_a_ghost(void **state)
+{
+    struct fixture *f = *state;
+    f->at_rest = true;
+    redo(f, REDO_FILE_CREATE, 7, "./d/lost.ibd", 1000);
+    place(f, "d/old.ibd", 8, PAGE_LSN);
+    copied(f, 8, "d/old.ibd");
+    renamed(f, 8, "./d/old.ibd", "./d/new.ibd", 1000);
+    redo(f, REDO_FILE_CREATE, 9, "./d/old.ibd", 1100);
+    place(f, "d/in_the_way.ibd", 10, PAGE_LSN);
+    copied(f, 10, "d/in_the_way.ibd");
+    redo(f, REDO_FILE_CREATE, 11, "./d/in_the_way.ibd", 1200);
+    const struct space_verdict *v = judged(f);
+    assert_counts(v, 0, 1, 0, 0, 0);
+    assert_int_equal(v->ghosts[0], 11);
+}
+
 static void tables_of_a_running_alter_are_no_ghosts(void **state)
 {
     struct fixture *f = *state;
@@ -404,6 +428,7 @@ int main(void)
         TEST(create_on_an_empty_file_is_a_ghost),
         TEST(only_the_dictionary_tells_whose_unwritten_file_it_is),
         TEST(older_and_younger_spaces_under_one_name_are_ghosts),
+        TEST(at_rest_only_a_name_that_another_space_has_makes_a_ghost),
         TEST(tables_of_a_running_alter_are_no_ghosts),
         TEST(deleted_space_is_no_ghost),
         TEST(import_makes_an_earlier_copy_stale),

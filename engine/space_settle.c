@@ -13,7 +13,12 @@ static struct err *judge(struct space_verdict *v, struct space_set *set, const s
     struct tailer *tail = set->env->tail;
     const struct file_ops *ops = tailer_file_ops(tail);
     const struct space_evidence evidence = {
-        .listing = list, .ops = ops, .copied = set, .root = set->env->datadir->root};
+        .listing = list,
+        .ops = ops,
+        .copied = set,
+        .root = set->env->datadir->root,
+        .at_rest = set->env->torn != NULL,
+    };
     struct err *e = space_judge(v, &evidence);
     tailer_release(tail);
     return e;
@@ -94,7 +99,7 @@ static struct err *resolve_conflict(struct space_set *set, const struct space_co
 {
     AUTO_FREE char *name = NULL;
     const struct copied_space *copy = space_set_find(set, c->id);
-    struct err *e = ask_dictionary(&name, queries, c->id);
+    struct err *e = queries ? ask_dictionary(&name, queries, c->id) : NULL;
     if (e && conn_errno_is_lost(conn_errno(queries)))
         return e;
     err_free(e);
@@ -104,19 +109,27 @@ static struct err *resolve_conflict(struct space_set *set, const struct space_co
         if (!strcmp(plain_name(name), c->files[i]->name))
             return space_set_copy_one(set, c->files[i], SPACE_COPY_AGAIN);
     return err_hint(
-        err_make(REFUSED,
-                 "%s: space %" PRIu32
-                 " is also in %s, and the server does not tell which is in use",
+        err_make(REFUSED, "%s: space %" PRIu32 " is also in %s, and %s which is in use",
                  c->files[0]->path, c->id,
                  c->n_files > 1 ? c->files[1]->path
                  : copy         ? copy->name
-                                : "another file"),
-        "Grant PROCESS to the user of the backup, or remove the file that belongs to no table.");
+                                : "another file",
+                 queries ? "the server does not tell" : "no server runs that would tell"),
+        queries ? "Grant PROCESS to the user of the backup, or remove the file that belongs to no "
+                  "table."
+                : "Remove the file that belongs to no table, or back up the running server.");
 }
 
 /* Of several spaces that were created under one name, those that the server has not are ghosts. */
 static struct err *resolve_doubts(struct space_verdict *v, struct conn *queries)
 {
+    if (v->n_doubtful && !queries)
+        return err_hint(err_make(REFUSED,
+                                 "space %" PRIu32
+                                 ": several tablespaces were created under its name, and no server "
+                                 "runs that would tell which of them lives",
+                                 v->doubtful[0]),
+                        "Start the server, and back it up while it runs.");
     for (size_t i = 0; i < v->n_doubtful; i++) {
         AUTO_FREE char *file = NULL;
         struct err *e = ask_dictionary(&file, queries, v->doubtful[i]);

@@ -16,7 +16,7 @@ struct err *space_settle_early(struct space_set *set, const struct listing *list
 
 /* Under BLOCK_DDL, with a listing made under it and the tail beyond an LSN read under it: afterwards every live space has
  * a good copy or all of it is in the redo. *ghosts is replaced. `queries` asks the dictionary which of two files is a
- * space's; REFUSED when it does not tell. CORRUPT when a live space's file is not there, or stays a mix of two spaces. */
+ * space's (NULL: no server runs); REFUSED when it does not tell. CORRUPT when a live space's file is not there, or stays a mix of two spaces. */
 struct err *space_settle(struct space_set *set, const struct listing *list, struct conn *queries,
                          struct ghosts *ghosts) MUST_CHECK;
 

@@ -5,6 +5,7 @@
  *     bytes of the log buffer that are whole, valid mini-transactions in every respect. An answer counts only if the file
  *     was not replaced by the time it came.
  *  M2 A log resized while we read (new inode, new first_lsn) is followed: the old file is finished first.
+ *     None of this of a log at rest: the server's recovery takes what is whole, and so do we.
  *  M3 Framing and checksums of an encrypted log need no key; only the names of files do. They are deciphered in memory. */
 #include "engine/tail_source.h"
 
@@ -27,6 +28,8 @@ enum {
     ASK_AGAIN_MS =
         100, /* age of the server's answer at which it is asked again even while there is much to read */
     OVERRUN_MARGIN = 1 << 20,
+    LEAST_LIVE = REDO_START_OFFSET + REDO_MTR_MAX + 1, /* bytes of a running server's log */
+    LEAST_AT_REST = REDO_SYNTHETIC_SIZE, /* a restored server may not have been started yet */
 };
 
 /* One opened log file. */
@@ -43,7 +46,7 @@ struct source {
     struct tail_source base;
     char *path;
     struct log *log;
-    struct conn *conn;
+    struct conn *conn; /* NULL: at rest */
     struct log_file file;
     uint8_t *buf;
     struct redo_cipher cipher;
@@ -86,7 +89,8 @@ static struct err *log_file_read_header(struct log_file *f, const char *path)
     return err_wrap(e, "%s", path);
 }
 
-static struct err *log_file_open(struct log_file *f, const char *path)
+/* least: bytes that no such log is smaller than. */
+static struct err *log_file_open(struct log_file *f, const char *path, off_t least)
 {
     struct stat st;
     *f = (struct log_file){.fd = -1};
@@ -94,9 +98,8 @@ static struct err *log_file_open(struct log_file *f, const char *path)
     struct err *e = NULL;
     if (fstat(f->fd, &st))
         e = err_os("%s: cannot stat", path);
-    else if (st.st_size <= REDO_START_OFFSET + REDO_MTR_MAX)
-        e = err_make(CORRUPT, "%s: %lld bytes is no redo log of a running server", path,
-                     (long long)st.st_size);
+    else if (st.st_size < least)
+        e = err_make(CORRUPT, "%s: %lld bytes are no redo log", path, (long long)st.st_size);
     if (!e) {
         f->dev = st.st_dev;
         f->inode = st.st_ino;
@@ -124,6 +127,24 @@ static struct err *log_file_read(const struct log_file *f, uint8_t *buf, lsn_t l
     return NULL;
 }
 
+/* What one mini-transaction says of files, and at rest of pages. */
+static struct err *take_mtr(struct source *s, struct redo_mtr *m)
+{
+    struct redo_record rec;
+    TRY(redo_mtr_decrypt(&s->cipher, m));
+    for (bool more = true;;) {
+        TRY(redo_mtr_next(m, &rec, &more));
+        if (!more)
+            return NULL;
+        if (rec.type >= REDO_FILE_CREATE)
+            TRY(file_ops_add(&s->ops, &rec, m->start));
+        else if (!s->conn)
+            page_watch_remade(&s->base.watch, &redo_family_mariadb, &rec);
+        else
+            return NULL; /* file records come first */
+    }
+}
+
 /* Files named in [lsn, lsn + len). */
 static struct err *take_file_records(struct source *s, const uint8_t *buf, size_t len, lsn_t lsn,
                                      lsn_t end_lsn)
@@ -132,16 +153,8 @@ static struct err *take_file_records(struct source *s, const uint8_t *buf, size_
         struct redo_mtr m;
         size_t mtr_len;
         TRY(redo_mtr_open(&m, buf + at, len - at, lsn + at, s->cipher.form, &mtr_len));
-        if (m.start < end_lsn && redo_mtr_has_file_records(buf + at)) {
-            struct redo_record rec;
-            TRY(redo_mtr_decrypt(&s->cipher, &m));
-            for (bool more = true;;) {
-                TRY(redo_mtr_next(&m, &rec, &more));
-                if (!more || rec.type < REDO_FILE_CREATE)
-                    break;
-                TRY(file_ops_add(&s->ops, &rec, m.start));
-            }
-        }
+        if (m.start < end_lsn && (!s->conn || redo_mtr_has_file_records(buf + at)))
+            TRY(take_mtr(s, &m));
         at += mtr_len;
     }
     return NULL;
@@ -210,15 +223,17 @@ static struct err *take(struct source *s, lsn_t lsn, lsn_t limit, lsn_t until,
     size_t n = READ_BYTES, got;
     if (n > limit - lsn)
         n = (size_t)(limit - lsn);
-    if (n > s->file.geometry.capacity - 1)
-        n = (size_t)(s->file.geometry.capacity - 1);
+    if (n > s->file.geometry.capacity)
+        n = (size_t)s->file.geometry.capacity;
     TRY(log_file_read(&s->file, s->buf, lsn, n, &got, s->path));
     size_t framed = redo_frame(s->buf, got, lsn, limit, &s->file.geometry);
     if (!framed)
         return NULL;
     /* T3: had the server lapped us twice, the sequence bit would be right again; its newest checkpoint tells. */
-    TRY(log_file_read_header(&s->file, s->path));
-    TRY(check_overrun(s, lsn));
+    if (s->conn) {
+        TRY(log_file_read_header(&s->file, s->path));
+        TRY(check_overrun(s, lsn));
+    }
     if (until != LSN_MAX)
         TRY(cut_after(s->buf, &framed, lsn, until, s->cipher.form));
     found->bytes = s->buf;
@@ -255,7 +270,7 @@ static void adopt(struct source *s, const struct log_file *next, lsn_t lsn)
 static struct err *follow_resize(struct source *s, lsn_t lsn, struct tail_find *found)
 {
     struct log_file next;
-    struct err *e = log_file_open(&next, s->path);
+    struct err *e = log_file_open(&next, s->path, LEAST_LIVE);
     if (e && (e->os_errno == ENOENT || e->kind == ERR_CORRUPT)) {
         err_free(e); /* still being made; look again */
         return NULL;
@@ -285,6 +300,8 @@ static struct err *follow_resize(struct source *s, lsn_t lsn, struct tail_find *
 static struct err *look(struct tail_source *base, lsn_t lsn, struct tail_find *found)
 {
     struct source *s = source_of(base);
+    if (!s->conn)
+        return take(s, lsn, LSN_MAX, LSN_MAX, found);
     if (lsn >= s->flushed || clock_seconds() - s->asked_at > ASK_AGAIN_MS / 1000.0) {
         bool replaced;
         TRY(ask_flushed(s, &replaced));
@@ -299,6 +316,8 @@ static struct err *observe(struct tail_source *base, const struct tail_find *fou
 {
     const lsn_t from = *lsn;
     *lsn += found->len;
+    if (!source_of(base)->conn)
+        atomic_store(&base->server_lsn, *lsn);
     return take_file_records(source_of(base), found->bytes, found->len, from, end_lsn);
 }
 
@@ -310,6 +329,16 @@ static struct err *look_around(struct tail_source *base, lsn_t lsn)
     if (lsn < s->flushed)
         TRY(ask_flushed(s, &replaced));
     return check_overrun(s, lsn);
+}
+
+static struct err *check_end(struct tail_source *base, lsn_t lsn)
+{
+    const struct source *s = source_of(base);
+    if (lsn > s->base.checkpoint_end)
+        return NULL;
+    return err_make(
+        CORRUPT, "%s: ends at LSN %" PRIu64 ", and its checkpoint at LSN %" PRIu64 " at %" PRIu64,
+        s->path, lsn, s->base.start_lsn, s->base.checkpoint_end);
 }
 
 static void leave(struct tail_source *base)
@@ -374,8 +403,9 @@ static struct err *source_open(struct tail_source **out, const struct tailer_opt
     s->path = mem_strdup(options->log_path);
     s->log = options->log;
     s->buf = mem_alloc_aligned(READ_BYTES);
-    TRY(conn_open(&s->conn, &options->conn));
-    TRY(log_file_open(&s->file, s->path));
+    if (!options->at_rest)
+        TRY(conn_open(&s->conn, &options->conn));
+    TRY(log_file_open(&s->file, s->path, options->at_rest ? LEAST_AT_REST : LEAST_LIVE));
     TRY(open_cipher(s, options->keys));
     s->base.start_lsn = s->file.header.checkpoint_lsn;
     s->base.checkpoint_end = s->file.header.checkpoint_end_lsn;
@@ -392,6 +422,7 @@ const struct tail_family tail_mariadb = {
     .look = look,
     .observe = observe,
     .look_around = look_around,
+    .check_end = check_end,
     .leave = leave,
     .headroom = headroom,
     .file_ops = file_ops,

@@ -21,6 +21,9 @@
  *     be switched and the master key rotated while we read; the log's own key stays. What cannot be opened for
  *     some time is an error.
  *
+ *  Y7 A log at rest ends where no whole block follows, and with what the server's recovery counts: a mini-transaction that ends with
+ *     its block does when the next block is there.
+ *
  * To have the log written up to an LSN that the server only reserved, the caller lets it flush (FLUSH NO_WRITE_TO_BINLOG ENGINE
  * LOGS, needs RELOAD), or waits: the file has been seen to lag by 0.7 s.
  *
@@ -56,7 +59,7 @@ struct source {
     struct tail_source base;
     char *dir;
     struct log *log;
-    struct conn *conn;
+    struct conn *conn; /* NULL: at rest */
     struct redo_consumer consumer;
     struct redo_file file; /* the one that holds, or last held, the block that is wanted */
     bool orphaned;         /* the file's name is gone: what cannot be read now never will be */
@@ -75,6 +78,7 @@ struct source {
     uint8_t seam[BLOCK]; /* the block that was taken last, in clear */
     lsn_t seam_lsn;      /* 0: none was taken */
     struct redo_mysql_stream *stream;
+    lsn_t last_start; /* of the mini-transaction that was taken last */
     struct ddl_events events;
     double asked_at, stuck_since; /* 0: never, not */
     bool unopened;                /* Y6: what we are stuck at is an encrypted block */
@@ -474,7 +478,8 @@ static struct err *look(struct tail_source *base, lsn_t lsn, struct tail_find *f
 {
     struct source *s = source_of(base);
     bool there;
-    TRY(keep_in_touch(s, lsn));
+    if (s->conn)
+        TRY(keep_in_touch(s, lsn));
     if (s->in_archive)
         return read_archive(s, found);
     TRY(go_on(s, &there));
@@ -493,13 +498,23 @@ static struct err *take_mtrs(struct source *s, lsn_t end_lsn)
             return NULL;
         if (m.start >= end_lsn)
             continue;
-        const lsn_t start = m.start, end = m.end;
+        const lsn_t start = s->last_start = m.start, end = m.end;
         while (redo_mysql_mtr_next(&m, &rec)) {
             TRY(ddl_events_record(&s->events, &rec, end));
-            page_watch_record(&s->base.watch, &rec, start);
+            if (s->conn)
+                page_watch_record(&s->base.watch, &rec, start);
+            else
+                page_watch_remade(&s->base.watch, &redo_family_mysql, &rec);
         }
         ddl_events_end(&s->events, end);
     }
+}
+
+/* How far the log counts, when all up to `scanned` was taken in: Y7. */
+static lsn_t counted(const struct source *s, lsn_t scanned)
+{
+    const lsn_t parsed = redo_mysql_stream_parsed(s->stream);
+    return s->conn || parsed <= scanned ? parsed : s->last_start;
 }
 
 static struct err *observe(struct tail_source *base, const struct tail_find *found, lsn_t *lsn,
@@ -508,12 +523,18 @@ static struct err *observe(struct tail_source *base, const struct tail_find *fou
     struct source *s = source_of(base);
     for (size_t at = 0; at < found->len; at += BLOCK) {
         const bool encrypted = redo_block_is_encrypted(found->bytes + at);
-        TRY(redo_mysql_stream_push(s->stream, (encrypted ? s->clear : found->bytes) + at));
+        const uint8_t *block = (encrypted ? s->clear : found->bytes) + at;
+        const lsn_t block_lsn = redo_mysql_stream_wants(s->stream);
+        unsigned len = 0;
+        (void)redo_mysql_block_check(block, block_lsn, &len);
+        TRY(redo_mysql_stream_push(s->stream, block));
         TRY(take_mtrs(s, end_lsn));
+        const lsn_t end = counted(s, block_lsn + len);
+        if (!s->conn && redo_mysql_stream_parsed(s->stream) > base->server_lsn)
+            atomic_store(&base->server_lsn, redo_mysql_stream_parsed(s->stream));
+        if (end > *lsn)
+            *lsn = end;
     }
-    const lsn_t parsed = redo_mysql_stream_parsed(s->stream);
-    if (parsed > *lsn)
-        *lsn = parsed;
     return NULL;
 }
 
@@ -541,16 +562,19 @@ static struct err *unopened(struct source *s)
     return err_wrap(why, "%s", s->dir);
 }
 
+static struct err *incomplete(const struct source *s)
+{
+    return err_make(CORRUPT,
+                    "%s: the file is complete, but its block at LSN %" PRIu64 " is not whole",
+                    s->file.path, redo_mysql_stream_wants(s->stream));
+}
+
 /* A file that is closed for writing has to be whole, and an encrypted block has to open. */
 static struct err *check_damaged(struct source *s)
 {
     if ((!s->file.header.full && !s->unopened) || !is_stuck(s))
         return NULL;
-    if (s->unopened)
-        return unopened(s);
-    return err_make(CORRUPT,
-                    "%s: the file is complete, but its block at LSN %" PRIu64 " is not whole",
-                    s->file.path, redo_mysql_stream_wants(s->stream));
+    return s->unopened ? unopened(s) : incomplete(s);
 }
 
 static struct err *look_around(struct tail_source *base, lsn_t lsn)
@@ -567,6 +591,22 @@ static struct err *look_around(struct tail_source *base, lsn_t lsn)
     }
     TRY(redo_dir_is_gone(s->dir, id, &gone));
     return gone ? fall_back(s, id) : NULL;
+}
+
+/* Y7. The block that follows is not whole, or there is none: that may be how the server died, but not in a file that was closed for
+ * writing, nor because nobody has the key. */
+static struct err *check_end(struct tail_source *base, lsn_t lsn)
+{
+    struct source *s = source_of(base);
+    const uint64_t id = wanted_id(s);
+    bool gone;
+    (void)lsn;
+    if (s->unopened && s->base.origin.mysql.key.kind == SPACE_KEY_NONE)
+        return unopened(s);
+    if (s->file.header.full && redo_mysql_stream_wants(s->stream) < s->file.header.end_lsn)
+        return incomplete(s);
+    TRY(redo_dir_is_gone(s->dir, id, &gone));
+    return gone ? err_make(CORRUPT, "%s: #ib_redo%" PRIu64 " is missing", s->dir, id) : NULL;
 }
 
 static void leave(struct tail_source *base)
@@ -614,6 +654,18 @@ static void source_free(struct tail_source *base)
     free(s);
 }
 
+static struct err *open_connection(struct source *s, const struct tailer_options *options)
+{
+    TRY(conn_open(&s->conn, &options->conn));
+    if (options->register_consumer)
+        TRY(redo_consumer_register(&s->consumer, s->conn, s->log));
+    if (options->redo_archive)
+        TRY(redo_archive_open(&s->archive, s->conn, &options->conn, s->log));
+    else
+        redo_archive_none(&s->archive, "it is off");
+    return ask_server(s);
+}
+
 static struct err *source_open(struct tail_source **out, const struct tailer_options *options)
 {
     struct source *s = mem_zalloc(sizeof *s);
@@ -625,19 +677,15 @@ static struct err *source_open(struct tail_source **out, const struct tailer_opt
     s->keys = options->keys;
     s->buf = mem_alloc_aligned(READ_MAX_BYTES);
     s->read_bytes = READ_MIN_BYTES;
-    TRY(conn_open(&s->conn, &options->conn));
-    if (options->register_consumer)
-        TRY(redo_consumer_register(&s->consumer, s->conn, s->log));
-    if (options->redo_archive)
-        TRY(redo_archive_open(&s->archive, s->conn, &options->conn, s->log));
-    else
-        redo_archive_none(&s->archive, "it is off");
-    TRY(ask_server(s));
+    if (!options->at_rest)
+        TRY(open_connection(s, options));
     TRY(redo_dir_open_checkpoint(&s->file, s->dir));
     TRY(check_flags(&s->file));
     const struct redo_mysql_header *h = &s->file.header;
     s->base.start_lsn = s->base.checkpoint_end = h->checkpoint_lsn;
     s->base.origin.mysql.header = *h;
+    if (!s->conn)
+        atomic_store(&s->base.server_lsn, s->base.start_lsn);
     s->stream = redo_mysql_stream_new(h->checkpoint_lsn, h->checkpoint_lsn);
     return NULL;
 }
@@ -649,6 +697,7 @@ const struct tail_family tail_mysql = {
     .look = look,
     .observe = observe,
     .look_around = look_around,
+    .check_end = check_end,
     .leave = leave,
     .headroom = headroom,
     .file_ops = file_ops,

@@ -522,6 +522,96 @@ static void file_records_behind_the_end_stay_out(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- a log at rest: Y7 --- */
+
+static void log_at_rest_is_read_to_its_end_and_nobody_is_asked(void **state)
+{
+    struct fixture *f = *state;
+    f->at_rest = true;
+    fake_server.gone = true;
+    const lsn_t end = log_mtrs(f, 100);
+    flush(f);
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_int_equal(tailer_lsn(f->tail), end);
+    assert_int_equal(n_opened, 0);
+    assert_spool(f, 0);
+}
+
+static void log_at_rest_without_a_mini_transaction_ends_at_its_checkpoint(void **state)
+{
+    struct fixture *f = *state;
+    f->at_rest = true;
+    ensure_file(f, FIRST_ID);
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_int_equal(tailer_lsn(f->tail), FIRST + 12);
+    assert_int_equal(tailer_seen_lsn(f->tail), FIRST + 12);
+}
+
+/* Recovery does not count it, for it has not seen where the next one would begin. */
+static void mini_transaction_that_fills_its_block_counts_with_the_next_block_only(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t body[512] = {0, 200};
+    struct mysql_mtr m = {0};
+    f->at_rest = true;
+    const lsn_t before = log_mtrs(f, 3);
+    const unsigned n = 508 - f->log.used - 7;
+    put_be16(body + 2, (uint16_t)n);
+    mysql_mtr_record(&m, MYSQL_REDO_WRITE_STRING | 0x80, 5, 9, body, 4 + n);
+    mysql_log_mtr(&f->log, m.bytes, m.n);
+    const lsn_t end = mysql_log_end(&f->log);
+    assert_int_equal(end, FIRST + 512 + 12);
+    ensure_file(f, FIRST_ID);
+    put_block(f, 0, mysql_log_block(&f->log, 0));
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_int_equal(tailer_lsn(f->tail), before);
+    assert_int_equal(tailer_seen_lsn(f->tail), end);
+    tailer_free(f->tail);
+    f->tail = NULL;
+    assert_int_equal(unlink(f->spool), 0);
+    flush(f);
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_int_equal(tailer_lsn(f->tail), end);
+}
+
+static void torn_block_at_rest_ends_the_log_but_not_in_a_complete_file(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t torn[512];
+    f->at_rest = true;
+    log_mtrs(f, 12);
+    flush(f);
+    memcpy(torn, mysql_log_block(&f->log, 1), 512);
+    torn[100] ^= 1;
+    put_block(f, 1, torn);
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_true(tailer_lsn(f->tail) <= FIRST + 512);
+    tailer_free(f->tail);
+    f->tail = NULL;
+    assert_int_equal(unlink(f->spool), 0);
+    set_flags(f, FIRST_ID, FLAG_FULL);
+    start(f);
+    error_is(tailer_wait_end(f->tail), CORRUPT,
+             "the file is complete, but its block at LSN 51712 is not whole");
+}
+
+static void missing_file_of_a_log_at_rest_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    f->at_rest = true;
+    log_mtrs(f, FILE_BLOCKS * 12);
+    flush(f);
+    AUTO_FREE char *second = file_path(f, FIRST_ID + 1, "");
+    assert_int_equal(unlink(second), 0);
+    start(f);
+    error_is(tailer_wait_end(f->tail), CORRUPT, "#ib_redo9 is missing");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +639,11 @@ int main(void)
         TEST(dead_server_ends_the_tail),
         TEST(file_records_fill_the_table),
         TEST(file_records_behind_the_end_stay_out),
+        TEST(log_at_rest_is_read_to_its_end_and_nobody_is_asked),
+        TEST(log_at_rest_without_a_mini_transaction_ends_at_its_checkpoint),
+        TEST(mini_transaction_that_fills_its_block_counts_with_the_next_block_only),
+        TEST(torn_block_at_rest_ends_the_log_but_not_in_a_complete_file),
+        TEST(missing_file_of_a_log_at_rest_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,8 @@ struct err *conn_open(struct conn **out, const struct conn_options *options)
 
 void conn_close(struct conn *c)
 {
+    if (!c)
+        return;
     c->registered = false;
     if (c != &archive_session.conn || !archive_session.active)
         return;
@@ -216,6 +218,7 @@ struct fixture {
     struct key_file *keys;
     struct space_key key;
     size_t encrypted_from, encrypted_to; /* blocks of the log that are encrypted in the files */
+    bool at_rest;
 };
 
 static inline int set_up(void **state)
@@ -384,6 +387,7 @@ static inline struct err *start_with(struct fixture *f, bool consumer, bool arch
                                            .spool_path = f->spool,
                                            .log = f->out,
                                            .keys = f->keys,
+                                           .at_rest = f->at_rest,
                                            .register_consumer = consumer,
                                            .redo_archive = archive};
     n_opened = 0;

@@ -26,11 +26,13 @@ struct tail_source {
     lsn_t start_lsn;             /* the checkpoint; set by open */
     lsn_t checkpoint_end;        /* likewise */
     struct tailer_origin origin; /* likewise */
-    _Atomic lsn_t server_lsn;    /* newest known */
+    _Atomic lsn_t server_lsn;    /* newest known; at rest: how far the log was read */
     _Atomic lsn_t kept_lsn;      /* the server may give up everything below; 0: not known */
     _Atomic uint64_t capacity;
     atomic_uint resizes;
-    struct page_watch watch; /* MySQL; guarded by the tailer's lock, as the tables are */
+    struct page_watch
+        watch; /* guarded by the tailer's lock, as the tables are. MySQL: see tailer_watch_pages; of a log at rest:
+                                which pages it makes anew */
 };
 
 struct tail_family {
@@ -46,6 +48,8 @@ struct tail_family {
                            lsn_t end_lsn);
     /* Nothing was found: is that because all is read, or because something is wrong? */
     struct err *(*look_around)(struct tail_source *s, lsn_t lsn);
+    /* Nothing more follows `lsn` in a log at rest: is that an end that it can have? */
+    struct err *(*check_end)(struct tail_source *s, lsn_t lsn);
     /* The thread ends; whatever the server holds for us is let go. Once. */
     void (*leave)(struct tail_source *s);
     /* Bytes the server may still write before it overwrites what was not read. */

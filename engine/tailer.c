@@ -27,7 +27,7 @@ struct tailer {
     atomic_bool stop, awaited, failed;
     _Atomic lsn_t end_lsn; /* what starts here or behind stays out of the tables */
     pthread_t thread;
-    bool running;
+    bool running, at_rest;
     pthread_mutex_t lock; /* guards the source's tables and error */
     pthread_cond_t moved; /* signalled with lock held when lsn or error changes */
     struct err *error;
@@ -50,6 +50,8 @@ static struct err *take(struct tailer *t, const struct tail_find *found)
 static struct err *step(struct tailer *t, bool *progress)
 {
     struct tail_find found = {0};
+    if (t->at_rest) /* nobody waits for this to end, but a signal */
+        TRY(signals_check());
     TRY(t->source->family->look(t->source, atomic_load(&t->lsn), &found));
     *progress = found.len || found.moved;
     return found.len ? take(t, &found) : NULL;
@@ -63,6 +65,8 @@ static struct err *follow(struct tailer *t)
         TRY(step(t, &progress));
         if (progress)
             continue;
+        if (t->at_rest)
+            return family->check_end(t->source, atomic_load(&t->lsn));
         TRY(family->look_around(t->source, atomic_load(&t->lsn)));
         if (!atomic_load(&t->stop))
             clock_sleep_ms(atomic_load(&t->awaited) ? family->awaited_ms : family->idle_ms);
@@ -100,11 +104,14 @@ struct err *tailer_open(struct tailer **out, const struct tailer_options *option
     AUTO(tailer) t = mem_zalloc(sizeof *t);
     t->spool_fd = -1;
     t->spool_path = mem_strdup(options->spool_path);
+    t->at_rest = options->at_rest;
     atomic_store(&t->end_lsn, UINT64_MAX);
     init_sync(t);
     TRY(families[options->log_kind]->open(&t->source, options));
     TRY(file_open(&t->spool_fd, t->spool_path, O_RDWR | O_CREAT | O_EXCL, 0600));
     atomic_store(&t->lsn, t->source->start_lsn);
+    if (t->at_rest)
+        page_watch_begin(&t->source->watch);
     const int rc = pthread_create(&t->thread, NULL, thread_main, t);
     if (rc)
         return err_new_os(rc, __FILE__, __LINE__, "cannot start the redo thread");
@@ -137,6 +144,8 @@ lsn_t tailer_lsn(const struct tailer *t)
 uint64_t tailer_headroom(const struct tailer *t, uint64_t *capacity)
 {
     *capacity = atomic_load(&t->source->capacity);
+    if (t->at_rest)
+        return UINT64_MAX; /* nobody overwrites it */
     return t->source->family->headroom(t->source, atomic_load(&t->lsn));
 }
 
@@ -230,13 +239,33 @@ void tailer_end_at(struct tailer *t, lsn_t lsn)
     atomic_store(&t->end_lsn, lsn);
 }
 
+static void join(struct tailer *t)
+{
+    if (t->running)
+        pthread_join(t->thread, NULL);
+    t->running = false;
+}
+
+struct err *tailer_wait_end(struct tailer *t)
+{
+    join(t);
+    return tailer_check(t);
+}
+
+lsn_t tailer_seen_lsn(const struct tailer *t)
+{
+    return atomic_load(&t->source->server_lsn);
+}
+
+bool tailer_remade(const struct tailer *t, space_id_t space, page_no_t page)
+{
+    return page_watch_has(&t->source->watch, space, page);
+}
+
 struct err *tailer_stop(struct tailer *t)
 {
-    if (t->running) {
-        atomic_store(&t->stop, true);
-        pthread_join(t->thread, NULL);
-        t->running = false;
-    }
+    atomic_store(&t->stop, true);
+    join(t);
     return tailer_check(t);
 }
 

@@ -37,6 +37,9 @@ struct tailer_options {
     struct conn_options conn;
     struct key_file *keys; /* of an encrypted log; NULL: none. Borrowed until tailer_stop */
     struct log *log;
+    /* No server writes the log. Nobody is asked (no connection is opened), and the log ends where nothing whole follows, as for
+     * the server's own recovery. See tailer_wait_end, tailer_remade. */
+    bool at_rest;
     /* MySQL: have the server keep what was not read yet (needs BACKUP_ADMIN; one consumer for each server). It is let go
      * again before the server would have to wait for us. Not getting it is a warning. */
     bool register_consumer;
@@ -68,6 +71,13 @@ unsigned tailer_resizes(const struct tailer *t);
 struct err *tailer_check(struct tailer *t) MUST_CHECK;
 /* Waits until tailer_lsn >= lsn. SERVER after timeout_seconds. */
 struct err *tailer_wait(struct tailer *t, lsn_t lsn, double timeout_seconds) MUST_CHECK;
+/* Of a log at rest: waits until all of it is in the spool; tailer_lsn is its end then. CORRUPT when that is before the checkpoint's. */
+struct err *tailer_wait_end(struct tailer *t) MUST_CHECK;
+/* ... and how far whole blocks of it were met, which MySQL's recovery need not have counted in full. */
+lsn_t tailer_seen_lsn(const struct tailer *t);
+/* Of a log at rest that was read: whether it makes the page anew, or leaves it freed, whatever the file holds. False as well when
+ * it does so with more pages than are kept in mind. */
+bool tailer_remade(const struct tailer *t, space_id_t space, page_no_t page);
 /* What the log up to tailer_lsn says about files, locked until tailer_release (the tail pauses meanwhile): file_ops for
  * MariaDB, ddl_events for MySQL; the other one is NULL. */
 const struct file_ops *tailer_file_ops(struct tailer *t);

@@ -104,6 +104,7 @@ struct fixture {
     char *dir, *log, *spool;
     struct tailer *tail;
     struct key_file *keys;
+    bool at_rest;
 };
 
 static int set_up(void **state)
@@ -170,7 +171,7 @@ static lsn_t put_mtrs(const char *path, lsn_t first, lsn_t lsn, uint32_t from, u
 static struct err *try_start(struct fixture *f)
 {
     const struct tailer_options options = {
-        .log_path = f->log, .spool_path = f->spool, .keys = f->keys};
+        .log_path = f->log, .spool_path = f->spool, .keys = f->keys, .at_rest = f->at_rest};
     return tailer_open(&f->tail, &options);
 }
 
@@ -478,11 +479,68 @@ static void file_that_is_no_log_is_refused(void **state)
     error_is(tailer_open(&f->tail, &options), IO,
              "ib_logfile0: cannot open: No such file or directory");
     write_text(f->dir, "ib_logfile0", "short");
-    error_is(tailer_open(&f->tail, &options), CORRUPT,
-             "ib_logfile0: 5 bytes is no redo log of a running server");
+    error_is(tailer_open(&f->tail, &options), CORRUPT, "ib_logfile0: 5 bytes are no redo log");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* --- a log at rest --- */
+
+static void log_at_rest_is_read_to_its_end_and_nobody_is_asked(void **state)
+{
+    struct fixture *f = *state;
+    f->at_rest = true;
+    fake_server.gone = true;
+    make_log(f->log, FIRST, FIRST);
+    put_mtrs(f->log, FIRST, FIRST, 0, 10);
+    put_mtr(f->log, FIRST, FIRST + 11 * MTR, 11, 1); /* behind a gap: never reached */
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_int_equal(tailer_lsn(f->tail), FIRST + 10 * MTR);
+    assert_int_equal(tailer_seen_lsn(f->tail), FIRST + 10 * MTR);
+    assert_spool(f, 10);
+}
+
+static void log_at_rest_that_ends_before_its_checkpoint_does_is_damaged(void **state)
+{
+    struct fixture *f = *state;
+    f->at_rest = true;
+    make_log(f->log, FIRST, FIRST);
+    start(f);
+    error_is(tailer_wait_end(f->tail), CORRUPT,
+             "ends at LSN 50000, and its checkpoint at LSN 50000 at 50000");
+}
+
+/* WRITE changes page 7 of space 5; the same with INIT_PAGE in front makes it anew. */
+static void log_at_rest_tells_which_pages_it_makes_anew(void **state)
+{
+    struct fixture *f = *state;
+    f->at_rest = true;
+    uint8_t mtr[] = {REDO_INIT_PAGE << 4 | 2, 5, 8, 0, 0, 0, 0, 0};
+    make_log(f->log, FIRST, FIRST);
+    const lsn_t at = put_mtrs(f->log, FIRST, FIRST, 0, 1);
+    const size_t n = finish_mtr(mtr, 3, 1);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, f->log, O_WRONLY, 0));
+    ok(file_pwrite(fd, mtr, n, REDO_START_OFFSET + at - FIRST, f->log));
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_int_equal(tailer_lsn(f->tail), at + n);
+    assert_true(tailer_remade(f->tail, 5, 8));
+    assert_false(tailer_remade(f->tail, 5, 7));
+}
+
+static void log_of_a_restored_server_that_was_not_started_is_read(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t log[REDO_SYNTHETIC_SIZE];
+    f->at_rest = true;
+    redo_log_synthetic_make(log, FIRST, "Backup 10.11.19");
+    write_bytes(f->dir, "ib_logfile0", log, sizeof log);
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_int_equal(tailer_lsn(f->tail), FIRST + REDO_SYNTHETIC_SIZE - REDO_START_OFFSET);
+}
 
 int main(void)
 {
@@ -501,6 +559,10 @@ int main(void)
         TEST(dead_server_ends_the_tail),
         TEST(waiting_in_vain_ends),
         TEST(file_that_is_no_log_is_refused),
+        TEST(log_at_rest_is_read_to_its_end_and_nobody_is_asked),
+        TEST(log_at_rest_that_ends_before_its_checkpoint_does_is_damaged),
+        TEST(log_at_rest_tells_which_pages_it_makes_anew),
+        TEST(log_of_a_restored_server_that_was_not_started_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

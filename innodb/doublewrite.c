@@ -8,6 +8,8 @@ enum {
     FROM_END = 200,
     MAGIC_AT = 10,
     FIRST_AT = 14,
+    SEGMENTS_AT = 56,
+    SEGMENT_SIZE = 8,
 };
 
 #define DOUBLEWRITE_MAGIC 0x1FFFBD5Fu
@@ -27,4 +29,10 @@ bool doublewrite_has(const struct doublewrite *d, page_no_t no)
         if (d->first[i] && no >= d->first[i] && no - d->first[i] < d->n_pages)
             return true;
     return false;
+}
+
+space_id_t trx_sys_undo_space(const uint8_t *trx_sys, unsigned i)
+{
+    const uint8_t *p = trx_sys + SEGMENTS_AT + i * SEGMENT_SIZE;
+    return be32(p + 4) == UINT32_MAX ? 0 : be32(p);
 }

@@ -198,14 +198,20 @@ static struct err *store(struct redo_image *im, uint8_t *slot)
     return NULL;
 }
 
-static struct err *make_first_log(uint8_t **out, size_t *len, lsn_t *start, lsn_t end,
-                                  const char *server_version, const struct redo_counters *counters)
+/* Counters are in pages, as everything else. */
+static struct err *make_first_log(uint8_t **out, size_t *len, lsn_t *start,
+                                  const struct redo_first_log *what)
 {
-    (void)counters; /* in pages, as everything else */
+    AUTO_FREE char *creator =
+        mem_printf("%s %s", what->offline ? "MariaDB" : "Backup", what->server_version);
+    *start = what->end;
+    if (what->n_spaces) {
+        redo_log_synthetic_make_named(out, len, what->end, creator, what->spaces, what->n_spaces);
+        return NULL;
+    }
     *out = mem_alloc(REDO_SYNTHETIC_SIZE);
     *len = REDO_SYNTHETIC_SIZE;
-    *start = end;
-    redo_log_synthetic_make(*out, end, server_version);
+    redo_log_synthetic_make(*out, what->end, creator);
     return NULL;
 }
 

@@ -257,12 +257,13 @@ static struct err *store(struct redo_image *im, uint8_t *slot)
 
 /* --- the log of the restored server ----------------------------------------------------------- */
 
-static struct err *make_first_log(uint8_t **out, size_t *len, lsn_t *start, lsn_t end,
-                                  const char *server_version, const struct redo_counters *counters)
+static struct err *make_first_log(uint8_t **out, size_t *len, lsn_t *start,
+                                  const struct redo_first_log *what)
 {
     struct redo_mysql_synthetic log;
-    AUTO_FREE char *creator = mem_printf("MySQL %.20s", server_version);
-    redo_mysql_synthetic_make(&log, (uint32_t)end, end, creator, counters->items, counters->n);
+    AUTO_FREE char *creator = mem_printf("MySQL %.20s", what->server_version);
+    redo_mysql_synthetic_make(&log, (uint32_t)what->end, what->end, creator, what->counters->items,
+                              what->counters->n);
     *out = log.bytes;
     *len = log.size;
     *start = log.checkpoint_lsn;

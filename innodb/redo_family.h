@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "innodb/page_crypt.h"
+#include "innodb/redo_mariadb.h"
 #include "innodb/redo_record.h"
 #include "innodb/tablespace.h"
 
@@ -62,6 +63,19 @@ struct redo_walk {
 struct redo_image;
 struct redo_counters;
 
+struct redo_first_log {
+    lsn_t end;
+    const char *server_version; /* "10.11.19" */
+    const struct redo_counters *counters;
+    /* DDL that had not ended is finished or taken back by the server, as after a crash: its DDL log is there. Else the server drops
+     * what such DDL has left. */
+    bool offline;
+    /* Offline, MariaDB: what such DDL may have renamed without having come to its end, under the names that the files have. The dictionary
+     * may go back to the names before; the server has to find the files all the same. */
+    const struct redo_named_space *spaces;
+    size_t n_spaces;
+};
+
 struct redo_family {
     const char *flavour; /* server.flavour of a manifest */
     /* File records say what each tablespace is called and whether it lives at the end. Otherwise the archive's entries do:
@@ -81,11 +95,11 @@ struct redo_family {
      * everything else, and for an unknown record (named, with its LSN); REFUSED for an encrypted log whose key is not given. */
     struct err *(*walk)(const struct redo_source *log, struct redo_walk *w);
 
-    /* The log that a restored server starts from at LSN `end`: its name below the datadir and its bytes (owned by caller).
-     * server_version: "10.11.19". *start: where the server finds the log to begin. */
+    /* The log that a restored server starts from at LSN `end`: its name below the datadir and its bytes (owned by caller). *start:
+     * where the server finds the log to begin. */
     const char *first_log;
-    struct err *(*make_first_log)(uint8_t **out, size_t *len, lsn_t *start, lsn_t end,
-                                  const char *server_version, const struct redo_counters *counters);
+    struct err *(*make_first_log)(uint8_t **out, size_t *len, lsn_t *start,
+                                  const struct redo_first_log *what);
     bool
         flush_lsn; /* page 0 of the system tablespace must name *start as the LSN of the last clean shutdown */
     const char *server_program; /* "mariadbd" */

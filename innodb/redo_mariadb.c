@@ -32,6 +32,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/mem.h"
 #include "base/reader.h"
 #include "innodb/redo_frame.h"
 #include "innodb/redo_varint.h"
@@ -147,19 +148,68 @@ void redo_log_header_set_encryption(uint8_t *area, const struct redo_log_header 
     put_be32(area + HEADER_CRC, crc32c(0, area, HEADER_CRC));
 }
 
-void redo_log_synthetic_make(uint8_t *out, lsn_t end, const char *version)
+enum { MTR_END = 5 }; /* terminator and CRC */
+
+/* Ends a mini-transaction of n bytes: its length. */
+static size_t end_mtr(uint8_t *mtr, size_t n)
 {
-    char creator[HEADER_CREATOR_SIZE];
-    snprintf(creator, sizeof creator, "Backup %s", version);
-    redo_log_header_make(out, end, end, end, creator);
-    /* The only mini-transaction: FILE_CHECKPOINT(end) of 10 bytes, space and page 0. */
+    mtr[n] = 1;
+    put_be32(mtr + n + 1, crc32c(0, mtr, n));
+    return n + MTR_END;
+}
+
+/* The mini-transaction FILE_CHECKPOINT(lsn), of 10 bytes, space and page 0: its length. */
+static size_t put_checkpoint(uint8_t *mtr, lsn_t lsn)
+{
     enum { RECORD = 11 };
-    uint8_t *mtr = out + REDO_START_OFFSET;
     mtr[0] = REDO_FILE_CHECKPOINT << 4 | (RECORD - 1);
     mtr[1] = mtr[2] = 0;
-    put_be64(mtr + 3, end);
-    mtr[RECORD] = 1;
-    put_be32(mtr + RECORD + 1, crc32c(0, mtr, RECORD));
+    put_be64(mtr + 3, lsn);
+    return end_mtr(mtr, RECORD);
+}
+
+void redo_log_synthetic_make(uint8_t *out, lsn_t end, const char *creator)
+{
+    redo_log_header_make(out, end, end, end, creator);
+    put_checkpoint(out + REDO_START_OFFSET, end);
+}
+
+/* A mini-transaction with FILE_MODIFY of that name: its length. */
+static size_t put_modify(uint8_t *mtr, const struct redo_named_space *space)
+{
+    enum { SHORT_MAX = 15 }; /* longer: v + 15 - k bytes follow a varint v of k bytes */
+    uint8_t ids[REDO_VARINT_MAX + 1];
+    const size_t n_name = strlen(space->name);
+    size_t n_ids = put_varint(ids, space->id), n = 1;
+    ids[n_ids++] = 0; /* page */
+    mtr[0] = REDO_FILE_MODIFY << 4;
+    if (n_ids + n_name <= SHORT_MAX) {
+        mtr[0] |= (uint8_t)(n_ids + n_name);
+    } else {
+        size_t k = 1;
+        while (put_varint(mtr + 1, (uint32_t)(n_ids + n_name + k - SHORT_MAX)) != k)
+            k++;
+        n += k;
+    }
+    memcpy(mtr + n, ids, n_ids);
+    memcpy(mtr + n + n_ids, space->name, n_name);
+    return end_mtr(mtr, n + n_ids + n_name);
+}
+
+void redo_log_synthetic_make_named(uint8_t **out, size_t *len, lsn_t end, const char *creator,
+                                   const struct redo_named_space *spaces, size_t n)
+{
+    enum { BESIDES_NAME = 1 + 2 * REDO_VARINT_MAX + 1 + MTR_END };
+    size_t most = REDO_SYNTHETIC_SIZE, at = REDO_START_OFFSET;
+    for (size_t i = 0; i < n; i++)
+        most += strlen(spaces[i].name) + BESIDES_NAME;
+    uint8_t *log = mem_zalloc(most);
+    for (size_t i = 0; i < n; i++)
+        at += put_modify(log + at, &spaces[i]);
+    redo_log_header_make(log, end, end, end + (at - REDO_START_OFFSET), creator);
+    at += put_checkpoint(log + at, end);
+    *out = log;
+    *len = at;
 }
 
 uint64_t redo_offset(const struct redo_geometry *g, lsn_t lsn)

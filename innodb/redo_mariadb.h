@@ -41,9 +41,19 @@ void redo_log_header_make(uint8_t *area, lsn_t first_lsn, lsn_t checkpoint_lsn, 
                           const char *creator);
 /* Makes it the header of a log that is encrypted as the one of `source` is; nothing to do if that is not. */
 void redo_log_header_set_encryption(uint8_t *area, const struct redo_log_header *source);
-/* Writes the log a restored server starts from (REDO_SYNTHETIC_SIZE bytes) at LSN end; version
- * "10.11.19" gives creator "Backup 10.11.19". */
-void redo_log_synthetic_make(uint8_t *out, lsn_t end, const char *version);
+/* Writes the log a restored server starts from (REDO_SYNTHETIC_SIZE bytes) at LSN end. A creator that
+ * begins with "Backup " has the server drop the intermediate tables of DDL (#sql...) when it starts. */
+void redo_log_synthetic_make(uint8_t *out, lsn_t end, const char *creator);
+
+/* A tablespace and the name of its file, as the log has it: "./db/t.ibd", or absolute. */
+struct redo_named_space {
+    space_id_t id;
+    const char *name;
+};
+/* The same with a FILE_MODIFY for each of n tablespaces behind the checkpoint: a server that starts opens these files as those tablespaces,
+ * whatever its dictionary calls them. *out (owned by caller) has *len bytes. */
+void redo_log_synthetic_make_named(uint8_t **out, size_t *len, lsn_t end, const char *creator,
+                                   const struct redo_named_space *spaces, size_t n);
 
 /* Geometry of the circular file for framing. For a linear log capacity is UINT64_MAX. */
 struct redo_geometry {

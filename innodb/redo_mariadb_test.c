@@ -179,7 +179,7 @@ static void synthetic_log_is_what_a_server_starts_from(void **state)
     struct redo_record rec;
     size_t mtr_len;
     bool more;
-    redo_log_synthetic_make(area, 0x123456789, "10.11.19");
+    redo_log_synthetic_make(area, 0x123456789, "Backup 10.11.19");
     assert_null(redo_log_header_parse(&h, area, REDO_START_OFFSET));
     assert_string_equal(h.creator, "Backup 10.11.19");
     assert_int_equal(h.first_lsn, 0x123456789);
@@ -546,6 +546,51 @@ static void garbage_never_leaves_the_buffer(void **state)
     assert_true(taken > 100 && refused > 100);
 }
 
+/* Each name is a mini-transaction of its own; FILE_CHECKPOINT follows, where the header says. */
+static void first_log_names_files_behind_its_checkpoint(void **state)
+{
+    (void)state;
+    char far[3000];
+    memset(far, 'x', sizeof far - 1);
+    far[0] = '/';
+    far[sizeof far - 1] = 0;
+    const struct redo_named_space spaces[] = {{5, "./d/t.ibd"}, {4000000000, "./a"}, {300, far}};
+    const lsn_t end = 0x123456789;
+    struct redo_log_header h;
+    uint8_t *log;
+    size_t len;
+    redo_log_synthetic_make_named(&log, &len, end, "MariaDB 10.11.19", spaces, 3);
+    assert_null(redo_log_header_parse(&h, log, REDO_START_OFFSET));
+    assert_int_equal(h.first_lsn, end);
+    assert_int_equal(h.checkpoint_lsn, end);
+    lsn_t lsn = end;
+    for (size_t i = 0; i < 4; i++) {
+        const size_t at = REDO_START_OFFSET + (lsn - end);
+        struct redo_mtr m;
+        struct redo_record rec;
+        size_t n;
+        bool more;
+        assert_null(redo_mtr_open(&m, log + at, len - at, lsn, REDO_MTR_CLEAR, &n));
+        assert_null(redo_mtr_next(&m, &rec, &more));
+        assert_true(more);
+        if (i == 3) {
+            assert_int_equal(h.checkpoint_end_lsn, lsn);
+            assert_int_equal(rec.type, REDO_FILE_CHECKPOINT);
+            assert_int_equal(be64(rec.body), end);
+        } else {
+            assert_int_equal(rec.type, REDO_FILE_MODIFY);
+            assert_int_equal(rec.space, spaces[i].id);
+            assert_int_equal(rec.body_len, strlen(spaces[i].name));
+            assert_memory_equal(rec.body, spaces[i].name, rec.body_len);
+        }
+        assert_null(redo_mtr_next(&m, &rec, &more));
+        assert_false(more);
+        lsn += n;
+    }
+    assert_int_equal(REDO_START_OFFSET + (lsn - end), len);
+    free(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -571,6 +616,7 @@ int main(void)
         cmocka_unit_test(broken_mtrs_do_not_open),
         cmocka_unit_test(rename_is_split_into_its_names),
         cmocka_unit_test(garbage_never_leaves_the_buffer),
+        cmocka_unit_test(first_log_names_files_behind_its_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

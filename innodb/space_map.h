@@ -9,7 +9,8 @@
  *          This lsn counts, not that of the FILE_MODIFY behind it.
  * created: MySQL only: undo tablespaces that live, under that name, and of which the archive has no copy: the redo, from an
  *          INIT_FILE_PAGE2 of page 0 on, has every page. MySQL's names are those of the archive's entries and these: what its
- *          redo says about names is not executed, and redo of any other space is dropped. It has no ghosts and no imports. */
+ *          redo says about names is not executed, and redo of any other space is dropped. It has no ghosts, and imports only when no
+ *          server ran: a file that is there although the redo, up to lsn, deletes the space. */
 #ifndef MBE_INNODB_SPACE_MAP_H
 #define MBE_INNODB_SPACE_MAP_H
 

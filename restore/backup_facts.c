@@ -101,6 +101,7 @@ static struct err *load_manifest(struct backup_facts *f, const struct chain_link
     f->from = m->from;
     f->to = m->to;
     f->page_size = m->page_size;
+    f->offline = json_is_true(json_object_get(manifest, "offline"));
     f->server_version = version_number(version);
     f->data_file_path = optional_text(server, "innodb_data_file_path");
     f->lower_case_table_names = optional_text(server, "lower_case_table_names");

@@ -18,6 +18,7 @@ struct backup_facts {
     enum server_flavour flavour;
     struct coordinates coordinates; /* as far as they are recorded */
     lsn_t from, to;                 /* the redo of the backup: [from, to) */
+    bool offline;                   /* of the files of a server that did not run */
     uint32_t page_size;             /* innodb_page_size */
     char *server_version; /* "10.11.19": for the creator of the log the server starts from */
     char *data_file_path; /* innodb_data_file_path as the server had it; NULL if unknown */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
@@ -149,6 +150,33 @@ static struct err *set_flush_lsn(const struct layout *layout, lsn_t lsn)
     return file_pwrite(fd, word, sizeof word, FIL_FLUSH_LSN, path);
 }
 
+/* Tablespaces that the redo names, and that are there, as the server's own log would name them. */
+struct named_spaces {
+    struct redo_named_space *items;
+    size_t n;
+};
+
+static struct named_spaces name_spaces(const struct layout *layout, const struct redo_scan *redo)
+{
+    struct named_spaces names = {.items = mem_alloc((layout->n + 1) * sizeof *names.items)};
+    for (size_t i = 0; i < layout->n; i++) {
+        const struct space_plan *p = &layout->spaces[i];
+        const struct space_ops *ops = file_ops_find(&redo->files, p->id);
+        if (!p->id || !ops || !ops->name || access(p->target, F_OK))
+            continue;
+        char *name = p->external ? mem_strdup(p->target) : mem_printf("./%s", p->name);
+        names.items[names.n++] = (struct redo_named_space){p->id, name};
+    }
+    return names;
+}
+
+static void named_spaces_fini(struct named_spaces *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        free((char *)(uintptr_t)names->items[i].name);
+    free(names->items);
+}
+
 struct err *finish_datadir(bool *has_sql, const struct target *target,
                            const struct backup_facts *facts, const struct layout *layout,
                            const struct redo_scan *redo)
@@ -163,8 +191,18 @@ struct err *finish_datadir(bool *has_sql, const struct target *target,
     TRY(target_write_file(target, FINISH_CONFIG, config, strlen(config), 0640));
     if (sql)
         TRY(target_write_file(target, FINISH_SQL, sql, strlen(sql), 0640));
-    TRY(family->make_first_log(&log, &len, &start, facts->to, facts->server_version,
-                               &redo->counters));
+    struct named_spaces names = {0};
+    if (facts->offline && family->names_in_redo)
+        names = name_spaces(layout, redo);
+    const struct redo_first_log first = {.end = facts->to,
+                                         .server_version = facts->server_version,
+                                         .counters = &redo->counters,
+                                         .offline = facts->offline,
+                                         .spaces = names.items,
+                                         .n_spaces = names.n};
+    struct err *e = family->make_first_log(&log, &len, &start, &first);
+    named_spaces_fini(&names);
+    TRY(e);
     if (family->flush_lsn)
         TRY(set_flush_lsn(layout, start));
     return target_write_file(target, family->first_log, log, len, 0660);

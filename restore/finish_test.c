@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "innodb/redo_mariadb.h"
 #include "restore/finish.h"
 
 static void must(struct err *e)
@@ -83,6 +84,26 @@ static void fixed_data_file_is_named_with_its_exact_size(void **state)
     char *text = config_of(65536, 10 << 20, setting);
     assert_non_null(strstr(text, "\ninnodb_data_file_path=ibdata1:10240K\n"));
     free(text);
+}
+
+/* The server that finds "Backup" there drops what DDL has left; otherwise its DDL log decides. */
+static void first_log_of_an_offline_backup_is_an_ordinary_one(void **state)
+{
+    (void)state;
+    static const char *const creators[] = {"Backup 10.11.19", "MariaDB 10.11.19"};
+    for (int offline = 0; offline < 2; offline++) {
+        const struct redo_first_log what = {
+            .end = 50000, .server_version = "10.11.19", .offline = offline};
+        struct redo_log_header h;
+        uint8_t *log;
+        size_t len;
+        lsn_t start;
+        must(redo_family_mariadb.make_first_log(&log, &len, &start, &what));
+        must(redo_log_header_parse(&h, log, REDO_START_OFFSET));
+        assert_string_equal(h.creator, creators[offline]);
+        assert_int_equal(start, 50000);
+        free(log);
+    }
 }
 
 /* --- which directories the server is told of --- */
@@ -159,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_file_in_no_named_directory_has_its_own),
         cmocka_unit_test(nothing_is_said_without_need),
         cmocka_unit_test(a_name_that_would_end_the_line_is_left_out),
+        cmocka_unit_test(first_log_of_an_offline_backup_is_an_ordinary_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

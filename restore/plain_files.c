@@ -132,7 +132,7 @@ static struct err *restore_entry(struct job *j, uint32_t i)
     const char *slash = strrchr(attr->path, '/');
     bool restored = true;
     if (!strncmp(attr->path, INTERNAL_PREFIX, strlen(INTERNAL_PREFIX)) ||
-        !strncmp(slash ? slash + 1 : attr->path, "#sql", 4))
+        (!o->offline && !strncmp(slash ? slash + 1 : attr->path, "#sql", 4)))
         return NULL;
     AUTO_FREE char *path = mem_printf("%s/%s", o->target->dir, attr->path);
     AUTO_FREE char *elsewhere = NULL;

@@ -17,13 +17,14 @@ struct plain_files_options {
     const struct layout *layout;
     const struct target *target;
     int parallel;
+    bool offline; /* what DDL has left is put back, too: its server finishes it or takes it back */
     struct log *log;
     struct progress *progress;
 };
 
 /* Bytes of all such files of an archive. */
 uint64_t plain_files_size(const struct archive_reader *last);
-/* Work files of DDL (#sql...) and stale link files are left out; the log tables of mysql/ are mended. */
+/* Work files of DDL (#sql...), but of an offline backup, and stale link files are left out; the log tables of mysql/ are mended. */
 struct err *plain_files_restore(uint64_t *n_files,
                                 const struct plain_files_options *options) MUST_CHECK;
 

@@ -53,6 +53,7 @@ static struct err *write_plain_files(struct restore *r)
                                           .layout = &r->recovery.layout,
                                           .target = &r->target,
                                           .parallel = r->options->parallel,
+                                          .offline = r->recovery.facts.offline,
                                           .log = r->options->log,
                                           .progress = r->options->progress};
     uint64_t n_files;

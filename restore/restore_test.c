@@ -154,6 +154,15 @@ static void work_files_of_ddl_are_left_out(void **state)
     assert_false(exists(b, "db/#sql-1_2.frm"));
 }
 
+static void work_files_of_ddl_are_kept_of_an_offline_backup(void **state)
+{
+    struct bench *b = *state;
+    b->more = ",\"offline\":true";
+    add_plain(b, "db/#sql-1_2.frm", "x");
+    must(restore(b));
+    assert_true(exists(b, "db/#sql-1_2.frm"));
+}
+
 static void redo_of_an_unknown_space_is_damage(void **state)
 {
     struct bench *b = *state;
@@ -300,6 +309,7 @@ int main(void)
         TEST(external_space_needs_to_be_told_where),
         TEST(external_space_goes_below_external_dir_with_its_link),
         TEST(work_files_of_ddl_are_left_out),
+        TEST(work_files_of_ddl_are_kept_of_an_offline_backup),
         TEST(redo_of_an_unknown_space_is_damage),
         TEST(two_spaces_of_one_name_are_damage),
         TEST(files_of_the_system_tablespace_follow_each_other),

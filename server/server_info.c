@@ -97,6 +97,16 @@ static void set_variable(struct server_info *s, const struct variable *v, const 
     }
 }
 
+bool server_info_set(struct server_info *s, const char *variable, const char *value)
+{
+    for (size_t i = 0; i < N_VARIABLES; i++)
+        if (!strcasecmp(variable, variables[i].name)) {
+            set_variable(s, &variables[i], value);
+            return true;
+        }
+    return false;
+}
+
 /* SHOW, because a variable that does not exist must not be an error. */
 static struct err *load_variables(struct server_info *s, struct conn *c)
 {
@@ -111,9 +121,8 @@ static struct err *load_variables(struct server_info *s, struct conn *c)
     for (size_t row = 0; row < rows.n_rows; row++) {
         const char *name = rows_get(&rows, row, "Variable_name");
         const char *value = rows_get(&rows, row, "Value");
-        for (size_t i = 0; name && value && i < N_VARIABLES; i++)
-            if (!strcasecmp(name, variables[i].name))
-                set_variable(s, &variables[i], value);
+        if (name && value)
+            (void)server_info_set(s, name, value);
     }
     rows_fini(&rows);
     return NULL;

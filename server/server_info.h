@@ -58,6 +58,8 @@ struct server_info {
  * refuses, for a server without InnoDB, and for MySQL whose redo log is turned off. */
 struct err *server_info_load(struct server_info *out, struct conn *c) MUST_CHECK;
 void server_info_fini(struct server_info *s);
+/* Sets the member that a server variable goes to; false if there is none. */
+bool server_info_set(struct server_info *s, const char *variable, const char *value);
 
 /* When the server was started, in seconds since 1970 by its own clock then: the same number whenever it is asked in one run of the
  * server, for time and uptime are taken in one statement. */

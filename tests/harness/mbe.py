@@ -178,6 +178,13 @@ class Mbe:
     def backup(self, *extra, seconds=SECONDS, **kwargs):
         return self.finished_backup(self.start_backup(*extra, **kwargs).wait(seconds))
 
+    def offline_args(self, datadir, *extra):
+        return ["backup", "--offline", "--datadir=" + datadir, "--repo=" + self.repo, "--progress=none", *extra]
+
+    def backup_offline(self, datadir, *extra, seconds=SECONDS, **kwargs):
+        """Of the files of a server that does not run."""
+        return self.finished_backup(self.start(*self.offline_args(datadir, *extra), **kwargs).wait(seconds))
+
     def backup_fails(self, expect, *extra, **kwargs):
         """Runs a backup that must end with that status, say something, and add nothing to the list."""
         before = self.ids()

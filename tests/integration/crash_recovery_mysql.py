@@ -97,11 +97,10 @@ def recover_by_mbe(s, folder, crashed):
     return Recovered(s, server.start())
 
 
-def check_counters(s, what, crashed, by_server, by_mbe):
-    """Of a log that ends with a block, the server takes the last mini-transaction's counters, but not its pages: mbe takes neither."""
-    beyond = int(re.search(r"(\d+) of them beyond the end", crashed.image_report).group(1))
+def check_counters(s, what, by_server, by_mbe):
+    """Of a log that ends with a block, the server takes the last mini-transaction's counter, but not its pages: mbe takes neither."""
     lower = {table for table, value in by_mbe.counters.items() if value < by_server.counters.get(table, 0)}
-    s.check(len(lower) <= beyond, "%s: AUTO_INCREMENT counters below the server's, %d may be: %s", what, beyond, sorted(lower))
+    s.check(len(lower) <= 1, "%s: AUTO_INCREMENT counters below the server's, one may be: %s", what, sorted(lower))
     same = {table: by_server.counters[table] if table in lower else value for table, value in by_mbe.counters.items()}
     s.check_equal(same, by_server.counters, what + ": AUTO_INCREMENT counters")
 
@@ -110,7 +109,7 @@ def compare(s, what, crashed, folder):
     by_server = recover_by_server(s, folder, crashed)
     by_mbe = recover_by_mbe(s, folder, crashed)
     s.check_none(check.differences(by_server.state, by_mbe.state), what + ": recovered by mbe, against the server")
-    check_counters(s, what, crashed, by_server, by_mbe)
+    check_counters(s, what, by_server, by_mbe)
     s.check_equal(by_mbe.next_values, by_server.next_values, what + ": ids of new rows")
     s.check_none(sorted(by_mbe.complaints - by_server.complaints), what + ": what only the server behind mbe complains of")
     s.check_none(by_mbe.bank, what + ": bank")
@@ -130,8 +129,6 @@ def one_round(s, seed, rests):
         crashed.sql("select innodb_redo_log_sharp_checkpoint()")
         crashed.kill()
     found = compare(s, what, crashed, folder)
-    if rests:
-        s.check(", 0 counters" in crashed.image_report, "%s: counters behind a checkpoint: %s", what, crashed.image_report)
     for name, value in found.next_values.items():
         s.check(value > 2 * rows, "%s: counters.%s goes on at %d, behind %d rows", what, name, value, 2 * rows)
     s.say("%s, %s: %d tables, %d counters equal", what, "at rest" if rests else "under load", len(found.state.tables),

@@ -82,20 +82,15 @@ def key_file(keys):
 
 
 def recover_by_mbe(s, folder, crashed, keys=None):
-    """(repository, id of the backup, restored datadir). What crash_image says of the files becomes crashed.image_report."""
-    repo = s.path(folder, "repo")
-    image = subprocess.run([s.tool("crash_image"), crashed.datadir, repo, *key_file(keys)], capture_output=True, text=True, check=False)
-    if image.returncode:
-        raise Failed("crash_image: %s%s" % (image.stdout, image.stderr))
-    crashed.image_report = image.stderr
+    """(repository, id of the backup, restored datadir)"""
     mbe = s.mbe(crashed, repo=os.path.join(folder, "repo"))
-    (backup_id,) = mbe.ids()
+    options = ["--keyring-file=" + f for f in key_file(keys)]
+    backup_id = mbe.backup_offline(crashed.datadir, *options).id
     verified = mbe.verify(backup_id)
     s.check(("redo=unopened" in verified.out) == bool(keys), "verify of a log that is %sencrypted: %s", "" if keys else "not ", verified)
     target = s.path(folder, "mbe-data")
-    mbe.restore(target, "--memory=%dM" % s.random.choice((16, 256)), *("--keyring-file=" + f for f in key_file(keys)),
-                backup=backup_id, parallel=s.random.choice((1, 3)))
-    return repo, backup_id, target
+    mbe.restore(target, "--memory=%dM" % s.random.choice((16, 256)), *options, backup=backup_id, parallel=s.random.choice((1, 3)))
+    return mbe.repo, backup_id, target
 
 
 def one_round(s, flavour, seed, prepare, keys):

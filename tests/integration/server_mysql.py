@@ -15,7 +15,7 @@ from harness.scenario import run
 def body(s):
     source = proof.start_source(s, flavour="mysql-9.7", port="loopback")
     source.sql("create user root@127.0.0.1", "grant all on *.* to root@127.0.0.1 with grant option")
-    folder = os.path.join(os.path.dirname(os.path.dirname(s.tool("crash_image"))), "server")
+    folder = os.path.join(os.path.dirname(os.path.dirname(s.tool("page_compare"))), "server")
     for program in ("mysql_test", "mysql_account_test"):
         done = subprocess.run([os.path.join(folder, program)], env={**os.environ, "MBE_TEST_MYSQL": source.socket}, capture_output=True,
                               text=True, check=False)

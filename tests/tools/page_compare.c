@@ -1,5 +1,5 @@
 /* tests/tools/page_compare.c: compares a restored datadir with the same crash image recovered by
- * its own server, page by page. The other half of the oracle; see crash_image.c.
+ * its own server, page by page: the oracle of tests/integration/page_oracle.py.
  *
  *     page_compare [--descriptors] REPOSITORY ID MBE_DATADIR SERVER_DATADIR [KEY_FILE]
  *
