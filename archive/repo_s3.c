@@ -150,17 +150,25 @@ static char *id_in(const struct s3_repo *r, const char *key, const char *name)
     return found;
 }
 
+/* The ids of those that are listed. */
+static void add_archives(struct backup_ids *out, const struct s3_repo *r,
+                         const struct s3_listing *l)
+{
+    for (size_t i = 0; i < l->n_objects; i++) {
+        char *id = id_in(r, l->objects[i].key, ARCHIVE_NAME);
+        if (id)
+            backup_ids_add(out, id);
+    }
+}
+
 static struct err *s3_repo_list(struct backup_ids *out, struct repo *repo)
 {
     struct s3_repo *r = self_of(repo);
     struct s3_listing l;
     TRY(check_marker(r));
-    struct err *e = s3_list(r->client, r->at.prefix, NULL, &l);
-    for (size_t i = 0; !e && i < l.n_objects; i++) {
-        char *id = id_in(r, l.objects[i].key, ARCHIVE_NAME);
-        if (id)
-            backup_ids_add(out, id);
-    }
+    struct err *e = s3_list(r->client, r->at.prefix, &l);
+    if (!e)
+        add_archives(out, r, &l);
     s3_listing_fini(&l);
     return e;
 }
@@ -225,7 +233,7 @@ static struct err *s3_repo_record_read(char **text, struct repo *repo, const cha
     AUTO_FREE char *prefix = key_of(r, id, RECORDS_NAME);
     struct s3_listing l;
     char *all = mem_strdup("");
-    struct err *e = s3_list(r->client, prefix, NULL, &l);
+    struct err *e = s3_list(r->client, prefix, &l);
     for (size_t i = 0; !e && i < l.n_objects; i++)
         e = add_record(r, l.objects[i].key, &all);
     s3_listing_fini(&l);
@@ -286,25 +294,30 @@ static struct err *abort_old_uploads(struct s3_repo *r)
     return e;
 }
 
-/* What lies beside archives that are gone. An archive that is there comes first of what is its backup's. */
+static bool has_id(const struct backup_ids *list, const char *id)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (!strcmp(list->ids[i], id))
+            return true;
+    return false;
+}
+
+/* What lies beside archives that are gone. A store may list in any order: all archives are found first. */
 static struct err *delete_lost_objects(struct s3_repo *r)
 {
     struct s3_listing l;
-    AUTO_FREE char *last = NULL; /* backup that is listed */
-    struct err *e = s3_list(r->client, r->at.prefix, NULL, &l);
+    struct backup_ids there = {0};
+    struct err *e = s3_list(r->client, r->at.prefix, &l);
+    if (!e)
+        add_archives(&there, r, &l);
     for (size_t i = 0; !e && i < l.n_objects; i++) {
-        AUTO_FREE char *of_archive = id_in(r, l.objects[i].key, ARCHIVE_NAME);
         AUTO_FREE char *of_key = id_in(r, l.objects[i].key, KEY_NAME);
         AUTO_FREE char *of_record = id_in(r, l.objects[i].key, RECORDS_NAME);
         const char *beside = of_key ? of_key : of_record;
-        if (of_archive) {
-            free(last);
-            last = of_archive;
-            of_archive = NULL;
-        } else if (beside && !(last && !strcmp(last, beside))) {
+        if (beside && !has_id(&there, beside))
             e = s3_delete(r->client, l.objects[i].key);
-        }
     }
+    backup_ids_fini(&there);
     s3_listing_fini(&l);
     return e;
 }
@@ -331,15 +344,19 @@ static void s3_draft_free(struct repo_draft *draft)
     free(d);
 }
 
-/* *taken: there is a backup of this key, or one is being uploaded. */
-static struct err *look_if_taken(struct s3_repo *r, const char *key, bool *taken)
+/* *taken: there is anything of this id, or a backup of it is being uploaded. What a deletion that was killed has left, a key block or a
+ * record, would else be the new backup's. */
+static struct err *look_if_taken(struct s3_repo *r, const char *id, bool *taken)
 {
+    AUTO_FREE char *folder = key_of(r, id, "/");
+    struct s3_listing l;
     struct s3_uploads u;
-    uint64_t size;
-    TRY(s3_head(r->client, key, taken, &size));
-    if (*taken)
-        return NULL;
-    struct err *e = s3_upload_list(r->client, key, &u);
+    struct err *e = s3_list(r->client, folder, &l);
+    *taken = l.n_objects > 0;
+    s3_listing_fini(&l);
+    if (e || *taken)
+        return e;
+    e = s3_upload_list(r->client, folder, &u);
     *taken = u.n > 0;
     s3_uploads_fini(&u);
     return unless_refused(r, e);
@@ -355,9 +372,8 @@ static struct err *choose_id(struct s3_repo *r, const char *like, const char *ty
         AUTO_FREE char *next = backup_id_make(like ? like : now, type, number);
         if (!next)
             return err_make(FAILED, "\"%s\" is no type of backup", type);
-        AUTO_FREE char *key = key_of(r, next, ARCHIVE_NAME);
         bool taken;
-        TRY(look_if_taken(r, key, &taken));
+        TRY(look_if_taken(r, next, &taken));
         if (taken)
             continue;
         *id = next;
@@ -454,7 +470,7 @@ static struct err *delete_rest(struct s3_repo *r, const char *id)
     AUTO_FREE char *prefix = key_of(r, id, RECORDS_NAME);
     struct s3_listing l;
     TRY(s3_delete(r->client, key));
-    struct err *e = s3_list(r->client, prefix, NULL, &l);
+    struct err *e = s3_list(r->client, prefix, &l);
     for (size_t i = 0; !e && i < l.n_objects; i++)
         e = s3_delete(r->client, l.objects[i].key);
     s3_listing_fini(&l);

@@ -172,6 +172,22 @@ static void an_id_that_is_taken_gets_a_number(void **state)
     assert_string_equal(repo_draft_id(other), "20261125T170632Z-full");
 }
 
+/* Else a key block that is not its own would count, or a record that says it was verified. */
+static void an_id_of_which_anything_is_left_is_not_used_again(void **state)
+{
+    static const char *const left[] = {"db/" FULL "/key", "db/" FULL "/verified/1.json"};
+    struct memory_store *m = *state;
+    memory_put_text(m, "db/mbe-repository", MARKER);
+    AUTO(repo) r = open_repo(m);
+    for (size_t i = 0; i < 2; i++) {
+        AUTO(repo_draft) d = NULL;
+        memory_put_text(m, left[i], "x");
+        assert_null(repo_begin(&d, r, FULL, "full"));
+        assert_string_equal(repo_draft_id(d), FULL "-2");
+        memory_remove(m, left[i]);
+    }
+}
+
 /* The right to write objects is enough to take a backup. */
 static void a_writer_needs_no_right_to_list_uploads(void **state)
 {
@@ -284,6 +300,7 @@ static void deletion_cleans_up_after_killed_runs(void **state)
     m->uploads[1].initiated = "2026-01-01T00:00:00.000Z";
     memory_put_text(m, "db/20261120T170632Z-full/key", "k");
     memory_put_text(m, "db/" FULL "/key", "k");
+    m->lists_backwards = true;
     assert_null(repo_deletion_begin(&d, r));
     assert_non_null(m->uploads[0].key);
     assert_null(m->uploads[1].key);
@@ -306,6 +323,7 @@ int main(void)
         STORED(what_is_appended_while_held_is_not_waited_for),
         STORED(an_abandoned_backup_leaves_nothing),
         STORED(an_id_that_is_taken_gets_a_number),
+        STORED(an_id_of_which_anything_is_left_is_not_used_again),
         STORED(a_writer_needs_no_right_to_list_uploads),
         STORED(the_record_is_in_the_order_of_time),
         STORED(a_key_block_is_an_object_beside_the_archive),

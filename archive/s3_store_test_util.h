@@ -27,6 +27,9 @@ struct memory_store {
     int n_uploads;    /* begun so far */
     int n_requests;   /* so far */
     const char *fail; /* a request that has this in its target gets an error that stays */
+    const char *busy; /* such a one is told to come again */
+    const char *mute; /* such a one gets no answer */
+    bool lists_backwards;
 };
 
 static inline struct memory_object *memory_find(struct memory_store *m, const char *key)
@@ -168,9 +171,10 @@ static inline void memory_list(struct memory_store *m, const char *prefix, int f
             keys[n++] = m->objects[i].key;
     qsort(keys, n, sizeof *keys, memory_by_key);
     for (size_t i = 0; i < n; i++) {
+        const char *key = keys[m->lists_backwards ? n - 1 - i : i];
         AUTO_FREE char *before = xml;
-        xml = mem_printf("%s<Contents><Key>%s</Key><Size>%zu</Size></Contents>", before, keys[i],
-                         memory_find(m, keys[i])->n);
+        xml = mem_printf("%s<Contents><Key>%s</Key><Size>%zu</Size></Contents>", before, key,
+                         memory_find(m, key)->n);
     }
     AUTO_FREE char *before = xml;
     AUTO_FREE char *whole = mem_printf("%s</ListBucketResult>", before);
@@ -229,6 +233,10 @@ static inline bool memory_answer(struct store_test *t, const struct store_reques
     m->n_requests++;
     if (m->fail && strstr(r->target, m->fail))
         store_answer_text(fd, 403, "", "<Error><Code>AccessDenied</Code></Error>");
+    else if (m->busy && strstr(r->target, m->busy))
+        store_answer_text(fd, 503, "", "<Error><Code>SlowDown</Code></Error>");
+    else if (m->mute && strstr(r->target, m->mute))
+        return true;
     else if (strstr(r->target, "uploadId="))
         memory_answer_upload(m, r, fd);
     else if (strstr(r->target, "uploads=") && !strcmp(r->method, "POST"))

@@ -5,6 +5,7 @@
 #include "archive/sink_s3.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,8 @@ struct sink_s3 {
     uint64_t held;             /* bytes of parts that exist */
     bool no_more;              /* nothing will be added to the queue */
     struct err *error;         /* of a lane; after one nothing is uploaded any more */
-    bool failed;               /* there was one, though it was handed on */
+    atomic_bool
+        failed; /* there was one, be it handed on, or all is given up: ends the lanes' requests */
     char *etags[S3_PARTS_MAX];
 };
 
@@ -72,8 +74,12 @@ static void part_done(struct sink_s3 *s, struct part *p, char *etag, struct err 
     pthread_mutex_lock(&s->lock);
     s->etags[p->number - 1] = etag;
     s->held -= p->size;
-    s->failed = s->failed || e;
-    s->error = err_first(s->error, e);
+    if (s->failed) {
+        err_free(e); /* the first one is why the others ended */
+    } else {
+        s->error = e;
+        s->failed = e != NULL;
+    }
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
     free(p);
@@ -85,7 +91,8 @@ static void *run_lane(void *arg)
     struct part *p;
     while ((p = take_part(s))) {
         char *etag = NULL;
-        struct err *e = s3_upload_part(s->client, s->key, s->id, p->number, p->data, p->n, &etag);
+        struct err *e =
+            s3_upload_part(s->client, s->key, s->id, p->number, p->data, p->n, &s->failed, &etag);
         part_done(s, p, etag, e);
     }
     return NULL;

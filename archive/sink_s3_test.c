@@ -9,6 +9,7 @@
 #include "archive/archive_test_util.h"
 #include "archive/s3_store_test_util.h"
 #include "archive/sink_s3.h"
+#include "base/clock.h"
 
 #define KEY "p/20261124T170632Z-full/backup.mbe"
 
@@ -19,7 +20,7 @@ static void parts_grow_to_what_an_object_can_be(void **state)
     for (unsigned number = 1; number <= S3_PARTS_MAX; number++) {
         const uint64_t size = sink_s3_part_size(number);
         assert_true(size >= before);
-        assert_true(size <= S3_PART_LONGEST);
+        assert_true(size <= UINT64_C(5) << 30); /* the most that a store takes */
         before = size;
         sum += size;
         if (number == 500)
@@ -75,6 +76,58 @@ static void without_the_end_the_upload_is_given_up(void **state)
         assert_null(memory_find(m, KEY));
         assert_null(m->uploads[committed].key);
     }
+}
+
+static void wait_for_requests(struct memory_store *m, int n)
+{
+    for (bool there = false; !there; clock_sleep_ms(10)) {
+        pthread_mutex_lock(&m->http.lock);
+        there = m->n_requests >= n;
+        pthread_mutex_unlock(&m->http.lock);
+    }
+}
+
+/* A store that wants to be asked later, and one that does not answer at all. */
+static void giving_up_does_not_wait_for_parts(void **state)
+{
+    struct memory_store *m = *state;
+    AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO_FREE uint8_t *piece = mem_zalloc(SINK_S3_FIRST_PART);
+    for (int i = 0; i < 2; i++) {
+        struct sink *s;
+        m->busy = i ? NULL : "partNumber=1";
+        m->mute = i ? "partNumber=1" : NULL;
+        m->n_requests = 0;
+        assert_null(sink_s3_open(&s, c, KEY));
+        assert_null(s->append(s, piece, SINK_S3_FIRST_PART));
+        wait_for_requests(m, 2); /* the upload's begin, and its part */
+        const double begun = clock_seconds();
+        s->free(s);
+        assert_true(clock_seconds() - begun < 10);
+        assert_null(m->uploads[i].key);
+    }
+}
+
+/* Nor does the commit when another one has failed. */
+static void the_first_error_ends_the_other_parts(void **state)
+{
+    struct memory_store *m = *state;
+    AUTO(s3_client) c = store_client(&m->http, NULL);
+    AUTO_FREE uint8_t *piece = mem_zalloc(SINK_S3_FIRST_PART);
+    struct sink *s;
+    m->mute = "partNumber=1";
+    m->fail = "partNumber=2";
+    assert_null(sink_s3_open(&s, c, KEY));
+    assert_null(s->append(s, piece, SINK_S3_FIRST_PART));
+    wait_for_requests(m, 2);
+    assert_null(s->append(s, "x", 1));
+    const double begun = clock_seconds();
+    struct err *e = s->commit(s);
+    assert_true(clock_seconds() - begun < 10);
+    assert_non_null(e);
+    assert_string_equal(e->message, "s3://buck/" KEY ": PUT: HTTP status 403, AccessDenied");
+    err_free(e);
+    s->free(s);
 }
 
 static void an_error_of_a_part_comes_out_once_and_ends_it(void **state)
@@ -141,6 +194,8 @@ int main(void)
         cmocka_unit_test(parts_grow_to_what_an_object_can_be),
         STORED(the_object_is_what_was_appended_and_there_at_the_end),
         STORED(without_the_end_the_upload_is_given_up),
+        STORED(giving_up_does_not_wait_for_parts),
+        STORED(the_first_error_ends_the_other_parts),
         STORED(an_error_of_a_part_comes_out_once_and_ends_it),
         STORED(an_error_of_the_last_part_comes_out_at_the_commit),
         STORED(an_object_that_came_to_be_meanwhile_stays),

@@ -147,12 +147,23 @@ static size_t on_header(char *line, size_t one, size_t n, void *ctx)
     return n;
 }
 
+/* INTERRUPTED when it is not to go on. */
+static struct err *check_wanted(const struct http_request *r)
+{
+    if (r->given_up && *r->given_up)
+        return err_make(INTERRUPTED, "given up");
+    return r->ignores_stop ? NULL : signals_check();
+}
+
 /* Called about once a second, and more often when something moves. */
 static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
     const struct exchange *x = ctx;
     (void)a, (void)b, (void)c, (void)d;
-    return signals_stop && !x->request->ignores_stop;
+    struct err *e = check_wanted(x->request);
+    const bool ends = e != NULL;
+    err_free(e);
+    return ends;
 }
 
 /* ---- one request ---- */
@@ -270,6 +281,7 @@ static void set_transport(const struct http *h, const struct exchange *x)
     curl_easy_setopt(x->curl, CURLOPT_USERAGENT, "mbe/" MBE_VERSION);
     curl_easy_setopt(x->curl, CURLOPT_BUFFERSIZE, (long)TRANSFER_BUFFER);
     curl_easy_setopt(x->curl, CURLOPT_UPLOAD_BUFFERSIZE, (long)TRANSFER_BUFFER);
+    curl_easy_setopt(x->curl, CURLOPT_FRESH_CONNECT, (long)x->request->needs_new_connection);
     if (h->ca_file)
         curl_easy_setopt(x->curl, CURLOPT_CAINFO, h->ca_file);
     if (h->is_direct)
@@ -310,7 +322,8 @@ static struct err *perform(struct exchange *x)
     if (!rc)
         return NULL;
     if (rc == CURLE_ABORTED_BY_CALLBACK)
-        return err_first(signals_check(), err_make(FAILED, "libcurl: %s", curl_easy_strerror(rc)));
+        return err_first(check_wanted(x->request),
+                         err_make(FAILED, "libcurl: %s", curl_easy_strerror(rc)));
     if (x->too_long)
         return err_make(FAILED, "the store answered with more than %zu bytes", x->request->cap);
     x->answer->is_transient = is_transient(rc);
@@ -324,7 +337,7 @@ struct err *http_send(struct http *h, const struct http_request *request,
     struct exchange x = {.request = request, .answer = answer, .curl = take_handle(h)};
     if (!x.curl)
         return err_make(FAILED, "libcurl: cannot make a handle");
-    struct err *e = request->ignores_stop ? NULL : signals_check();
+    struct err *e = check_wanted(request);
     if (!e) {
         set_transport(h, &x);
         set_bounds(h, &x);

@@ -6,6 +6,7 @@
 #ifndef MBE_S3_HTTP_H
 #define MBE_S3_HTTP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,9 @@ struct http_request {
     const struct http_signer *signer; /* NULL: not signed */
     unsigned deadline_s;              /* for all of it */
     bool may_be_silent;               /* the deadline alone bounds it */
+    /* A request whose connection was kept, and ends before the answer, libcurl sends again and does not say so: not this one. */
+    bool needs_new_connection;
+    const atomic_bool *given_up; /* set by another thread: nobody wants it any more; or NULL */
     bool ignores_stop; /* sent and waited for although we were asked to stop: what cleans up */
     /* Where a 2xx answer goes; NULL: nowhere. More than `cap` bytes are an error. Other answers are kept by themselves. */
     void *into;
@@ -63,8 +67,8 @@ struct http_answer {
     bool is_transient;       /* with an error: it may go well another time */
 };
 
-/* NULL when there is an answer, whatever its status. INTERRUPTED when we were asked to stop. The answer is to be released in
- * either case. */
+/* NULL when there is an answer, whatever its status. INTERRUPTED when we were asked to stop or it was given up. The answer is to
+ * be released in either case. */
 struct err *http_send(struct http *h, const struct http_request *request,
                       struct http_answer *answer) MUST_CHECK;
 void http_answer_fini(struct http_answer *a);

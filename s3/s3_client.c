@@ -52,13 +52,14 @@ struct call {
     unsigned deadline_s; /* 0: by the number of bytes */
     bool writes;         /* an object that is to be kept */
     bool needs_md5;
-    bool is_slow;          /* see http_request.may_be_silent */
-    bool is_cleanup;       /* done although we were asked to stop, but not for long */
-    bool may_answer_error; /* with status 200 */
-    long accepted;         /* another status that is no error, or 0 */
-    /* for the caller: */
+    bool completes;  /* an upload: slow, not repeated unseen, and status 200 may be an error */
+    bool is_cleanup; /* done although we were asked to stop, but not for long */
+    const atomic_bool *given_up; /* see http_request */
+    long accepted;               /* another status that is no error, or 0 */
+    /* for the caller, of the last attempt: */
     int attempts;
     char code[LINE_MAX_]; /* S3's, of the error */
+    bool is_unclear;      /* what completes: it may be done; if not, it is to be tried again */
 };
 
 /* ---- opening ---- */
@@ -157,7 +158,9 @@ static struct err *send_once(struct s3_client *c, const struct call *k, struct h
         .needs_md5 = c->retain_until && k->needs_md5,
         .signer = &signer,
         .deadline_s = deadline_of(k),
-        .may_be_silent = k->is_slow,
+        .may_be_silent = k->completes,
+        .needs_new_connection = k->completes,
+        .given_up = k->given_up,
         .ignores_stop = k->is_cleanup,
         .into = k->into,
         .cap = k->cap,
@@ -198,8 +201,7 @@ static struct err *judge(const struct s3_client *c, struct call *k, const struct
     struct s3_error said;
     bool found;
     *again = false;
-    k->code[0] = '\0';
-    if (good && !k->may_answer_error)
+    if (good && (!k->completes || s3_xml_is_completed(k->into, a->len)))
         return NULL;
     s3_xml_error(&said, &found,
                  good            ? k->into
@@ -208,8 +210,13 @@ static struct err *judge(const struct s3_client *c, struct call *k, const struct
                  good ? a->len : a->error_len);
     struct err *e = NULL;
     const bool accepted = a->status == k->accepted && strcmp(said.code, "NoSuchBucket");
-    if ((!good || found) && !accepted) {
+    if (good && !found) {
+        k->is_unclear = true;
+        e = err_make(FAILED, "%s: HTTP status %ld, and no word that it is done", k->method,
+                     a->status);
+    } else if (!accepted) {
         snprintf(k->code, sizeof k->code, "%s", said.code);
+        k->is_unclear = k->completes && !strcmp(said.code, "ConditionalRequestConflict");
         *again = retry_is_transient(a->status, said.code);
         e = store_error(c, k, a, &said);
     }
@@ -225,14 +232,17 @@ static struct err *transport_error(const struct s3_client *c, const struct call 
     return e;
 }
 
-static struct err *wait_before(const struct call *k)
+/* After the failed attempt `attempt`. */
+static struct err *wait_after(const struct call *k, int attempt)
 {
     uint32_t random = 0;
     (void)!getrandom(&random, sizeof random, 0); /* without it the wait is the shortest one */
-    for (unsigned left = retry_wait_ms(k->attempts, random); left;) {
+    for (unsigned left = retry_wait_ms(attempt, random); left;) {
         const unsigned slice = left < WAIT_SLICE_MS ? left : WAIT_SLICE_MS;
         if (!k->is_cleanup)
             TRY(signals_check());
+        if (k->given_up && *k->given_up)
+            return err_make(INTERRUPTED, "given up");
         clock_sleep_ms(slice);
         left -= slice;
     }
@@ -246,6 +256,8 @@ static struct err *ask(struct s3_client *c, struct call *k, struct http_answer *
     const int attempts_max = k->is_cleanup ? CLEANUP_ATTEMPTS : RETRY_ATTEMPTS;
     for (k->attempts = 1;; k->attempts++) {
         bool again;
+        k->code[0] = '\0';
+        k->is_unclear = false;
         struct err *e = send_once(c, k, a);
         if (e && e->kind == ERR_INTERRUPTED)
             return e;
@@ -264,7 +276,7 @@ static struct err *ask(struct s3_client *c, struct call *k, struct http_answer *
                  e->message);
         err_free(e);
         http_answer_fini(a);
-        TRY(wait_before(k));
+        TRY(wait_after(k, k->attempts));
     }
 }
 
@@ -340,15 +352,20 @@ struct err *s3_get_range(struct s3_client *c, const char *key, uint64_t offset, 
                     got);
 }
 
-struct err *s3_head(struct s3_client *c, const char *key, bool *found, uint64_t *size)
+static struct err *head(struct s3_client *c, struct call *k, bool *found, uint64_t *size)
 {
     struct http_answer a;
-    struct call k = {.method = "HEAD", .key = key, .accepted = 404};
-    struct err *e = ask(c, &k, &a);
+    struct err *e = ask(c, k, &a);
     *found = !e && a.status != 404;
     *size = *found ? a.content_length : 0;
     http_answer_fini(&a);
     return e;
+}
+
+struct err *s3_head(struct s3_client *c, const char *key, bool *found, uint64_t *size)
+{
+    struct call k = {.method = "HEAD", .key = key, .accepted = 404};
+    return head(c, &k, found, size);
 }
 
 struct err *s3_delete(struct s3_client *c, const char *key)
@@ -357,14 +374,12 @@ struct err *s3_delete(struct s3_client *c, const char *key)
     return tell(c, &k);
 }
 
-static struct err *list_more(struct s3_client *c, const char *prefix, const char *delimiter,
-                             struct s3_listing *out, char **token)
+static struct err *list_more(struct s3_client *c, const char *prefix, struct s3_listing *out,
+                             char **token)
 {
-    const struct s3_query query[] = {{"continuation-token", *token},
-                                     {"delimiter", delimiter},
-                                     {"list-type", "2"},
-                                     {"prefix", prefix}};
-    struct call k = {.method = "GET", .key = "", .query = query, .n_query = 4};
+    const struct s3_query query[] = {
+        {"continuation-token", *token}, {"list-type", "2"}, {"prefix", prefix}};
+    struct call k = {.method = "GET", .key = "", .query = query, .n_query = 3};
     AUTO_FREE char *text = NULL;
     size_t len;
     TRY(ask_text(c, &k, &text, &len));
@@ -373,13 +388,12 @@ static struct err *list_more(struct s3_client *c, const char *prefix, const char
     return s3_xml_listing(out, token, text, len);
 }
 
-struct err *s3_list(struct s3_client *c, const char *prefix, const char *delimiter,
-                    struct s3_listing *out)
+struct err *s3_list(struct s3_client *c, const char *prefix, struct s3_listing *out)
 {
     AUTO_FREE char *token = NULL;
     *out = (struct s3_listing){0};
     do
-        TRY(list_more(c, prefix, delimiter, out, &token));
+        TRY(list_more(c, prefix, out, &token));
     while (token);
     return NULL;
 }
@@ -406,7 +420,7 @@ static bool is_etag(const char *etag)
 }
 
 struct err *s3_upload_part(struct s3_client *c, const char *key, const char *id, unsigned number,
-                           const void *data, size_t n, char **etag)
+                           const void *data, size_t n, const atomic_bool *given_up, char **etag)
 {
     char text[16];
     snprintf(text, sizeof text, "%u", number);
@@ -417,7 +431,8 @@ struct err *s3_upload_part(struct s3_client *c, const char *key, const char *id,
                      .n_query = 2,
                      .body = data,
                      .body_len = n,
-                     .needs_md5 = true};
+                     .needs_md5 = true,
+                     .given_up = given_up};
     struct http_answer a;
     struct err *e = ask(c, &k, &a);
     if (!e && !is_etag(a.etag)) {
@@ -429,16 +444,28 @@ struct err *s3_upload_part(struct s3_client *c, const char *key, const char *id,
     return e;
 }
 
-/* An earlier attempt whose answer was lost may have done it: then there is no such upload any more, but the object. */
-static struct err *look_if_done(struct s3_client *c, const struct call *k, uint64_t size,
-                                struct err *e)
+/* An attempt whose answer was lost may have done it, one of a machine between us and the store too: then there is no such upload any more,
+ * but the object. */
+static bool may_be_done(const struct call *k, const struct err *e)
 {
+    static const char *const codes[] = {"", "NoSuchUpload", "PreconditionFailed"};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (!strcmp(k->code, codes[i]))
+            return true;
+    return k->is_unclear || k->attempts > 1 || e->kind == ERR_INTERRUPTED;
+}
+
+/* NULL when the object is there; else e. */
+static struct err *look_if_done(struct s3_client *c, const char *key, uint64_t size, struct err *e)
+{
+    struct call k = {.method = "HEAD", .key = key, .accepted = 404};
     bool found;
     uint64_t there;
-    if (!e || k->attempts == 1 ||
-        (strcmp(k->code, "NoSuchUpload") && strcmp(k->code, "PreconditionFailed")))
-        return e;
-    struct err *unknown = s3_head(c, k->key, &found, &there);
+    if (e->kind == ERR_INTERRUPTED) {
+        k.is_cleanup = true;
+        k.deadline_s = CLEANUP_DEADLINE_S;
+    }
+    struct err *unknown = head(c, &k, &found, &there);
     const bool done = !unknown && found && there == size;
     err_free(unknown);
     if (!done)
@@ -449,9 +476,18 @@ static struct err *look_if_done(struct s3_client *c, const struct call *k, uint6
 
 static struct err *complete(struct s3_client *c, struct call *k, uint64_t size)
 {
-    AUTO_FREE char *text = NULL;
-    size_t len;
-    return look_if_done(c, k, size, ask_text(c, k, &text, &len));
+    for (int round = 1;; round++) {
+        AUTO_FREE char *text = NULL;
+        size_t len;
+        struct err *e = ask_text(c, k, &text, &len);
+        if (e && may_be_done(k, e))
+            e = look_if_done(c, k->key, size, e);
+        if (!e || !k->is_unclear || round == RETRY_ATTEMPTS)
+            return e;
+        log_info(c->log, "s3", "%s; it is not there: tried again", e->message);
+        err_free(e);
+        TRY(wait_after(k, round));
+    }
 }
 
 struct err *s3_upload_complete(struct s3_client *c, const char *key, const char *id,
@@ -467,8 +503,7 @@ struct err *s3_upload_complete(struct s3_client *c, const char *key, const char 
                      .body = parts,
                      .body_len = strlen(parts),
                      .deadline_s = COMPLETE_DEADLINE_S,
-                     .is_slow = true,
-                     .may_answer_error = true};
+                     .completes = true};
     struct err *e = complete(c, &k, size);
     if (e && !strcmp(k.code, "NotImplemented")) { /* the condition: not every store knows it */
         err_free(e);

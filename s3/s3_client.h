@@ -1,13 +1,14 @@
 /* s3/s3_client.h: requests to one bucket of an S3-compatible object store. Each is signed, has a deadline and is sent again, with growing
  * waits, as long as its failure may be a passing one (retry.h); what remains is one error that names the object, S3's code and its
- * message. Keys are whole ones. Nothing is kept of an answer beyond a bound. Asked to stop (base/signals.h) all but s3_abort end
- * within about a second with INTERRUPTED.
+ * message. Keys are whole ones. Nothing is kept of an answer beyond a bound. Asked to stop (base/signals.h) all but s3_upload_abort,
+ * and the look whether a completion was done, end within about a second with INTERRUPTED.
  *
  * Threads: all functions but _open and _free may be called from several at once.
  * Facts: Amazon S3 API Reference, 2006-03-01. */
 #ifndef MBE_S3_S3_CLIENT_H
 #define MBE_S3_S3_CLIENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,23 +54,23 @@ struct err *s3_get_range(struct s3_client *c, const char *key, uint64_t offset, 
 struct err *s3_head(struct s3_client *c, const char *key, bool *found, uint64_t *size) MUST_CHECK;
 /* An object that is not there is as good as deleted. */
 struct err *s3_delete(struct s3_client *c, const char *key) MUST_CHECK;
-/* All keys that begin with `prefix`, in as many requests as it takes. With a `delimiter` ("/"; NULL: none) those that have it behind the
- * prefix are not told by themselves but, once, by what stands before it. `out` is to be released after an error as well. */
-struct err *s3_list(struct s3_client *c, const char *prefix, const char *delimiter,
-                    struct s3_listing *out) MUST_CHECK;
+/* All keys that begin with `prefix`, in as many requests as it takes, in the store's order: that of their bytes at most stores, not at
+ * all. `out` is to be released after an error as well. */
+struct err *s3_list(struct s3_client *c, const char *prefix, struct s3_listing *out) MUST_CHECK;
 
 /* ---- uploads of several parts: the object is there when it is completed, not before ---- */
 
 enum { S3_PARTS_MAX = 10000 };
-#define S3_PART_LONGEST (UINT64_C(5) << 30)
 
 /* *id is owned by caller. */
 struct err *s3_upload_begin(struct s3_client *c, const char *key, char **id) MUST_CHECK;
 /* Part `number`, from 1. *etag, owned by caller, is what names it when the upload is completed. All but the last part have at
- * least 5 MiB. */
+ * least 5 MiB. *given_up may be set by another thread: then it ends within about a second with INTERRUPTED. */
 struct err *s3_upload_part(struct s3_client *c, const char *key, const char *id, unsigned number,
-                           const void *data, size_t n, char **etag) MUST_CHECK;
-/* Of parts 1 to n. Kind REFUSED when an object of that key came to be meanwhile, as far as the store looks. size: of all parts. */
+                           const void *data, size_t n, const atomic_bool *given_up,
+                           char **etag) MUST_CHECK;
+/* Of parts 1 to n. Kind REFUSED when an object of that key came to be meanwhile, as far as the store looks. size: of all parts.
+ * After an answer that leaves open whether it was done, or none, an object of that key and size counts as done. */
 struct err *s3_upload_complete(struct s3_client *c, const char *key, const char *id,
                                char *const *etags, size_t n, uint64_t size) MUST_CHECK;
 /* Gives up an upload and frees what the store has of it. */

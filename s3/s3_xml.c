@@ -91,10 +91,12 @@ static struct err *walk_error(const struct walk *w)
                     XML_ErrorString(XML_GetErrorCode(w->parser)));
 }
 
-/* The root must have the name `root`. */
+/* The root must have the name `root`. White space before it is what a store sends while it works. */
 static struct err *walk_xml(const char *root, element_fn *fn, void *ctx, const char *text, size_t n)
 {
     struct walk *w = mem_zalloc(sizeof *w);
+    for (; n && (*text == ' ' || *text == '\n' || *text == '\r' || *text == '\t'); n--)
+        text++;
     w->on_element = fn;
     w->ctx = ctx;
     w->parser = XML_ParserCreate(NULL);
@@ -163,7 +165,7 @@ void s3_error_fini(struct s3_error *e)
 
 struct listing_walk {
     struct s3_listing *l;
-    char *key, *prefix, *next;
+    char *key, *next;
     uint64_t size;
     bool truncated, odd; /* odd: an object without a key, or a size that is no number */
 };
@@ -179,18 +181,6 @@ static void take_object(struct listing_walk *w)
     l->objects[l->n_objects++] = (struct s3_object){w->key, w->size};
     w->key = NULL;
     w->size = 0;
-}
-
-static void take_prefix(struct listing_walk *w)
-{
-    struct s3_listing *l = w->l;
-    if (!w->prefix) {
-        w->odd = true;
-        return;
-    }
-    mem_grow(&l->prefixes, &l->prefixes_cap, l->n_prefixes, sizeof *l->prefixes);
-    l->prefixes[l->n_prefixes++] = w->prefix;
-    w->prefix = NULL;
 }
 
 static uint64_t take_size(const char *text, bool *odd)
@@ -209,8 +199,6 @@ static void take_listing(void *ctx, const char *parent, const char *name, const 
     if (!strcmp(parent, "ListBucketResult")) {
         if (!strcmp(name, "Contents"))
             take_object(w);
-        else if (!strcmp(name, "CommonPrefixes"))
-            take_prefix(w);
         else if (!strcmp(name, "IsTruncated") && text)
             w->truncated = !strcmp(text, "true");
         else if (!strcmp(name, "NextContinuationToken") && text)
@@ -220,8 +208,6 @@ static void take_listing(void *ctx, const char *parent, const char *name, const 
             set_text(&w->key, text);
         else if (!strcmp(name, "Size"))
             w->size = take_size(text, &w->odd);
-    } else if (!strcmp(parent, "CommonPrefixes") && !strcmp(name, "Prefix") && text) {
-        set_text(&w->prefix, text);
     }
 }
 
@@ -238,7 +224,6 @@ struct err *s3_xml_listing(struct s3_listing *l, char **next, const char *text, 
     }
     free(w.next);
     free(w.key);
-    free(w.prefix);
     return e;
 }
 
@@ -246,10 +231,7 @@ void s3_listing_fini(struct s3_listing *l)
 {
     for (size_t i = 0; i < l->n_objects; i++)
         free(l->objects[i].key);
-    for (size_t i = 0; i < l->n_prefixes; i++)
-        free(l->prefixes[i]);
     free(l->objects);
-    free(l->prefixes);
     *l = (struct s3_listing){0};
 }
 
@@ -369,4 +351,20 @@ char *s3_xml_complete(char *const *etags, size_t n)
         out += sprintf(out, part, i + 1, etags[i]);
     strcpy(out, end);
     return text;
+}
+
+static void take_nothing(void *ctx, const char *parent, const char *name, const char *text)
+{
+    (void)ctx;
+    (void)parent;
+    (void)name;
+    (void)text;
+}
+
+bool s3_xml_is_completed(const char *text, size_t n)
+{
+    struct err *e = walk_xml("CompleteMultipartUploadResult", take_nothing, NULL, text, n);
+    const bool is = !e;
+    err_free(e);
+    return is;
 }

@@ -2,10 +2,10 @@
  * a document type, which could define entities, is refused.
  *
  *   Error                          Code, Message, Region
- *   ListBucketResult               Contents (Key, Size), CommonPrefixes (Prefix), IsTruncated, NextContinuationToken
+ *   ListBucketResult               Contents (Key, Size), IsTruncated, NextContinuationToken
  *   InitiateMultipartUploadResult  UploadId
  *   ListMultipartUploadsResult     Upload (Key, UploadId, Initiated), IsTruncated, NextKeyMarker, NextUploadIdMarker
- *   CompleteMultipartUploadResult  nothing of it
+ *   CompleteMultipartUploadResult  that it is one
  *
  * Facts: Amazon S3 API Reference, 2006-03-01; Ceph 16.2 by experiment. */
 #ifndef MBE_S3_S3_XML_H
@@ -33,8 +33,6 @@ struct s3_object {
 struct s3_listing {
     size_t n_objects, objects_cap;
     struct s3_object *objects;
-    size_t n_prefixes, prefixes_cap;
-    char **prefixes; /* what stands before the delimiter, with it */
 };
 void s3_listing_fini(struct s3_listing *l);
 /* Adds one answer; *next (owned by caller) is what to go on with, NULL at the end. */
@@ -58,5 +56,7 @@ struct err *s3_xml_uploads(struct s3_uploads *u, char **next_key, char **next_id
 struct err *s3_xml_upload_id(char **id, const char *text, size_t n) MUST_CHECK;
 /* The request that completes an upload of parts 1 to n with these entity tags; owned by caller. */
 char *s3_xml_complete(char *const *etags, size_t n);
+/* Whether the text is the whole answer that says an upload was completed. */
+bool s3_xml_is_completed(const char *text, size_t n);
 
 #endif
