@@ -16,7 +16,8 @@ static void as_lists(const char *text, size_t size)
     struct s3_listing listing = {0};
     struct s3_uploads uploads = {0};
     char *next = NULL, *key = NULL, *id = NULL;
-    if (!taken(s3_xml_listing(&listing, &next, text, size)) && next)
+    const bool is_listing = taken(s3_xml_listing(&listing, &next, text, size));
+    if ((!is_listing && next) || (is_listing && s3_xml_is_completed(text, size)))
         abort();
     if (taken(s3_xml_uploads(&uploads, &key, &id, text, size)) && !key != !id)
         abort();
