@@ -646,7 +646,6 @@ static void source_free(struct tail_source *base)
     redo_file_close(&s->file);
     redo_mysql_stream_free(s->stream);
     ddl_events_fini(&s->events);
-    page_watch_fini(&s->base.watch);
     space_key_wipe(&s->base.origin.mysql.key);
     free(s->buf);
     free(s->clear);

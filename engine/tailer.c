@@ -274,8 +274,10 @@ void tailer_free(struct tailer *t)
     if (!t)
         return;
     err_free(tailer_stop(t));
-    if (t->source)
+    if (t->source) {
+        page_watch_fini(&t->source->watch);
         t->source->family->free(t->source);
+    }
     if (t->spool_fd >= 0)
         close(t->spool_fd);
     err_free(t->error);

@@ -86,6 +86,25 @@ def unknown_certificate(s, mbe, store):
     mbe.more = known
 
 
+def sealed(s, mbe, store):
+    """A key is changed without a word to the archive, and what lies beside that goes with it."""
+    old, new = keys = [s.path("key-%s" % name) for name in ("old", "new")]
+    mbe.more, known = [], mbe.more
+    for key in keys:
+        mbe.run("key", "generate", "--output=" + key)
+    mbe.more = known
+    mbe.repo, mbe.key = "s3://%s/sealed" % s3.BUCKET, ["--key-file=" + old]
+    backup = mbe.backup()
+    before = dict(store.objects)
+    mbe.run("key", "rotate", "--repo=" + mbe.repo, "--new-key-file=" + new, *mbe.key)
+    s.check_equal([k for k, v in store.objects.items() if v != before.get(k)], ["sealed/%s/key" % backup.id], "objects that are changed")
+    mbe.verify(backup.id, expect=4)
+    mbe.key = ["--key-file=" + new]
+    mbe.verify(backup.id)
+    mbe.run("delete", "--repo=" + mbe.repo, "--backup=" + backup.id, *mbe.key)
+    s.check_equal([k for k in store.objects if backup.id in k], [], "objects that are left of a sealed backup")
+
+
 def told_secrets(s):
     """Files of mbe's own words that have the secret key."""
     for name in os.listdir(s.path("logs")):
@@ -117,6 +136,7 @@ def body(s, flavour, tls=False):
     s.say("%d requests for a check and a restore", len(store.requests) - before)
     store.faults = None
     deletion(s, mbe, store, full, increment, last)
+    sealed(s, mbe, store)
     s.check_none(told_secrets(s), "files with the secret key")
     s.check_none([p for p in store.problems if "is not for you" not in p], "requests that a store refuses")
 
