@@ -34,8 +34,8 @@ const struct chain_link *chain_last(const struct chain *c)
     return &c->links[c->n - 1];
 }
 
-/* Where there is a key an archive in clear proves nothing: whoever can write to the repository may have made it. Any may lie
- * under the name of another. */
+/* Where there is a key an archive in clear proves nothing: whoever can write to the repository may have made it. And he may have put
+ * a sealed one under the name of another. Without sealing a name proves as little as the rest. */
 struct err *chain_check_place(const struct archive_reader *reader, const char *manifest_id,
                               const struct repo *repo, const char *id)
 {
@@ -43,11 +43,10 @@ struct err *chain_check_place(const struct archive_reader *reader, const char *m
     if (repo_sealing_key(repo) && !sealed)
         return err_hint(err_make(SEALED, "is not sealed, and a key was given"),
                         "If it is to be trusted all the same, leave the key out.");
-    if (!*manifest_id || !strcmp(manifest_id, id))
+    if (!sealed || !*manifest_id || !strcmp(manifest_id, id))
         return NULL;
-    struct err *e = sealed ? err_make(CORRUPT, "is the archive of backup %s", manifest_id)
-                           : err_make(REFUSED, "is the archive of backup %s", manifest_id);
-    return err_hint(e, "If it was renamed, give it its name again.");
+    return err_hint(err_make(CORRUPT, "is the archive of backup %s", manifest_id),
+                    "If it was renamed, give it its name again.");
 }
 
 static struct err *open_archive(struct chain_link *l, struct repo *repo)

@@ -30,8 +30,8 @@ struct chain {
 };
 
 /* Whether an archive that lies in the repository as backup `id` may be taken for it. manifest_id: which one it is by its manifest;
- * empty: that does not say. The message continues "it ...". SEALED: it is in clear, and a key was given. Another backup's:
- * CORRUPT when that was proven by a key, else REFUSED. */
+ * empty: that does not say. The message continues "it ...". SEALED: it is in clear, and a key was given. CORRUPT: it is sealed, and another
+ * backup's. */
 struct err *chain_check_place(const struct archive_reader *reader, const char *manifest_id,
                               const struct repo *repo, const char *id) MUST_CHECK;
 
