@@ -37,7 +37,6 @@
 
 enum {
     SAME_SECOND_MAX = 1000,
-    KEY_BLOCK_MOST = 4096, /* what is read of one to tell how long it is */
 };
 
 struct catalog_draft {
@@ -275,15 +274,18 @@ static char *key_block_path(const char *archive_path)
 struct err *catalog_key_block_read(uint8_t *p, bool *there, const char *archive_path)
 {
     AUTO_FREE char *path = key_block_path(archive_path);
-    AUTO_FREE char *bytes = NULL;
-    size_t n = 0;
+    AUTO_FD int fd = -1;
+    uint8_t bytes[KEY_BLOCK_SIZE + 1]; /* one more tells that it is longer */
+    size_t n;
     bool absent;
-    TRY(file_absent(file_read_all(&bytes, &n, path, KEY_BLOCK_MOST), &absent));
+    TRY(file_absent(file_open(&fd, path, O_RDONLY, 0), &absent));
     *there = !absent;
     if (absent)
         return NULL;
+    TRY(file_pread(fd, bytes, sizeof bytes, 0, &n, path));
     if (n != KEY_BLOCK_SIZE)
-        return err_make(CORRUPT, "%s: %zu bytes, %d expected", path, n, KEY_BLOCK_SIZE);
+        return err_make(CORRUPT, "%s: %zu bytes%s, %d expected", path, n,
+                        n > KEY_BLOCK_SIZE ? " or more" : "", KEY_BLOCK_SIZE);
     memcpy(p, bytes, KEY_BLOCK_SIZE);
     return NULL;
 }

@@ -175,6 +175,11 @@ static void a_key_block_that_is_damaged_is_named(void **state)
     }
     ok(file_replace(beside, bytes, n - 1, 0600));
     assert_error(read_both_ways(with_both, id), ERR_CORRUPT, "backup.key: 127 bytes, 128 expected");
+    AUTO_FREE char *longer = mem_zalloc(5000);
+    memcpy(longer, bytes, n);
+    ok(file_replace(beside, longer, 5000, 0600));
+    assert_error(read_both_ways(with_both, id), ERR_CORRUPT,
+                 "backup.key: 129 bytes or more, 128 expected");
 }
 
 /* The id of its key stands in clear, and anybody can write another one. */
