@@ -69,7 +69,27 @@ def stopped(s, mbe, server):
     mbe.verify(backup.id, "--level=pages")
     again = restored(s, server, backup, "stopped")
     s.check_none(check.differences(state, check.read_state(again)), "stopped, backed up, restored")
+    damaged(s, mbe, server, sorted(path for path in database_files(server.datadir) if path.startswith("w/") and path.endswith(".ibd"))[0])
     s.check(again.stop(), "the restored server did not stop cleanly")
+
+
+def damaged(s, mbe, server, name):
+    """A table's file that is cut off, or has no page 0: the copy of the datadir is refused, by the name of the file."""
+    folder = s.path("damaged")
+    shutil.copytree(server.datadir, folder)
+    path = os.path.join(folder, name)
+    size = os.path.getsize(path)
+    before = mbe.ids()
+    for what, at, length in (("tail cut off", size - 1, size // 2), ("page 0 zeroed", 0, size), ("emptied", 0, 0)):
+        shutil.copy(os.path.join(server.datadir, name), path)
+        with open(path, "r+b") as f:
+            f.seek(at)
+            f.write(b"\0" * 16384 if at == 0 and length else b"")
+            f.truncate(length)
+        done = mbe.run(*mbe.offline_args(folder), expect=mbe_module.DAMAGE)
+        s.check(name in done.err, "%s: %s is not named: %s", what, name, done)
+    s.check_equal(mbe.ids(), before, "backups, of damaged files")
+    shutil.rmtree(folder)
 
 
 def import_tablespace(s, server):
