@@ -26,8 +26,10 @@ bool backup_id_is_valid(const char *s)
         return false;
     if (*end == '\0')
         return true;
-    const size_t n = digits(end + 1);
-    return *end == '-' && n >= 1 && n <= NUMBER_DIGITS_MAX && end[1] != '0' && end[1 + n] == '\0';
+    const char *number = end + 1;
+    const size_t n = *end == '-' ? digits(number) : 0;
+    return n >= 1 && n <= NUMBER_DIGITS_MAX && number[n] == '\0' && *number != '0' &&
+           strcmp(number, "1");
 }
 
 bool backup_id_is_full(const char *id)

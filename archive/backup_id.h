@@ -1,7 +1,7 @@
 /* archive/backup_id.h: ids of backups, which are their names in every kind of repository:
  *
  *   20261124T170632Z-full, 20261124T170632Z-incremental: when it was begun, in UTC, and its type;
- *   20261124T170632Z-full-2: another one of that second.
+ *   20261124T170632Z-full-2: another one of that second; the number is 2 or more, without zeroes in front.
  *
  * By their order they are sorted by age. Of a consolidated backup it is the time of what that was made of. */
 #ifndef MBE_ARCHIVE_BACKUP_ID_H

@@ -37,8 +37,6 @@
 
 enum {
     SAME_SECOND_MAX = 1000,
-    RECORD_MAX = 64 << 20,
-    KEY_BLOCK_MOST = 4096, /* what is read of one to tell how long it is */
 };
 
 struct catalog_draft {
@@ -93,7 +91,7 @@ static struct err *check_marker(const char *repo)
  * what was left by a run that was killed while it wrote the marker. */
 static bool is_harmless(const char *name)
 {
-    return !strcmp(name, "lost+found") || !strcmp(name, MARKER ".tmp");
+    return !strcmp(name, "lost+found") || !strncmp(name, MARKER ".tmp", strlen(MARKER ".tmp"));
 }
 
 /* *may: there is no directory, or one with nothing in it. */
@@ -124,15 +122,23 @@ static struct err *open_or_create(const char *repo)
     return file_replace(marker, MARKER_TEXT, strlen(MARKER_TEXT), 0600);
 }
 
+/* flock(2), or a signal asks us to stop while it waits. */
+static struct err *wait_for_lock(int fd, int how, const char *path)
+{
+    while (flock(fd, how)) {
+        if (errno != EINTR)
+            return err_os("%s: cannot lock", path);
+        TRY(signals_check());
+    }
+    return NULL;
+}
+
 /* Locks the repository against other processes that begin or publish; closing *fd unlocks. */
 static struct err *lock_repository(int *fd, const char *repo)
 {
     AUTO_FREE char *marker = join(repo, MARKER);
     TRY(file_open(fd, marker, O_RDWR, 0));
-    while (flock(*fd, LOCK_EX))
-        if (errno != EINTR)
-            return err_os("%s: cannot lock", marker);
-    return NULL;
+    return wait_for_lock(*fd, LOCK_EX, marker);
 }
 
 /* Names in the repository for which `take` gives a string, which goes to the list. */
@@ -191,11 +197,7 @@ struct err *catalog_use(int *fd, const char *archive_path)
     AUTO_FD int mine = -1;
     struct stat held, there;
     TRY(file_open(&mine, archive_path, O_RDONLY, 0));
-    while (flock(mine, LOCK_SH)) {
-        if (errno != EINTR)
-            return err_os("%s: cannot lock", archive_path);
-        TRY(signals_check());
-    }
+    TRY(wait_for_lock(mine, LOCK_SH, archive_path));
     if (fstat(mine, &held))
         return err_os("%s: cannot stat", archive_path);
     const bool gone = stat(archive_path, &there) || held.st_ino != there.st_ino;
@@ -232,9 +234,7 @@ static struct err *is_cut_off(bool *cut, int fd, const char *path)
 static struct err *append_line(int fd, const char *line, const char *path)
 {
     bool cut;
-    while (flock(fd, LOCK_EX))
-        if (errno != EINTR)
-            return err_os("%s: cannot lock", path);
+    TRY(wait_for_lock(fd, LOCK_EX, path));
     TRY(is_cut_off(&cut, fd, path));
     AUTO_FREE char *text = mem_printf("%s%s\n", cut ? "\n" : "", line);
     TRY(file_write(fd, text, strlen(text), path));
@@ -246,7 +246,7 @@ struct err *catalog_record_append(const char *archive_path, const char *line)
     AUTO_FREE char *dir = backup_dir(archive_path);
     AUTO_FREE char *path = join(dir, RECORD_NAME);
     AUTO_FD int fd = -1;
-    TRY(file_open(&fd, path, O_RDWR | O_APPEND | O_CREAT, 0600));
+    TRY(file_open(&fd, path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0600));
     TRY(append_line(fd, line, path));
     return file_fsync_dir(dir);
 }
@@ -257,7 +257,7 @@ struct err *catalog_record_read(char **text, const char *archive_path)
     AUTO_FREE char *path = join(dir, RECORD_NAME);
     size_t len;
     bool absent;
-    TRY(file_absent(file_read_all(text, &len, path, RECORD_MAX), &absent));
+    TRY(file_absent(file_read_all(text, &len, path, CATALOG_RECORD_MAX), &absent));
     if (absent)
         *text = mem_strdup("");
     return NULL;
@@ -274,15 +274,18 @@ static char *key_block_path(const char *archive_path)
 struct err *catalog_key_block_read(uint8_t *p, bool *there, const char *archive_path)
 {
     AUTO_FREE char *path = key_block_path(archive_path);
-    AUTO_FREE char *bytes = NULL;
-    size_t n = 0;
+    AUTO_FD int fd = -1;
+    uint8_t bytes[KEY_BLOCK_SIZE + 1]; /* one more tells that it is longer */
+    size_t n;
     bool absent;
-    TRY(file_absent(file_read_all(&bytes, &n, path, KEY_BLOCK_MOST), &absent));
+    TRY(file_absent(file_open(&fd, path, O_RDONLY, 0), &absent));
     *there = !absent;
     if (absent)
         return NULL;
+    TRY(file_pread(fd, bytes, sizeof bytes, 0, &n, path));
     if (n != KEY_BLOCK_SIZE)
-        return err_make(CORRUPT, "%s: %zu bytes, %d expected", path, n, KEY_BLOCK_SIZE);
+        return err_make(CORRUPT, "%s: %zu bytes%s, %d expected", path, n,
+                        n > KEY_BLOCK_SIZE ? " or more" : "", KEY_BLOCK_SIZE);
     memcpy(p, bytes, KEY_BLOCK_SIZE);
     return NULL;
 }

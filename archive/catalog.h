@@ -39,7 +39,9 @@ struct err *catalog_use(int *fd, const char *archive_path) MUST_CHECK;
 
 /* The record of a backup's verifications. The archive itself is never changed. to append, the
  * backup must be in use (catalog_use). */
-/* Appends one line (given without its end), durably. A line that was cut off when its writer was killed stays a line of its own. */
+enum { CATALOG_RECORD_MAX = 64 << 20 }; /* bytes; one that is longer is not read */
+/* Appends one line (given without its end), durably. A line that was cut off when its writer was killed stays a line of its own.
+ * Not through a symbolic link. */
 struct err *catalog_record_append(const char *archive_path, const char *line) MUST_CHECK;
 /* All of it, NUL-terminated, owned by caller; empty when there is none. */
 struct err *catalog_record_read(char **text, const char *archive_path) MUST_CHECK;

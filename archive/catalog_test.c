@@ -9,9 +9,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -164,6 +166,7 @@ static void only_what_looks_like_a_backup_is_listed_oldest_first(void **state)
         "20261124T170633Z-full/other", ".20261124T170634Z-full.incomplete/backup.mbe",
         "latest/backup.mbe", "20261124T170632Z/backup.mbe", "20261124T170632Z-full-/backup.mbe",
         "20261124T170632Z-full-0/backup.mbe", "20261124T170632Z-full-2x/backup.mbe",
+        "20261124T170632Z-full-1/backup.mbe", "20261124T170632Z-full-02/backup.mbe",
         "20261124T17063Z-full/backup.mbe", "20261124T170632Z-FULL/backup.mbe",
         "x20261124T170632Z-full/backup.mbe"};
     static const char *const expected[] = {"20251124T170632Z-full", "20261124T170632Z-full",
@@ -224,6 +227,7 @@ static void a_new_file_system_and_a_half_made_repository_are_empty_enough(void *
 {
     put_file(*state, "lost+found/x", "x");
     put_file(*state, "mbe-repository.tmp", "mb");
+    put_file(*state, "mbe-repository.tmp-0123456789abcdef", "mb");
     publish(begin(*state));
     assert_int_equal(count(*state), 1);
     assert_true(exists(*state, "lost+found/x"));
@@ -412,6 +416,57 @@ static void who_waits_for_a_claim_is_stopped_by_a_signal(void **state)
     close(fd);
 }
 
+static const char *choose_for_deletion(const char *repo)
+{
+    struct catalog_deletion *d;
+    return catalog_deletion_begin(&d, repo, NULL) ? NULL : "chosen";
+}
+
+static const char *hold_the_record(const char *repo)
+{
+    AUTO_FREE char *path = mem_printf("%s/" FULL "/verified.jsonl", repo);
+    int fd;
+    if (file_open(&fd, path, O_RDWR | O_CREAT, 0600) || flock(fd, LOCK_EX))
+        return NULL;
+    return "held";
+}
+
+static struct err *begin_one(const char *repo)
+{
+    AUTO(catalog_draft) d = NULL;
+    return catalog_begin(&d, repo, "full", NULL);
+}
+
+static struct err *append_to_the_record(const char *repo)
+{
+    AUTO_FREE char *archive = catalog_archive_path(repo, FULL);
+    return catalog_record_append(archive, "line");
+}
+
+static void who_waits_for_the_repository_or_a_record_is_stopped_by_a_signal(void **state)
+{
+    static const struct {
+        const char *(*hold)(const char *repo);
+        struct err *(*wait)(const char *repo);
+    } cases[] = {{choose_for_deletion, begin_one}, {hold_the_record, append_to_the_record}};
+    const struct sigaction act = {.sa_handler = on_alarm};
+    const struct itimerval soon = {.it_interval = {.tv_usec = 20000},
+                                   .it_value = {.tv_usec = 20000}};
+    make_two(*state);
+    sigaction(SIGALRM, &act, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        char said[64];
+        const pid_t pid = start_holder(*state, cases[i].hold, said);
+        setitimer(ITIMER_REAL, &soon, NULL);
+        struct err *e = cases[i].wait(*state);
+        setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+        signals_stop = 0;
+        end_holder(pid);
+        assert_error(e, ERR_INTERRUPTED, "stopped by signal %d (Alarm clock)", SIGALRM);
+        assert_null(cases[i].wait(*state));
+    }
+}
+
 static void a_backup_that_was_deleted_is_told_to_be_gone(void **state)
 {
     const char *repo = *state, *id;
@@ -548,6 +603,24 @@ static void a_record_grows_line_by_line_and_goes_with_its_backup(void **state)
     assert_false(exists(repo, id));
 }
 
+static void a_record_is_written_through_no_link(void **state)
+{
+    AUTO_FREE char *archive = catalog_archive_path(*state, FULL),
+                   *record = mem_printf("%s/" FULL "/verified.jsonl", (char *)*state),
+                   *victim = mem_printf("%s/victim", (char *)*state);
+    AUTO_FREE char *text = NULL;
+    size_t len;
+    make_two(*state);
+    put_file(*state, "victim", "mine");
+    assert_int_equal(symlink(victim, record), 0);
+    struct err *e = catalog_record_append(archive, "line");
+    assert_non_null(e);
+    assert_int_equal(e->os_errno, ELOOP);
+    err_free(e);
+    assert_null(file_read_all(&text, &len, victim, 100));
+    assert_string_equal(text, "mine");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,9 +639,11 @@ int main(void)
         IN_DIR(claims_that_are_given_up_delete_nothing),
         IN_DIR(a_backup_in_use_cannot_be_claimed_until_it_is_not),
         IN_DIR(who_waits_for_a_claim_is_stopped_by_a_signal),
+        IN_DIR(who_waits_for_the_repository_or_a_record_is_stopped_by_a_signal),
         IN_DIR(a_backup_that_was_deleted_is_told_to_be_gone),
         IN_DIR(a_deletion_that_was_killed_is_finished_by_the_next_run),
         IN_DIR(a_record_grows_line_by_line_and_goes_with_its_backup),
+        IN_DIR(a_record_is_written_through_no_link),
         IN_DIR(nothing_is_published_while_backups_are_chosen_for_deletion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,9 +65,14 @@ static struct err *no_key(uint64_t id)
 
 static struct err *other_key(uint64_t id, const struct archive_keys *keys)
 {
-    return err_make(
-        SEALED, "is sealed with key %016" PRIx64 ", and the key that was given is %016" PRIx64 "%s",
-        id, keys->keys[0].id, keys->n > 1 ? ", as are the others" : "");
+    if (keys->n > 1)
+        return err_make(SEALED,
+                        "is sealed with key %016" PRIx64
+                        ", and none of the %zu keys that were given is that one",
+                        id, keys->n);
+    return err_make(SEALED,
+                    "is sealed with key %016" PRIx64 ", and the key that was given is %016" PRIx64,
+                    id, keys->keys[0].id);
 }
 
 static struct err *unwrap(struct seal_key *out, const struct key_block *b, const uint8_t *p,

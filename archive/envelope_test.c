@@ -189,6 +189,13 @@ static void without_the_key_it_says_which_one_it_takes(void **state)
     assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_SEALED, wrong);
     assert_error(walk(&seen, file.path, &unlock), ERR_SEALED, wrong);
 
+    AUTO_FREE char *several = mem_printf("is sealed with key %016" PRIx64
+                                         ", and none of the 2 keys that were given is that one",
+                                         keys->keys[0].id);
+    others->keys[others->n++] = others->keys[0];
+    assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_SEALED, several);
+    others->n--;
+
     others->keys[others->n++] = keys->keys[0]; /* an old key behind the one in use */
     assert_sound(&file, s.bytes.p, s.bytes.n, others);
 
@@ -287,6 +294,30 @@ static void a_bit_anywhere_is_found(void **state)
 
 /* Where the parts of a sample lie: header and key block, chunks, final record. */
 enum { N_PARTS = N_CHUNKS + 2, FINAL_PART = N_PARTS - 1 };
+
+/* Behind a key block that proves the archive's form, nothing is "of a newer version": it was changed. */
+static void a_version_that_was_changed_is_damage(void **state)
+{
+    (void)state;
+    enum { LAYOUT_VERSION = 8, FINAL_VERSION = 8 };
+    AUTO_FREE struct archive_keys *keys = new_keys();
+    const struct archive_unlock unlock = {.keys = keys};
+    const struct test_file file = test_file_new();
+    for (int i = 0; i < 3; i++) {
+        struct test_sink s = sample(ARCHIVE_CODEC_NONE, keys);
+        uint8_t *p = s.bytes.p;
+        const size_t data = test_chunk_at(p, 0), index = test_chunk_at(p, N_CHUNKS - 2);
+        const size_t at = i == 0   ? data + LAYOUT_VERSION
+                          : i == 1 ? index + LAYOUT_VERSION
+                                   : s.bytes.n - FINAL_SIZE + FINAL_VERSION;
+        p[at] = 9;
+        test_reseal(p, s.bytes.n);
+        test_file_set(&file, p, s.bytes.n);
+        assert_error(read_by_index(file.path, &unlock), ERR_CORRUPT, "version 9");
+        test_sink_free(&s.sink);
+    }
+    close(file.fd);
+}
 
 static void put_part(struct out_bytes *o, const struct test_sink *s, int part)
 {
@@ -552,6 +583,7 @@ int main(void)
         cmocka_unit_test(without_the_key_it_says_which_one_it_takes),
         cmocka_unit_test(a_key_block_beside_the_archive_takes_the_place_of_its_own),
         cmocka_unit_test(a_bit_anywhere_is_found),
+        cmocka_unit_test(a_version_that_was_changed_is_damage),
         cmocka_unit_test(nothing_done_is_nothing_found),
         cmocka_unit_test(chunks_cannot_change_places),
         cmocka_unit_test(chunks_cannot_be_left_out_or_repeated),

@@ -46,6 +46,14 @@ static struct err *read_exactly(const struct archive_reader *r, void *buf, size_
     return NULL;
 }
 
+/* That the archive is of a form this mbe knows its key block proves. So what its parts say of a newer one was changed. */
+static struct err *known_form(const struct archive_reader *r, struct err *e)
+{
+    if (e && e->kind == ERR_FAILED && r->archive_key)
+        e->kind = ERR_CORRUPT;
+    return e;
+}
+
 /* Into s->file_bytes; the header, which is checked, into *h as well. */
 static struct err *read_chunk(const struct archive_reader *r, struct chunk_slot *s,
                               struct chunk_header *h, uint64_t sequence, uint64_t at, uint64_t size)
@@ -55,7 +63,7 @@ static struct err *read_chunk(const struct archive_reader *r, struct chunk_slot 
                         CHUNK_SIZE_MAX);
     slot_reserve(s, (size_t)size);
     TRY(read_exactly(r, s->file_bytes, (size_t)size, at));
-    TRY(chunk_header_get(h, s->file_bytes));
+    TRY(known_form(r, chunk_header_get(h, s->file_bytes)));
     if (h->archive_id != r->header.archive_id)
         return err_make(CORRUPT, "archive id 0x%016" PRIx64 " found, 0x%016" PRIx64 " expected",
                         h->archive_id, r->header.archive_id);
@@ -101,7 +109,7 @@ static struct err *peek_size(const struct archive_reader *r, uint64_t at, uint64
     if (end - at < CHUNK_HEADER_SIZE)
         return err_make(CORRUPT, "%" PRIu64 " bytes are left for a chunk", end - at);
     TRY(read_exactly(r, header, sizeof header, at));
-    TRY(chunk_header_get(&h, header));
+    TRY(known_form(r, chunk_header_get(&h, header)));
     *size = chunk_size(&h);
     return *size <= end - at ? NULL
                              : err_make(CORRUPT, "%" PRIu64 " bytes, at most %" PRIu64 " expected",
@@ -205,9 +213,12 @@ static struct err *read_header(struct archive_reader *r, const struct archive_un
     uint8_t header[ARCHIVE_HEADER_SIZE];
     TRY_AT(read_exactly(r, header, sizeof header, 0), "%s: is no complete archive", r->path);
     TRY_AT(archive_header_get(&r->header, header), "%s", r->path);
-    if (r->header.sealed)
-        TRY_AT(open_envelope(r, header, unlock), "%s", r->path);
-    return NULL;
+    if (!r->header.sealed)
+        return NULL;
+    struct err *e = open_envelope(r, header, unlock);
+    if (unlock->locked)
+        *unlock->locked = e != NULL;
+    return err_wrap(e, "%s", r->path);
 }
 
 /* A final record in clear would be anybody's. */
@@ -228,7 +239,7 @@ static struct err *read_final(struct archive_reader *r, uint64_t file_size)
                         r->path, file_size);
     const uint64_t at = file_size - FINAL_SIZE;
     TRY(read_exactly(r, final, sizeof final, at));
-    struct err *e = final_record_get(&r->final, final);
+    struct err *e = known_form(r, final_record_get(&r->final, final));
     if (e && memcmp(final, FINAL_MAGIC, MAGIC_SIZE)) {
         err_free(e);
         e = err_make(CORRUPT, "%s: is incomplete: no final record in its last %d bytes", r->path,

@@ -25,6 +25,9 @@ struct archive_unlock {
      * archive has proven to be sealed. NULL: there is none. */
     struct err *(*key_block)(void *ctx, uint8_t *p, bool *there);
     void *ctx;
+    /* Set when an archive could not be opened for want of its key, be it that its key block is damaged: with another block it may
+     * be sound. NULL: nobody asks. */
+    bool *locked;
 };
 
 /* Opens a complete archive: header, final record, index and manifest are checked. The source is the reader's from now on, after

@@ -151,9 +151,18 @@ static struct archive_unlock unlock_of(struct locked *l)
 
 struct err *repo_open_reader(struct archive_reader **out, struct repo *r, const char *id)
 {
-    struct locked locked = {r, id};
-    const struct archive_unlock unlock = unlock_of(&locked);
+    bool locked;
+    return repo_try_reader(out, &locked, r, id);
+}
+
+struct err *repo_try_reader(struct archive_reader **out, bool *locked, struct repo *r,
+                            const char *id)
+{
+    struct locked whose = {r, id};
+    struct archive_unlock unlock = unlock_of(&whose);
     struct source *source;
+    *locked = false;
+    unlock.locked = locked;
     TRY(r->kind->open_source(&source, r, id));
     return archive_reader_unlock(out, source, &unlock);
 }

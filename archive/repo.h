@@ -67,6 +67,10 @@ struct err *repo_find(char **found, struct repo *r, const char *wanted) MUST_CHE
 /* Opens the archive of a backup that is listed. An error whose os_errno is ENOENT: it is not there, or no longer. */
 struct err *repo_open_reader(struct archive_reader **out, struct repo *r,
                              const char *id) MUST_CHECK;
+/* The same. *locked: whether there was an error for want of its key, be it that its key block, or the one in its place, is
+ * damaged. Then nothing is known of the archive, which may be sound. */
+struct err *repo_try_reader(struct archive_reader **out, bool *locked, struct repo *r,
+                            const char *id) MUST_CHECK;
 /* Its bytes alone, for repo_walk. */
 struct err *repo_open_source(struct source **out, struct repo *r, const char *id) MUST_CHECK;
 /* archive_walk with the repository's keys, over what repo_open_source gave. */

@@ -13,6 +13,13 @@
 
 enum { HANDLES_MAX = 2048 }; /* archives of two chains, and those who use them */
 
+enum draft_state {
+    DRAFT_OPEN,
+    DRAFT_COMMITTED,
+    DRAFT_PUBLISHED,
+    DRAFT_FAILED, /* and that was told */
+};
+
 struct server {
     struct repo *repo;
     struct wire wire;
@@ -20,7 +27,7 @@ struct server {
     struct source *sources[HANDLES_MAX];
     struct repo_use *uses[HANDLES_MAX];
     struct repo_draft *draft;
-    bool draft_failed; /* and that was told */
+    enum draft_state draft_state; /* of the last draft, or of appends without one */
     struct repo_deletion *deletion;
 };
 
@@ -212,6 +219,18 @@ static struct err *on_key_block_replace(struct server *s, struct reader *f)
 
 /* --- a new backup --- */
 
+static struct err *check_draft(const struct server *s, enum draft_state wanted)
+{
+    static const char *const names[] = {[DRAFT_OPEN] = "not committed yet",
+                                        [DRAFT_COMMITTED] = "committed already",
+                                        [DRAFT_PUBLISHED] = "published already"};
+    if (!s->draft || s->draft_state == DRAFT_FAILED)
+        return no_such("backup");
+    return s->draft_state == wanted
+               ? NULL
+               : err_make(FAILED, "the backup on this connection is %s", names[s->draft_state]);
+}
+
 static struct err *on_begin(struct server *s, struct reader *f)
 {
     AUTO_FREE char *like = wire_text(f), *type = wire_text(f);
@@ -219,7 +238,7 @@ static struct err *on_begin(struct server *s, struct reader *f)
     if (s->draft)
         return err_make(FAILED, "a backup was begun on this connection already");
     TRY(repo_begin(&s->draft, s->repo, *like ? like : NULL, type));
-    s->draft_failed = false;
+    s->draft_state = DRAFT_OPEN;
     answer(s);
     wire_put_text(&s->wire, repo_draft_id(s->draft));
     return NULL;
@@ -228,23 +247,27 @@ static struct err *on_begin(struct server *s, struct reader *f)
 /* The only one without an answer. */
 static struct err *on_append(struct server *s, const struct reader *f)
 {
-    if (s->draft_failed)
+    if (s->draft_state == DRAFT_FAILED)
         return NULL;
-    struct sink *sink = s->draft ? repo_draft_sink(s->draft) : NULL;
-    struct err *e = sink ? sink->append(sink, f->p, rd_left(f)) : no_such("backup");
+    struct err *e = check_draft(s, DRAFT_OPEN);
+    if (!e) {
+        struct sink *sink = repo_draft_sink(s->draft);
+        e = sink->append(sink, f->p, rd_left(f));
+    }
     if (!e)
         return NULL;
-    s->draft_failed = true;
+    s->draft_state = DRAFT_FAILED;
     return wire_send_error(&s->wire, WIRE_APPEND_FAILED, e);
 }
 
 static struct err *on_commit(struct server *s, struct reader *f)
 {
     TRY(wire_check(&s->wire, f));
-    if (!s->draft || s->draft_failed)
-        return no_such("backup");
+    TRY(check_draft(s, DRAFT_OPEN));
     struct sink *sink = repo_draft_sink(s->draft);
+    s->draft_state = DRAFT_FAILED;
     TRY(sink->commit(sink));
+    s->draft_state = DRAFT_COMMITTED;
     answer(s);
     return NULL;
 }
@@ -252,9 +275,10 @@ static struct err *on_commit(struct server *s, struct reader *f)
 static struct err *on_publish(struct server *s, struct reader *f)
 {
     TRY(wire_check(&s->wire, f));
-    if (!s->draft || s->draft_failed)
-        return no_such("backup");
+    TRY(check_draft(s, DRAFT_COMMITTED));
+    s->draft_state = DRAFT_FAILED;
     TRY(repo_publish(s->draft));
+    s->draft_state = DRAFT_PUBLISHED;
     answer(s);
     return NULL;
 }

@@ -284,6 +284,59 @@ static void an_append_that_fails_is_told_beside_the_answers(void **state)
     assert_int_equal(stop(&p), 0);
 }
 
+static void request(struct peer *p, enum wire_op op)
+{
+    wire_begin(&p->wire, op);
+    ask(p);
+}
+
+static void assert_request_refused(struct peer *p, enum wire_op op, const char *text)
+{
+    wire_begin(&p->wire, op);
+    assert_refused(p, text);
+}
+
+static void only_what_was_committed_is_published_and_that_once(void **state)
+{
+    struct peer p = start(*state);
+    greet(&p);
+    AUTO_FREE char *id = begin(&p);
+    append(&p, "all of it");
+    assert_request_refused(&p, WIRE_PUBLISH, "is not committed yet");
+    request(&p, WIRE_COMMIT);
+    assert_request_refused(&p, WIRE_COMMIT, "is committed already");
+    request(&p, WIRE_PUBLISH);
+    assert_request_refused(&p, WIRE_PUBLISH, "is published already");
+    assert_request_refused(&p, WIRE_COMMIT, "is published already");
+    append(&p, ", and more");
+    request(&p, WIRE_ABANDON);
+    assert_int_equal(stop(&p), 0);
+
+    AUTO_FREE char *path = mem_printf("%s/%s/backup.mbe", (char *)*state, id);
+    AUTO_FREE char *text = NULL;
+    size_t len;
+    assert_null(file_read_all(&text, &len, path, 100));
+    assert_string_equal(text, "all of it");
+}
+
+static void what_grew_after_its_commit_is_not_published(void **state)
+{
+    struct peer p = start(*state);
+    greet(&p);
+    AUTO_FREE char *id = begin(&p);
+    AUTO_FREE char *path = mem_printf("%s/%s/backup.mbe", (char *)*state, id);
+    append(&p, "all of it");
+    request(&p, WIRE_COMMIT);
+    append(&p, ", and more");
+    assert_request_refused(&p, WIRE_PUBLISH, "no such backup");
+    struct err *e = wire_append_error(&p.wire);
+    assert_non_null(e);
+    assert_string_equal(e->message, "the backup on this connection is committed already");
+    err_free(e);
+    assert_int_equal(stop(&p), 0);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +348,8 @@ int main(void)
         IN_DIR(a_length_that_is_none_ends_the_connection),
         IN_DIR(what_is_published_is_there_and_what_is_not_is_gone_with_the_connection),
         IN_DIR(an_append_that_fails_is_told_beside_the_answers),
+        IN_DIR(only_what_was_committed_is_published_and_that_once),
+        IN_DIR(what_grew_after_its_commit_is_not_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

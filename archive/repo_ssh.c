@@ -3,7 +3,8 @@
  *
  *  H1 One connection, made when something is asked for the first time. When it breaks, what was not published is gone there.
  *  H2 What we pass to ssh cannot be taken for an option or for more than one word: host and user have no other characters than
- *     names have, and the path is quoted for the shell of the other side. */
+ *     names have, and the path is quoted for the shell of the other side.
+ *  H3 The other side is not trusted with our memory: what it sends in any number of messages, a list or a record, is bounded. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "archive/catalog.h"
 #include "archive/format.h"
 #include "archive/repo_kind.h"
 #include "archive/wire.h"
@@ -23,7 +25,10 @@
 #define SCHEME "ssh://"
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-enum { WORDS_MAX = 64 };
+enum {
+    WORDS_MAX = 64,
+    IDS_MAX = 1 << 20, /* of a list: a backup each hour for a century */
+};
 
 struct ssh_repo {
     struct repo repo;
@@ -322,8 +327,11 @@ static struct err *list_some(struct backup_ids *out, struct ssh_repo *s, bool *m
     }
     while (!e && rd_left(&f)) {
         char *id = wire_text(&f);
-        if (f.ran_out || !backup_id_is_valid(id) ||
-            (out->n && backup_id_compare(out->ids[out->n - 1], id) >= 0)) {
+        if (out->n == IDS_MAX) {
+            e = err_make(IO, "%s: a list of more than %d backups came", s->repo.name, IDS_MAX);
+            free(id);
+        } else if (f.ran_out || !backup_id_is_valid(id) ||
+                   (out->n && backup_id_compare(out->ids[out->n - 1], id) >= 0)) {
             e = err_make(IO, "%s: a list came that is none", s->repo.name);
             free(id);
         } else {
@@ -484,6 +492,9 @@ static struct err *read_record_piece(struct out_bytes *text, struct ssh_repo *s,
     }
     if (e)
         return done(s, e);
+    if (rd_left(&f) > CATALOG_RECORD_MAX - text->n)
+        return done(s, err_make(IO, "%s: a record of more than %d bytes came", s->repo.name,
+                                CATALOG_RECORD_MAX));
     out_bytes_put(text, f.p, rd_left(&f));
     *more = rd_left(&f) == WIRE_PIECE_MAX;
     return done(s, NULL);

@@ -1,9 +1,12 @@
 /* archive/rewrap.c: see rewrap.h. */
 #include "archive/rewrap.h"
 
+#include <string.h>
+
 #include "archive/envelope.h"
 #include "archive/repo_kind.h"
 #include "base/cleanup.h"
+#include "base/secret.h"
 
 /* The beginning of a sealed archive. */
 struct beginning {
@@ -36,13 +39,36 @@ static struct err *read_beginning(struct beginning *b, struct repo *r, const cha
     return beside ? NULL : read_all(s, b->block, sizeof b->block, ARCHIVE_HEADER_SIZE);
 }
 
+/* Whether it opens with that key, whose id it has in clear: so it can be anybody's. */
+static struct err *check_takes(const struct beginning *b, const struct archive_key *key)
+{
+    AUTO(archive_keys) only = secret_alloc(sizeof *only);
+    AUTO(seal_key) archive_key = NULL;
+    only->n = 1;
+    only->keys[0] = *key;
+    return envelope_open(&archive_key, b->block, b->header, only);
+}
+
+/* Two who do this at once both open the block that was there before; the one that stays is that of the last. */
+static struct err *check_ours(const struct beginning *b, struct repo *r, const char *id)
+{
+    uint8_t now[KEY_BLOCK_SIZE];
+    bool beside;
+    TRY(repo_key_block_read(now, &beside, r, id));
+    if (beside && !memcmp(now, b->block, sizeof now))
+        return NULL;
+    return err_hint(err_make(REFUSED, "was given another key by somebody else at the same time"),
+                    "Let one change keys at a time; then run it again.");
+}
+
 static struct err *rewrap(struct beginning *b, struct repo *r, const char *id,
                           const struct archive_key *key)
 {
     AUTO(seal_key) archive_key = NULL;
     TRY(envelope_open(&archive_key, b->block, b->header, r->options.keys));
     TRY(envelope_rewrap(b->block, archive_key, b->header, key));
-    return repo_key_block_replace(r, id, b->block);
+    TRY(repo_key_block_replace(r, id, b->block));
+    return check_ours(b, r, id);
 }
 
 static struct err *rewrap_in_use(enum rewrap_outcome *outcome, struct repo *r, const char *id,
@@ -57,7 +83,7 @@ static struct err *rewrap_in_use(enum rewrap_outcome *outcome, struct repo *r, c
     TRY(key_block_get(&block, b.block));
     *outcome = REWRAP_HAS_IT;
     if (block.key_id == key->id)
-        return NULL;
+        return check_takes(&b, key);
     *outcome = REWRAP_DONE;
     return rewrap(&b, r, id, key);
 }

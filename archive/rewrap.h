@@ -14,7 +14,9 @@ enum rewrap_outcome {
 };
 
 /* Durable when it returns; until then the backup takes the key that it took before. Opens it with the repository's keys: SEALED
- * when none of them fits. REFUSED by kinds of repositories that keep no key blocks. */
+ * when none of them fits; CORRUPT when the key block is damaged or forged. REFUSED by kinds of repositories that keep no key
+ * blocks, and when somebody else gave it another key meanwhile: there is no lock against that, so the one who is a moment
+ * earlier may not notice. */
 struct err *repo_rewrap(enum rewrap_outcome *outcome, struct repo *r, const char *id,
                         const struct archive_key *key) MUST_CHECK;
 

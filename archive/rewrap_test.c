@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "archive/archive_test_util.h"
+#include "archive/repo_kind.h"
 #include "archive/rewrap.h"
 #include "base/dir_test_util.h"
 
@@ -174,6 +175,56 @@ static void a_key_block_that_is_damaged_is_named(void **state)
     }
     ok(file_replace(beside, bytes, n - 1, 0600));
     assert_error(read_both_ways(with_both, id), ERR_CORRUPT, "backup.key: 127 bytes, 128 expected");
+    AUTO_FREE char *longer = mem_zalloc(5000);
+    memcpy(longer, bytes, n);
+    ok(file_replace(beside, longer, 5000, 0600));
+    assert_error(read_both_ways(with_both, id), ERR_CORRUPT,
+                 "backup.key: 129 bytes or more, 128 expected");
+}
+
+/* The id of its key stands in clear, and anybody can write another one. */
+static void a_key_block_that_only_names_the_new_key_does_not_have_it(void **state)
+{
+    const struct two_keys k = two_keys();
+    enum rewrap_outcome outcome;
+    struct key_block b;
+    AUTO(repo) with_old = open_with(*state, &k.old, NULL);
+    AUTO_FREE char *id = take(with_old);
+    AUTO_FREE char *beside = mem_printf("%s/%s/backup.key", (const char *)*state, id);
+    AUTO_FREE char *bytes = NULL;
+    size_t n;
+    ok(repo_rewrap(&outcome, with_old, id, &k.old)); /* in the archive itself */
+    assert_int_equal(outcome, REWRAP_HAS_IT);
+    struct archive_key third;
+    ok(archive_key_random(&third));
+    ok(repo_rewrap(&outcome, with_old, id, &third));
+    ok(file_read_all(&bytes, &n, beside, KEY_BLOCK_SIZE));
+    ok(key_block_get(&b, (uint8_t *)bytes));
+    b.key_id = k.new.id;
+    key_block_put((uint8_t *)bytes, &b);
+    ok(file_replace(beside, bytes, n, 0600));
+    assert_error(repo_rewrap(&outcome, with_old, id, &k.new), ERR_CORRUPT, "key block");
+}
+
+/* As a directory, but somebody else replaces the block right behind us, by one that is all zeroes. */
+static struct err *replace_and_lose(struct repo *r, const char *id, const uint8_t *p)
+{
+    static const uint8_t theirs[KEY_BLOCK_SIZE];
+    ok(repo_kind_directory.key_block_replace(r, id, p));
+    return repo_kind_directory.key_block_replace(r, id, theirs);
+}
+
+static void a_key_that_somebody_else_changes_at_the_same_time_is_not_taken_for_ours(void **state)
+{
+    const struct two_keys k = two_keys();
+    enum rewrap_outcome outcome;
+    struct repo_kind contended = repo_kind_directory;
+    contended.key_block_replace = replace_and_lose;
+    AUTO(repo) with_old = open_with(*state, &k.old, NULL);
+    AUTO_FREE char *id = take(with_old);
+    with_old->kind = &contended;
+    assert_error(repo_rewrap(&outcome, with_old, id, &k.new), ERR_REFUSED,
+                 "was given another key by somebody else at the same time");
 }
 
 /* What is kept for a while is in clear, and does not belong in a repository that is not trusted. */
@@ -204,6 +255,8 @@ int main(void)
         IN_DIR(a_backup_takes_its_new_key_and_the_old_one_no_more),
         IN_DIR(who_cannot_open_it_cannot_change_its_key),
         IN_DIR(a_key_block_that_is_damaged_is_named),
+        IN_DIR(a_key_block_that_only_names_the_new_key_does_not_have_it),
+        IN_DIR(a_key_that_somebody_else_changes_at_the_same_time_is_not_taken_for_ours),
         IN_DIR(what_a_sealed_backup_needs_for_a_while_is_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
  * Every request but WIRE_APPEND gets one answer, WIRE_OK with the fields listed or WIRE_ERROR; requests are answered in their order.
  * Appends get none, so that nobody waits for the way there and back. When one fails there is one WIRE_APPEND_FAILED, between any
  * two answers; what is appended afterwards is passed over, and a commit is refused.
+ * A backup is appended to, then committed, then published, the last two once; what comes out of its turn is refused.
  * The first message is WIRE_HELLO; a version that the other side does not know it refuses. */
 #ifndef MBE_ARCHIVE_WIRE_H
 #define MBE_ARCHIVE_WIRE_H

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,11 +199,15 @@ struct err *file_read_all(char **data, size_t *len, const char *path, size_t max
     return NULL;
 }
 
+/* The directory may be one that others write to: nobody knows the name beforehand, and what has it already is not opened. */
 struct err *file_replace(const char *path, const void *data, size_t n, mode_t mode)
 {
-    AUTO_FREE char *tmp = mem_printf("%s.tmp", path);
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return err_os("cannot get random bytes for a name");
+    AUTO_FREE char *tmp = mem_printf("%s.tmp-%016" PRIx64, path, random);
     AUTO_FD int fd = -1;
-    TRY(file_open(&fd, tmp, O_WRONLY | O_CREAT | O_TRUNC, mode));
+    TRY(file_open(&fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
     struct err *e = file_write(fd, data, n, tmp);
     if (!e)
         e = file_fsync(fd, tmp);

@@ -36,7 +36,8 @@ struct err *file_mkdirs_for(const char *path, mode_t mode) MUST_CHECK;
 struct err *file_remove_tree(const char *path) MUST_CHECK;
 /* Whole file into a NUL-terminated buffer owned by the caller; more than max bytes is an error. */
 struct err *file_read_all(char **data, size_t *len, const char *path, size_t max) MUST_CHECK;
-/* Writes and fsyncs `path` by way of a temporary name and rename, then fsyncs the directory. */
+/* Writes and fsyncs `path` by way of a name of its own (`path`, ".tmp-", 16 hex digits; a killed run leaves it) and rename,
+ * then fsyncs the directory. Others may do the same at once: one of them wins, whole. */
 struct err *file_replace(const char *path, const void *data, size_t n, mode_t mode) MUST_CHECK;
 /* Next entry of an open directory but "." and "..", borrowed until the next call; NULL at the end. A listing that breaks off
  * is an error, never a short list. `dir` is for messages. */

@@ -94,28 +94,60 @@ static void read_all_refuses_more_than_the_bound(void **state)
     assert_null(untouched);
 }
 
+static int n_entries(const char *dir)
+{
+    const struct dirent *de;
+    int n = 0;
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (;; n++) {
+        OK(file_next_entry(&de, d, dir));
+        if (!de)
+            break;
+    }
+    closedir(d);
+    return n;
+}
+
 static void replace_leaves_the_new_content_its_mode_and_no_temporary_file(void **state)
 {
     AUTO_FREE char *path = in(state, "f");
-    AUTO_FREE char *tmp = in(state, "f.tmp");
     OK(file_replace(path, "old content", 11, 0640));
     OK(file_replace(path, "new", 3, 0640));
     AUTO_FREE char *data = NULL;
     size_t len;
     OK(file_read_all(&data, &len, path, 100));
     assert_string_equal(data, "new");
-    assert_int_equal(access(tmp, F_OK), -1);
+    assert_int_equal(n_entries(*state), 1);
+}
+
+/* Whoever may write to the directory lays no traps there for who replaces a file in it. */
+static void replace_writes_through_no_link(void **state)
+{
+    AUTO_FREE char *path = in(state, "f");
+    AUTO_FREE char *trap = in(state, "f.tmp");
+    AUTO_FREE char *victim = in(state, "victim");
+    AUTO_FREE char *data = NULL, *untouched = NULL;
+    size_t len;
+    OK(file_replace(victim, "mine", 4, 0600));
+    assert_int_equal(symlink(victim, path), 0);
+    assert_int_equal(symlink(victim, trap), 0);
+    OK(file_replace(path, "new", 3, 0600));
+    OK(file_read_all(&data, &len, path, 100));
+    assert_string_equal(data, "new");
+    OK(file_read_all(&untouched, &len, victim, 100));
+    assert_string_equal(untouched, "mine");
+    assert_int_equal(access(trap, F_OK), 0);
 }
 
 static void replace_that_fails_keeps_the_old_content(void **state)
 {
     AUTO_FREE char *dir = in(state, "target");
     AUTO_FREE char *inside = in(state, "target/keep");
-    AUTO_FREE char *tmp = in(state, "target.tmp");
     OK(file_mkdirs_for(inside, 0700));
     OK(file_replace(inside, "kept", 4, 0600));
     expect(file_replace(dir, "x", 1, 0600), EISDIR, "target: Is a directory");
-    assert_int_equal(access(tmp, F_OK), -1);
+    assert_int_equal(n_entries(*state), 1);
     assert_int_equal(access(inside, F_OK), 0);
 }
 
@@ -234,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_full_device_is_told_by_every_way_to_write),
         SCRATCH_TEST(read_all_refuses_more_than_the_bound),
         SCRATCH_TEST(replace_leaves_the_new_content_its_mode_and_no_temporary_file),
+        SCRATCH_TEST(replace_writes_through_no_link),
         SCRATCH_TEST(replace_that_fails_keeps_the_old_content),
         SCRATCH_TEST(what_is_absent_is_no_error_and_all_else_is),
         SCRATCH_TEST(directories_are_made_all_the_way_and_again),

@@ -30,6 +30,13 @@ static char *names_of(const struct lineage *l, const bool *chosen, size_t but, s
     return mem_printf("%s and %zu more", head, n - named);
 }
 
+/* Backups whose key is lost can be deleted all the same, the newest first: what one of them needs is older, so none is left then
+ * that may need the named one. */
+static struct err *check_named(const struct lineage *l, const bool *chosen, size_t named)
+{
+    return removal_check(l, chosen, l->rows[named].error ? named : 0);
+}
+
 /* chosen[n]: the backup that was named and, where the options allow it, what needs it. */
 static struct err *choose(bool *chosen, const struct lineage *l, const struct session *s)
 {
@@ -39,7 +46,7 @@ static struct err *choose(bool *chosen, const struct lineage *l, const struct se
     chosen[named] = true;
     const size_t n = lineage_add_dependents(l, chosen);
     if (!n || o->with_dependents)
-        return NULL;
+        return check_named(l, chosen, named);
     AUTO_FREE char *names = names_of(l, chosen, named, n);
     return err_hint(err_make(REFUSED, "backup %s is needed by %zu other%s: %s", o->backup, n,
                              n == 1 ? "" : "s", names),
@@ -59,7 +66,6 @@ static struct err *delete_chosen(const struct session *s, struct lineage *l,
     AUTO_FREE bool *chosen = mem_zalloc(l->n * sizeof *chosen);
     size_t busy;
     TRY(choose(chosen, l, s));
-    TRY(removal_check(l, chosen));
     if (!d)
         return removal_each(l, chosen, print_chosen, l);
     TRY(removal_claim(&busy, d, l, chosen));

@@ -94,7 +94,8 @@ static struct err *rotate_all(const struct session *s, const struct backup_ids *
             continue; /* deleted meanwhile */
         }
         if (e)
-            log_error(s->log, "key", "backup %s keeps its key: %s", ids->ids[i], e->message);
+            log_error(s->log, "key", "backup %s does not take the new key: %s", ids->ids[i],
+                      e->message);
         else
             printf("%s  %s\n", ids->ids[i], outcomes[outcome]);
         first = err_first(first, err_wrap(e, "backup %s", ids->ids[i]));

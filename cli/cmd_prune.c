@@ -105,7 +105,7 @@ static struct err *claim_chosen(struct prune *p, struct repo_deletion *d)
 static struct err *prune(struct prune *p, struct repo_deletion *d)
 {
     decide(p);
-    TRY(removal_check(p->lineage, p->chosen));
+    TRY(removal_check(p->lineage, p->chosen, 0));
     if (d)
         TRY(claim_chosen(p, d));
     print_kept(p);

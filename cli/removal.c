@@ -15,9 +15,9 @@ struct err *removal_each(const struct lineage *l, const bool *chosen,
     return NULL;
 }
 
-struct err *removal_check(const struct lineage *l, const bool *chosen)
+struct err *removal_check(const struct lineage *l, const bool *chosen, size_t from)
 {
-    for (size_t i = 0; i < l->n; i++)
+    for (size_t i = l->n; i-- > from;)
         if (l->rows[i].unsure && !chosen[i])
             return err_hint(
                 err_make(REFUSED,

@@ -8,8 +8,9 @@
 /* Calls `each` for the chosen rows, dependents before their bases. */
 struct err *removal_each(const struct lineage *l, const bool *chosen,
                          struct err *(*each)(void *ctx, size_t row), void *ctx) MUST_CHECK;
-/* REFUSED when there is a backup, not chosen, of which it is not known what it needs. */
-struct err *removal_check(const struct lineage *l, const bool *chosen) MUST_CHECK;
+/* REFUSED when there is a backup, not chosen and not before row `from`, of which it is not known what it needs. The newest one is
+ * told: whoever deletes that first comes to an end. */
+struct err *removal_check(const struct lineage *l, const bool *chosen, size_t from) MUST_CHECK;
 /* Claims all that is chosen. *busy is the first row that is in use, and nothing is claimed then; or LINEAGE_NONE. */
 struct err *removal_claim(size_t *busy, struct repo_deletion *d, const struct lineage *l,
                           const bool *chosen) MUST_CHECK;

@@ -34,20 +34,19 @@ const struct chain_link *chain_last(const struct chain *c)
     return &c->links[c->n - 1];
 }
 
-/* Where there is a key an archive in clear proves nothing: whoever can write to the repository may have made it. One that is
- * sealed may still lie under the name of another. */
-static struct err *check_seal(const struct chain_link *l, const struct repo *repo)
+/* Where there is a key an archive in clear proves nothing: whoever can write to the repository may have made it. And he may have put
+ * a sealed one under the name of another. Without sealing a name proves as little as the rest. */
+struct err *chain_check_place(const struct archive_reader *reader, const char *manifest_id,
+                              const struct repo *repo, const char *id)
 {
-    if (!repo_sealing_key(repo))
-        return NULL;
-    if (!archive_reader_is_sealed(l->reader))
-        return err_hint(err_make(SEALED, "%s: is not sealed, and a key was given",
-                                 archive_reader_name(l->reader)),
+    const bool sealed = archive_reader_is_sealed(reader);
+    if (repo_sealing_key(repo) && !sealed)
+        return err_hint(err_make(SEALED, "is not sealed, and a key was given"),
                         "If it is to be trusted all the same, leave the key out.");
-    if (strcmp(l->manifest.id, l->id))
-        return err_make(CORRUPT, "%s: is the archive of backup %s", archive_reader_name(l->reader),
-                        l->manifest.id);
-    return NULL;
+    if (!sealed || !*manifest_id || !strcmp(manifest_id, id))
+        return NULL;
+    return err_hint(err_make(CORRUPT, "is the archive of backup %s", manifest_id),
+                    "If it was renamed, give it its name again.");
 }
 
 static struct err *open_archive(struct chain_link *l, struct repo *repo)
@@ -55,7 +54,8 @@ static struct err *open_archive(struct chain_link *l, struct repo *repo)
     TRY(repo_open_reader(&l->reader, repo, l->id));
     l->archive_id = archive_reader_id(l->reader);
     TRY_AT(backup_manifest_load(&l->manifest, l->reader), "%s", archive_reader_name(l->reader));
-    return check_seal(l, repo);
+    return err_wrap(chain_check_place(l->reader, l->manifest.id, repo, l->id), "%s",
+                    archive_reader_name(l->reader));
 }
 
 /* --- one link and the next --- */

@@ -29,6 +29,12 @@ struct chain {
     struct repo_use *in_use; /* see repo_use_begin: until it ends nobody deletes any of them */
 };
 
+/* Whether an archive that lies in the repository as backup `id` may be taken for it. manifest_id: which one it is by its manifest;
+ * empty: that does not say. The message continues "it ...". SEALED: it is in clear, and a key was given. CORRUPT: it is sealed, and another
+ * backup's. */
+struct err *chain_check_place(const struct archive_reader *reader, const char *manifest_id,
+                              const struct repo *repo, const char *id) MUST_CHECK;
+
 /* id: or "latest", "latest-full". The repository is borrowed until chain_close. USAGE when there is no such backup; REFUSED when a link is missing or is not the archive that the next one
  * was made on; CORRUPT when one is damaged or contradicts the next. Such an error names the link; its hint names the newest
  * older backup on the same full one that can be restored. */

@@ -25,6 +25,7 @@ static void row_fini(struct lineage_row *row)
     free(row->error);
     free(row->server);
     free(row->base_id);
+    free(row->unfit);
     free(row->broken);
     json_decref(row->facts);
 }
@@ -96,11 +97,14 @@ static struct err *read_row(struct lineage_row *row, struct repo *repo)
 {
     AUTO(archive_reader) reader = NULL;
     json_auto_t *manifest = NULL;
-    TRY(repo_open_reader(&reader, repo, row->id));
+    TRY(repo_try_reader(&reader, &row->unsure, repo, row->id));
     const char *name = archive_reader_name(reader);
     TRY(manifest_parse(&manifest, archive_reader_manifest(reader), name));
     row->archive_id = archive_reader_id(reader);
     TRY(take_manifest(row, manifest, name));
+    struct err *unfit = chain_check_place(reader, manifest_text(manifest, "id", ""), repo, row->id);
+    row->unfit = unfit ? mem_strdup(unfit->message) : NULL;
+    err_free(unfit);
     json_object_set_new(row->facts, "sealed", json_boolean(archive_reader_is_sealed(reader)));
     return NULL;
 }
@@ -126,7 +130,7 @@ static void add_row(struct lineage *l, struct repo *repo, const char *id)
     }
     if (e) {
         row.error = mem_strdup(e->message);
-        row.unsure = e->kind != ERR_CORRUPT;
+        row.unsure |= e->kind != ERR_CORRUPT;
         row.facts = error_facts(&row);
         err_free(e);
     }
@@ -283,6 +287,8 @@ static void settle(struct lineage *l, size_t i)
         return;
     if (row->error)
         row->broken = mem_strdup("cannot be read");
+    else if (row->unfit)
+        row->broken = mem_strdup(row->unfit);
     else if (row->damaged)
         row->broken = mem_strdup("holds corrupt pages");
     else if (!base && !row->full)

@@ -19,7 +19,8 @@ struct lineage_row {
     char *id;
     char *error; /* why it cannot be read; NULL: it can, and so is known what stands next */
     bool
-        unsure; /* with an error: it may be sound and need others all the same. It could not be read now, or not by this mbe */
+        unsure; /* with an error: it may be sound and need others all the same. It could not be read now, not by this mbe, or
+                 not with this key or key block */
 
     bool full;
     bool damaged; /* it was taken with corrupt pages (--allow-corrupt) */
@@ -29,7 +30,10 @@ struct lineage_row {
     char *base_id; /* NULL of a full one */
     uint64_t archive_id, base_archive_id;
     uint64_t to, base_lsn; /* where it ends, and where its base does by what it says; 0: unknown */
-    int64_t finished;      /* the moment it is of, near enough: seconds since 1970 */
+    char *
+        unfit; /* why it is not to be taken for that backup all the same (chain_check_place), in words that continue "it ...";
+                NULL: it may be */
+    int64_t finished; /* the moment it is of, near enough: seconds since 1970 */
 
     /* made by lineage_link */
     size_t base;  /* row of its base; LINEAGE_NONE: it has none, or it is not there */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive/archive_file_test_util.h"
+#include "archive/format.h"
 #include "archive/reader.h"
+#include "archive/rewrap.h"
 #include "archive/writer.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -50,25 +52,32 @@ static char *archive_of(const char *repo, const char *id)
     return mem_printf("%s/%s/backup.mbe", repo, id);
 }
 
-/* Returns the id of the archive. */
-static uint64_t put(const char *repo, const char *id, const char *manifest)
+/* Returns the id of the archive. key: NULL, or what to seal it with. */
+static uint64_t put_sealed(const char *repo, const char *id, const char *manifest,
+                           const struct archive_key *key)
 {
     AUTO_FREE char *path = archive_of(repo, id);
     struct archive_writer *w = NULL;
-    struct archive_reader *r = NULL;
     struct sink *sink;
     assert_null(file_mkdirs_for(path, 0700));
     assert_null(sink_file_open(&sink, path));
-    assert_null(archive_writer_open(&w, sink,
-                                    &(struct archive_writer_options){.codec = ARCHIVE_CODEC_NONE}));
+    assert_null(archive_writer_open(
+        &w, sink, &(struct archive_writer_options){.codec = ARCHIVE_CODEC_NONE, .seal_with = key}));
     assert_null(archive_writer_finish(w, manifest));
     assert_null(sink->commit(sink));
     archive_writer_free(w);
     sink->free(sink);
-    assert_null(archive_file_open(&r, path));
-    const uint64_t archive_id = archive_reader_id(r);
-    archive_reader_free(r);
-    return archive_id;
+    AUTO_FREE uint8_t *bytes = NULL;
+    struct archive_header h;
+    size_t n;
+    assert_null(file_read_all((char **)&bytes, &n, path, 1 << 20));
+    assert_null(archive_header_get(&h, bytes));
+    return h.archive_id;
+}
+
+static uint64_t put(const char *repo, const char *id, const char *manifest)
+{
+    return put_sealed(repo, id, manifest, NULL);
 }
 
 static uint64_t put_full(const char *repo, const char *id)
@@ -89,21 +98,38 @@ static uint64_t put_increment(const char *repo, const char *id, const char *base
     return put(repo, id, manifest);
 }
 
-static struct repo *opened(const char *repo)
+/* key: NULL, or the only one. */
+static struct repo *opened_with(const char *repo, const struct archive_key *key)
 {
+    struct repo_options options = {.tmp_dir = "/tmp"};
+    char text[ARCHIVE_KEY_TEXT + 1] = "";
     struct repo *r;
-    assert_null(repo_open(&r, repo, &(struct repo_options){0}));
+    if (key) {
+        archive_key_text(text, key);
+        assert_null(archive_keys_parse(&options.keys, text, "text"));
+    }
+    assert_null(repo_open(&r, repo, &options));
     return r;
 }
 
-static struct lineage load(const char *repo)
+static struct repo *opened(const char *repo)
 {
-    AUTO(repo) r = opened(repo);
+    return opened_with(repo, NULL);
+}
+
+static struct lineage load_with(const char *repo, const struct archive_key *key)
+{
+    AUTO(repo) r = opened_with(repo, key);
     struct lineage l;
     struct err *e = lineage_load(&l, r);
     if (e)
         fail_msg("%s", e->message);
     return l;
+}
+
+static struct lineage load(const char *repo)
+{
+    return load_with(repo, NULL);
 }
 
 /* The tree with the levels as indent, and why a backup is broken. Owned by caller. */
@@ -244,6 +270,89 @@ static void a_backup_that_cannot_be_read_is_a_row_with_its_error(void **state)
     }
 }
 
+/* An archive of this id. */
+static char *manifest_of(const char *id)
+{
+    return mem_printf("{\"type\":\"full\",\"id\":\"%s\",\"server\":{\"datadir\":\"/d\"}}", id);
+}
+
+static void a_sealed_one_under_the_name_of_another_is_no_good_backup(void **state)
+{
+    const char *repo = *state;
+    struct archive_key key;
+    assert_null(archive_key_random(&key));
+    AUTO_FREE char *manifest = manifest_of(FULL_1);
+    put_sealed(repo, FULL_2, manifest, &key);
+    put_sealed(repo, FULL_1, manifest, &key);
+    struct lineage l = load_with(repo, &key);
+    AUTO_FREE char *tree = drawn(&l);
+    assert_string_equal(tree, FULL_1 " 1\n" FULL_2 " 0 is the archive of backup " FULL_1 "\n");
+    lineage_fini(&l);
+}
+
+static void where_a_key_is_given_one_in_clear_is_no_good_backup(void **state)
+{
+    const char *repo = *state;
+    struct archive_key key;
+    assert_null(archive_key_random(&key));
+    AUTO_FREE char *one = manifest_of(FULL_1), *two = manifest_of(FULL_2);
+    put_sealed(repo, FULL_1, one, &key);
+    put(repo, FULL_2, two);
+    struct lineage l = load_with(repo, &key);
+    AUTO_FREE char *tree = drawn(&l);
+    assert_string_equal(tree, FULL_1 " 1\n" FULL_2 " 0 is not sealed, and a key was given\n");
+    assert_false(l.rows[1].unsure);
+    lineage_fini(&l);
+}
+
+/* The row of the only backup, with the key. */
+static void assert_unsure(const char *repo, const struct archive_key *key, bool unsure,
+                          const char *message)
+{
+    struct lineage l = load_with(repo, key);
+    assert_int_equal(l.n, 1);
+    assert_non_null(l.rows[0].error);
+    if (!strstr(l.rows[0].error, message))
+        fail_msg("%s", l.rows[0].error);
+    assert_int_equal(l.rows[0].unsure, unsure);
+    lineage_fini(&l);
+}
+
+static void flip(const char *path, off_t at)
+{
+    AUTO_FD int fd = open(path, O_RDWR);
+    uint8_t byte;
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+}
+
+/* Behind a key block that is damaged there may be a sound increment, which needs its base. */
+static void a_damaged_key_block_says_nothing_of_its_archive(void **state)
+{
+    const char *repo = *state;
+    struct archive_key old, key;
+    enum rewrap_outcome outcome;
+    assert_null(archive_key_random(&old));
+    assert_null(archive_key_random(&key));
+    AUTO_FREE char *path = archive_of(repo, FULL_1), *manifest = manifest_of(FULL_1);
+    AUTO_FREE char *beside = mem_printf("%s/" FULL_1 "/backup.key", repo);
+    put_sealed(repo, FULL_1, manifest, &old);
+    AUTO(repo) with_old = opened_with(repo, &old);
+    assert_null(repo_rewrap(&outcome, with_old, FULL_1, &key));
+    assert_unsure(repo, &old, true, "is sealed with key");
+    flip(beside, 50);
+    assert_unsure(repo, &key, true, "key block");
+    assert_int_equal(truncate(beside, 5), 0);
+    assert_unsure(repo, &key, true, "5 bytes, 128 expected");
+    assert_int_equal(unlink(beside), 0);
+    flip(path, ARCHIVE_HEADER_SIZE + 50); /* the archive's own */
+    assert_unsure(repo, &old, true, "key block");
+    flip(path, ARCHIVE_HEADER_SIZE + 50);
+    assert_int_equal(truncate(path, ARCHIVE_HEADER_SIZE + KEY_BLOCK_SIZE + 100), 0);
+    assert_unsure(repo, &old, false, "is incomplete");
+}
+
 static void a_long_chain_needs_no_stack(void **state)
 {
     enum { LENGTH = 100000 };
@@ -314,6 +423,9 @@ int main(void)
         IN_REPOSITORY(broken_chains_say_what_they_lack),
         IN_REPOSITORY(an_increment_goes_on_where_its_base_ends),
         IN_REPOSITORY(a_backup_that_cannot_be_read_is_a_row_with_its_error),
+        IN_REPOSITORY(a_sealed_one_under_the_name_of_another_is_no_good_backup),
+        IN_REPOSITORY(where_a_key_is_given_one_in_clear_is_no_good_backup),
+        IN_REPOSITORY(a_damaged_key_block_says_nothing_of_its_archive),
         cmocka_unit_test(a_long_chain_needs_no_stack),
         IN_REPOSITORY(backups_are_found_by_their_id_alone),
         IN_REPOSITORY(an_empty_repository_is_an_empty_tree),

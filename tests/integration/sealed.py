@@ -114,6 +114,17 @@ def tampered(s, mbe, backup):
     mbe.verify(backup.id)
 
 
+def deleted_without_key(s, mbe, ids):
+    """Backups whose key is lost: the newest first. ids: all there are, oldest first."""
+    delete = ["delete", "--repo=" + mbe.repo]
+    done = mbe.run(*delete, "--backup=" + ids[0], expect=REFUSED)
+    s.check("what backup %s needs" % ids[-1] in done.err, "a backup that newer ones may need: %s", done)
+    s.check_equal(mbe.ids(), ids, "backups after a deletion that was refused")
+    for backup_id in reversed(ids):
+        mbe.run(*delete, "--backup=" + backup_id)
+    s.check_equal(mbe.ids(), [], "backups that were deleted without their key")
+
+
 def body(s, flavour):
     source = proof.start_source(s, flavour=flavour)
     mbe = s.mbe(source)
@@ -154,6 +165,8 @@ def body(s, flavour):
     os.rename(full.path, full.path + "-2")
     done = mbe.verify(full.id + "-2", expect=DAMAGE)
     s.check("is the archive of backup " + full.id in done.err, "a backup under another name: %s", done)
+    done = mbe.run("prune", "--repo=" + mbe.repo, "--keep-full=1", "--dry-run", *mbe.key)
+    s.check("keep  %s-2  not counted" % full.id in done.out, "prune of a backup under another name: %s", done)
     os.rename(full.path + "-2", full.path)
     environment_is_clean(s, mbe, key, keys.secrets)
     no_core(s, mbe)
@@ -161,6 +174,8 @@ def body(s, flavour):
     # a backup in clear is nobody's, where a key is given
     done = mbe.restore(s.path("refused"), backup=in_clear.id, expect=REFUSED)
     s.check("is not sealed" in done.err, "one in clear was not refused: %s", done)
+    done = mbe.run("prune", "--repo=" + mbe.repo, "--keep-full=1", "--dry-run", *mbe.key)
+    s.check("keep  %s  not counted" % in_clear.id in done.out, "prune of one in clear: %s", done)
     mbe.run("delete", "--repo=" + mbe.repo, "--backup=" + in_clear.id, *mbe.key)
 
     # The key is changed; the archives stay as they are.
@@ -185,6 +200,7 @@ def body(s, flavour):
     s.check_none(contains(mbe.logs, keys.secrets), "keys in what mbe says")
     restored = proof.prove_by_replay(s, source, made)
     s.check_equal(restored.value("select a from p.%s" % PLANTED), CONTENT, "the planted row")
+    deleted_without_key(s, mbe, mbe.ids())
 
 
 if __name__ == "__main__":
