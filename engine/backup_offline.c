@@ -101,6 +101,7 @@ static struct err *read_redo(struct backup *b)
     b->span.to = tailer_lsn(b->tail);
     log_info(b->options->log, "redo", "from LSN %" PRIu64 " to its end at %" PRIu64, b->span.from,
              b->span.to);
+    torn_pages_limit(&b->torn, b->span.from, tailer_seen_lsn(b->tail));
     return warn_of_binlog(b);
 }
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -57,6 +58,22 @@ static bool is_listed(const struct listing *list, const char *path)
     return false;
 }
 
+/* The same under any path. */
+static bool is_listed_file(const struct listing *list, const char *path)
+{
+    const char *base = strrchr(path, '/');
+    struct stat st, other;
+    if (stat(path, &st))
+        return false;
+    for (size_t i = 0; i < list->n_spaces; i++) {
+        const char *slash = strrchr(list->spaces[i].path, '/');
+        if (slash && !strcmp(slash, base) && !stat(list->spaces[i].path, &other) &&
+            other.st_dev == st.st_dev && other.st_ino == st.st_ino)
+            return true;
+    }
+    return false;
+}
+
 struct sweep {
     const struct datadir *d;
     const struct listing *list;
@@ -73,31 +90,53 @@ static char *inside(const struct datadir *d, const char *text)
     return last ? mem_printf("%s%s", d->root, last + 1) : NULL;
 }
 
-static struct err *judge(struct sweep *s, const char *text)
+/* The file that a name with "../" in front is, seen from the datadir; NULL: there is no such name in the text. Owned by caller. */
+static char *above(const struct datadir *d, const char *text)
 {
-    const char *path = strchr(text, '/');
-    while (path[1] == '/')
-        path++;
-    AUTO_FREE char *in_datadir = inside(s->d, text);
-    AUTO_FREE char *here = datadir_path(s->d, path);
-    if ((in_datadir && is_listed(s->list, in_datadir)) || is_listed(s->list, here) ||
-        !strncmp(strrchr(path, '/') + 1, "#sql", 4))
-        return NULL;
-    if (!access(here, F_OK))
-        return err_hint(err_make(REFUSED,
-                                 "%s: the dictionary names this tablespace, and it lies in no "
-                                 "directory that is known",
-                                 here),
-                        "Name the server's option file (--defaults-file): innodb_directories "
-                        "and innodb_undo_directory tell where such files are.");
-    if (in_datadir || (s->warned && !strcmp(s->warned, path))) /* of a table that was dropped */
-        return NULL;
+    const char *up = strstr(text, "../");
+    return up ? mem_printf("%s/%s", d->root, up) : NULL;
+}
+
+static struct err *refuse(const char *path)
+{
+    return err_hint(err_make(REFUSED,
+                             "%s: the dictionary names this tablespace, and it lies in no "
+                             "directory that is known",
+                             path),
+                    "Name the server's option file (--defaults-file): innodb_directories "
+                    "and innodb_undo_directory tell where such files are.");
+}
+
+/* Once in a row. Such a file may be of a table that was dropped. */
+static void warn(struct sweep *s, const char *path)
+{
+    if (s->warned && !strcmp(s->warned, path))
+        return;
     free(s->warned);
     s->warned = mem_strdup(path);
     log_warning(s->log, "copy",
                 "%s: mysql.ibd names this tablespace, and it is not there: not in the backup, "
                 "unless it was dropped",
                 path);
+}
+
+static struct err *judge(struct sweep *s, const char *text)
+{
+    const char *path = strchr(text, '/');
+    AUTO_FREE char *up = above(s->d, text);
+    while (path[1] == '/')
+        path++;
+    AUTO_FREE char *in_datadir = inside(s->d, text);
+    AUTO_FREE char *here = datadir_path(s->d, path);
+    if (up && !access(up, F_OK))
+        return is_listed_file(s->list, up) ? NULL : refuse(up);
+    if ((in_datadir && is_listed(s->list, in_datadir)) || is_listed(s->list, here) ||
+        !strncmp(strrchr(path, '/') + 1, "#sql", 4))
+        return NULL;
+    if (!access(here, F_OK))
+        return refuse(here);
+    if (up || !in_datadir)
+        warn(s, up ? up : path);
     return NULL;
 }
 

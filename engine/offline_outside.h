@@ -1,8 +1,8 @@
 /* engine/offline_outside.h: MySQL: tablespaces of a server that does not run, in directories that were not looked into.
  *
  * Where a table with a DATA DIRECTORY, a general or an undo tablespace lies is known to the dictionary alone. Its tables are in mysql.ibd,
- * which is not read as such here: every text in a page of its indexes that is an absolute path and ends in .ibd or .ibu is taken for
- * the name of one. Rows store such a name in one piece, as it is. Of a dropped table a name may be left. */
+ * which is not read as such here: every text in a page of its indexes that is an absolute path, or one that leaves the datadir by "../", and ends in .ibd or .ibu is taken
+ * for the name of one. Rows store such a name in one piece, as it is. Of a dropped table a name may be left. */
 #ifndef MBE_ENGINE_OFFLINE_OUTSIDE_H
 #define MBE_ENGINE_OFFLINE_OUTSIDE_H
 

@@ -113,6 +113,29 @@ static void tablespace_in_a_directory_that_is_named_is_fine(void **state)
     ok(check(f, directories));
 }
 
+/* "far" lies beside the datadir. */
+static void relative_name_above_the_datadir_is_judged_as_one_outside(void **state)
+{
+    struct fixture *f = *state;
+    static const char bytes[] =
+        "\x01./db/t.ibd\x03../far/db/away.ibd\x05/../far/db/general.ibd\x02../far/gone.ibd";
+    put_dictionary(f, bytes, sizeof bytes - 1);
+    error_is(check(f, NULL), REFUSED, "/data/../far/db/away.ibd: the dictionary names");
+    listing_fini(&f->listing);
+    datadir_fini(&f->datadir);
+    AUTO_FREE char *directories = mem_printf("%s/far", f->dir);
+    ok(check(f, directories));
+}
+
+static void relative_name_is_not_taken_for_one_in_the_datadir(void **state)
+{
+    struct fixture *f = *state;
+    static const char bytes[] = "\x03../db/t.ibd";
+    write_text(f->dir, "db/t.ibd", "x");
+    put_dictionary(f, bytes, sizeof bytes - 1);
+    error_is(check(f, NULL), REFUSED, "/data/../db/t.ibd: the dictionary names");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -121,6 +144,8 @@ int main(void)
         cmocka_unit_test(texts_are_found_with_what_stands_in_front),
         TEST(tablespace_in_no_directory_that_is_known_is_refused),
         TEST(tablespace_in_a_directory_that_is_named_is_fine),
+        TEST(relative_name_above_the_datadir_is_judged_as_one_outside),
+        TEST(relative_name_is_not_taken_for_one_in_the_datadir),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,14 @@ bool offline_undo_is_unfinished(const struct datadir *d, space_id_t id)
     return number && has_undo_note(d, number);
 }
 
+bool offline_undo_any_unfinished(const struct datadir *d)
+{
+    for (uint32_t n = 1; n <= UNDO_IDS_PER_NUMBER; n++)
+        if (has_undo_note(d, n))
+            return true;
+    return false;
+}
+
 static struct err *no_undo(const struct datadir *d, const char *which)
 {
     return err_hint(err_make(REFUSED, "%s: %s is not there", d->undo_dir, which),

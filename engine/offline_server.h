@@ -28,5 +28,7 @@ struct err *offline_server_check_copies(const struct server_info *server,
 /* MySQL: whether that undo tablespace was being emptied or made when the server died. The server makes it anew when it starts: there is
  * a note of it in a file. */
 bool offline_undo_is_unfinished(const struct datadir *datadir, space_id_t id);
+/* MySQL: whether there is such a note of any undo tablespace: a file that has no page 0 yet may be the one. */
+bool offline_undo_any_unfinished(const struct datadir *datadir);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/signals.h"
 #include "base/workers.h"
 #include "engine/new_index.h"
+#include "engine/offline_server.h"
 #include "engine/page_filter.h"
 #include "innodb/doublewrite.h"
 #include "innodb/fil_page.h"
@@ -51,6 +52,7 @@ struct job {
     space_id_t id;
     lsn_t lsn_at_start; /* noted before the file was opened; or the barrier, see choose_changes */
     lsn_t page_lsn;
+    page_no_t size; /* in pages, as page 0 has it */
     struct space_claim claim;
     struct stat st; /* when it was opened */
     struct file_mark mark;
@@ -110,7 +112,7 @@ static struct err *is_whole_page_0(const struct job *j, const struct copy_env *e
     return torn_pages_mend(env->torn, NULL, &j->format, be32(p + FIL_SPACE), 0, p, whole);
 }
 
-/* Waits for a whole page 0. *found false: all zero or shorter than a page: left to the redo. */
+/* Waits for a whole page 0. *found false: all zero or shorter than a page: left to the redo, see check_made. */
 static struct err *read_page_0(struct job *j, const struct copy_env *env, const char *path,
                                bool *found)
 {
@@ -130,6 +132,7 @@ static struct err *read_page_0(struct job *j, const struct copy_env *env, const 
             TRY(is_whole_page_0(j, env, p, why, &whole));
             j->id = be32(p + FIL_SPACE);
             j->page_lsn = be64(p + FIL_LSN);
+            j->size = be32(p + FSP_SIZE);
             if (whole) {
                 TRY_AT(space_format_decode(&j->format, be32(p + FSP_FLAGS), page_size), "%s", path);
                 e = find_key(j, env, p);
@@ -288,6 +291,34 @@ static struct err *leave_for_later(struct copy_env *env, char *text)
     return NULL;
 }
 
+/* A file at rest without a page 0: the redo must make it, or (MySQL) the server when it starts, if it is of an undo tablespace. */
+static struct err *check_made(const struct copy_env *env, const struct job *j)
+{
+    const char *dot = strrchr(j->listed->name, '.');
+    const bool is_undo = j->is_mysql && !(dot && !strcmp(dot, ".ibd"));
+    if (tailer_makes(env->tail, j->listed->name) ||
+        (is_undo && offline_undo_any_unfinished(env->datadir)))
+        return NULL;
+    return err_make(CORRUPT,
+                    "%s: page 0 at offset 0: %s, and the redo log does not make the tablespace",
+                    j->listed->path, j->mark.size ? "all zero" : "the file is empty");
+}
+
+/* A file at rest must be as long as its page 0 says, unless that, or a page 0 made anew, is younger than the checkpoint: then the redo makes it so
+ * long. (MySQL: or the server that starts makes an undo tablespace anew.) */
+static struct err *check_length(struct copy_env *env, const struct job *j)
+{
+    const uint64_t pages = j->mark.size / j->format.physical;
+    if (pages >= j->size || j->page_lsn > tailer_start_lsn(env->tail) ||
+        tailer_remade(env->tail, j->id, 0) ||
+        (j->is_mysql && offline_undo_is_unfinished(env->datadir, j->id)))
+        return NULL;
+    return note_corrupt(env,
+                        mem_printf("%s: page %" PRIu64 " at offset %" PRIu64
+                                   ": the file ends here, and page 0 says %" PRIu32 " pages",
+                                   j->listed->path, pages, pages * j->format.physical, j->size));
+}
+
 /* Opens the file and learns what it is; j->lock is held. */
 static struct err *job_open(struct space_set *s, struct job *j)
 {
@@ -307,6 +338,8 @@ static struct err *job_open(struct space_set *s, struct job *j)
         TRY(read_system_format(j, s->env));
     else
         e = read_page_0(j, s->env, path, &found);
+    if (!e && !found && s->env->torn)
+        e = check_made(s->env, j);
     if (e && e->kind == ERR_CORRUPT) {
         char *text = mem_strdup(e->message);
         err_free(e);
@@ -318,6 +351,8 @@ static struct err *job_open(struct space_set *s, struct job *j)
                   j->listed->name);
         return NULL;
     }
+    if (s->env->torn && !j->listed->system)
+        TRY(check_length(s->env, j));
     if (j->listed->system && !j->listed->first_page)
         find_doublewrite(j, path);
     choose_filter(s->env, j);

@@ -3,7 +3,10 @@
  * Rules:
  *  - a space is what page 0 of an open file says, never what the file's name says;
  *  - a file that vanished before it was opened was renamed or dropped: no error, the redo tells which;
- *  - page 0 all zero: the space was created after our checkpoint, every page of it is in the redo: nothing to copy;
+ *  - page 0 all zero: the space was created after our checkpoint, every page of it is in the redo: nothing to copy; of a server that does
+ *    not run, it is damage when the redo does not make the space;
+ *  - a file of a server that does not run, but of the system tablespace, which ends before the pages that its page 0 counts is damage, unless
+ *    page 0 changed since the checkpoint: the redo makes it longer;
  *  - how far the redo tail is, is noted before the file is opened, and page 0 is read through the same descriptor as all others;
  *  - an id (MySQL: an id in a file) is copied once, whatever names it is seen under, until its copy is made void by an import;
  *  - a page that fails its check is read again while the server may be writing it; then it is damage, unless it only

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "engine/space_copy_test_util.h"
+#include "innodb/fil_page.h"
 
 static void every_tablespace_is_copied_page_by_page(void **state)
 {
@@ -381,8 +382,10 @@ static void rest(struct fixture *f, struct torn_pages *torn)
     f->datadir.at_rest = true;
     ok(torn_pages_open(torn, &f->datadir));
     f->env.torn = torn;
+    torn_pages_limit(torn, 100, 500);
     log_at_rest.seen = 500;
     log_at_rest.remade_space = UINT32_MAX;
+    log_at_rest.made = NULL;
 }
 
 static void torn_page_at_rest_is_the_newest_whole_copy_of_the_doublewrite_buffer(void **state)
@@ -477,6 +480,134 @@ static void page_at_rest_that_is_newer_than_the_log_is_damage(void **state)
     abandon(f);
 }
 
+/* The copy of all fails, with that text. */
+static void rest_is_damaged(struct fixture *f, const char *text)
+{
+    struct torn_pages torn;
+    rest(f, &torn);
+    error_is(copy_all(f), CORRUPT, text);
+    torn_pages_fini(&torn);
+    abandon(f);
+}
+
+static void file_at_rest_without_page_0_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE uint8_t *pages = make_space(5, PAGES);
+    memset(pages, 0, PAGE);
+    write_bytes(f->data, "d/a.ibd", pages, PAGES * PAGE);
+    rest_is_damaged(f, "d/a.ibd: page 0 at offset 0: all zero, and the redo log does not make");
+}
+
+static void empty_file_at_rest_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    write_bytes(f->data, "d/a.ibd", NULL, 0);
+    rest_is_damaged(f, "d/a.ibd: page 0 at offset 0: the file is empty, and the redo log does not");
+}
+
+static void file_at_rest_without_page_0_that_the_redo_makes_is_left_to_it(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    write_bytes(f->data, "d/a.ibd", NULL, 0);
+    rest(f, &torn);
+    log_at_rest.made = "d/a.ibd";
+    ok(copy_all(f));
+    torn_pages_fini(&torn);
+    assert_null(space_set_find(&f->set, 5));
+    abandon(f);
+}
+
+/* MySQL: its page 0 is missing while the server makes it anew, of which there is a note. */
+static void undo_tablespace_at_rest_that_is_made_anew_is_left_to_the_server(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    write_bytes(f->data, "undo001", NULL, 0);
+    write_text(f->data, "undo_127_trunc.log", "");
+    f->set.by_file = true;
+    rest(f, &torn);
+    ok(copy_all(f));
+    torn_pages_fini(&torn);
+    abandon(f);
+}
+
+static void undo_tablespace_at_rest_without_page_0_is_damage_otherwise(void **state)
+{
+    struct fixture *f = *state;
+    write_bytes(f->data, "undo001", NULL, 0);
+    f->set.by_file = true;
+    rest_is_damaged(f, "undo001: page 0 at offset 0: the file is empty");
+}
+
+/* Puts a tablespace of PAGES pages by its page 0, and fewer in the file. */
+static void put_cut_space(struct fixture *f, lsn_t page_lsn)
+{
+    struct space_format format;
+    AUTO_FREE uint8_t *pages = make_space(5, PAGES);
+    ok(space_format_decode(&format, FULL_CRC32, PAGE));
+    put_be64(pages + FIL_LSN, page_lsn);
+    page_stamp(&format, pages);
+    write_bytes(f->data, "d/a.ibd", pages, (PAGES - 3) * PAGE);
+}
+
+static void file_at_rest_whose_tail_is_cut_off_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    put_cut_space(f, 100);
+    rest_is_damaged(f, "d/a.ibd: page 17 at offset 278528: the file ends here, and page 0 says 20");
+}
+
+static void file_at_rest_that_the_redo_makes_longer_is_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    put_cut_space(f, 101); /* changed since the checkpoint, at 100 */
+    rest(f, &torn);
+    ok(copy_all(f));
+    torn_pages_fini(&torn);
+    abandon(f);
+}
+
+static void file_at_rest_whose_page_0_the_redo_makes_anew_may_be_short(void **state)
+{
+    struct fixture *f = *state;
+    struct torn_pages torn;
+    put_cut_space(f, 100);
+    rest(f, &torn);
+    log_at_rest.remade_space = 5;
+    log_at_rest.remade_page = 0;
+    ok(copy_all(f));
+    torn_pages_fini(&torn);
+    abandon(f);
+}
+
+/* Page 3 is torn, and a whole copy of it has this LSN. The redo is that from 100 to 500. */
+static void copy_of_another_time_is_not_taken(struct fixture *f, lsn_t lsn)
+{
+    uint8_t page[PAGE];
+    struct space_format format;
+    ok(space_format_decode(&format, FULL_CRC32, PAGE));
+    put_space(f, "d/a.ibd", 5, PAGES);
+    damage(f, "d/a.ibd", 3);
+    make_page(page, 5, 3);
+    put_be64(page + FIL_LSN, lsn);
+    page_stamp(&format, page);
+    put_copy(f, 0, page);
+    rest_is_damaged(f, "d/a.ibd: page 3 at offset 49152");
+}
+
+static void copy_from_before_the_checkpoint_is_not_taken(void **state)
+{
+    copy_of_another_time_is_not_taken(*state, 99);
+}
+
+static void copy_from_behind_the_end_of_the_log_is_not_taken(void **state)
+{
+    copy_of_another_time_is_not_taken(*state, 501);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +634,16 @@ int main(void)
         TEST(torn_page_at_rest_that_the_redo_makes_anew_is_zeros),
         TEST(torn_page_at_rest_is_damage_otherwise),
         TEST(page_at_rest_that_is_newer_than_the_log_is_damage),
+        TEST(file_at_rest_without_page_0_is_damage),
+        TEST(empty_file_at_rest_is_damage),
+        TEST(file_at_rest_without_page_0_that_the_redo_makes_is_left_to_it),
+        TEST(undo_tablespace_at_rest_that_is_made_anew_is_left_to_the_server),
+        TEST(undo_tablespace_at_rest_without_page_0_is_damage_otherwise),
+        TEST(file_at_rest_whose_tail_is_cut_off_is_damage),
+        TEST(file_at_rest_that_the_redo_makes_longer_is_whole),
+        TEST(file_at_rest_whose_page_0_the_redo_makes_anew_may_be_short),
+        TEST(copy_from_before_the_checkpoint_is_not_taken),
+        TEST(copy_from_behind_the_end_of_the_log_is_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,7 @@ static struct {
     lsn_t seen;
     space_id_t remade_space; /* and the page of it that the log makes anew */
     page_no_t remade_page;
+    const char *made; /* name of the tablespace that it makes; NULL: none */
 } log_at_rest;
 
 lsn_t tailer_seen_lsn(const struct tailer *t)
@@ -48,6 +49,12 @@ bool tailer_remade(const struct tailer *t, space_id_t space, page_no_t page)
 {
     (void)t;
     return space == log_at_rest.remade_space && page == log_at_rest.remade_page;
+}
+
+bool tailer_makes(struct tailer *t, const char *name)
+{
+    (void)t;
+    return log_at_rest.made && !strcmp(name, log_at_rest.made);
 }
 
 struct err *tailer_check(struct tailer *t)

@@ -262,6 +262,42 @@ bool tailer_remade(const struct tailer *t, space_id_t space, page_no_t page)
     return page_watch_has(&t->source->watch, space, page);
 }
 
+static bool is_named(const char *name, const char *other)
+{
+    return other && !strcmp(name, other);
+}
+
+static bool mariadb_makes(const struct tailer *t, const struct file_ops *ops, const char *name)
+{
+    for (size_t i = 0; i < ops->n; i++) {
+        const struct space_ops *o = &ops->items[i];
+        if (is_named(name, o->created_as) ||
+            (is_named(name, o->name) && (o->created || tailer_remade(t, o->id, 0))))
+            return true;
+    }
+    return false;
+}
+
+static bool mysql_makes(const struct ddl_events *events, const char *name)
+{
+    for (size_t i = 0; i < events->n; i++) {
+        const struct ddl_space *d = &events->spaces[i];
+        if (is_named(name, d->created_as) ||
+            (is_named(name, d->name) && (d->created || d->initialised)))
+            return true;
+    }
+    return false;
+}
+
+bool tailer_makes(struct tailer *t, const char *name)
+{
+    const struct file_ops *ops = tailer_file_ops(t);
+    const struct ddl_events *events = t->source->family->ddl_events(t->source);
+    const bool makes = ops ? mariadb_makes(t, ops, name) : mysql_makes(events, name);
+    tailer_release(t);
+    return makes;
+}
+
 struct err *tailer_stop(struct tailer *t)
 {
     atomic_store(&t->stop, true);

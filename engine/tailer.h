@@ -78,6 +78,9 @@ lsn_t tailer_seen_lsn(const struct tailer *t);
 /* Of a log at rest that was read: whether it makes the page anew, or leaves it freed, whatever the file holds. False as well when
  * it does so with more pages than are kept in mind. */
 bool tailer_remade(const struct tailer *t, space_id_t space, page_no_t page);
+/* ... whether it makes the tablespace whose file this is, from page 0 on: it creates it, under this name or one that was changed to it,
+ * or makes its page 0 anew. name: as in a listing. */
+bool tailer_makes(struct tailer *t, const char *name);
 /* What the log up to tailer_lsn says about files, locked until tailer_release (the tail pauses meanwhile): file_ops for
  * MariaDB, ddl_events for MySQL; the other one is NULL. */
 const struct file_ops *tailer_file_ops(struct tailer *t);

@@ -530,6 +530,73 @@ static void log_at_rest_tells_which_pages_it_makes_anew(void **state)
     assert_false(tailer_remade(f->tail, 5, 7));
 }
 
+/* Space 5 is created as d/b, and renamed to d/c; page 0 of space 6, which is d/e, is made anew; of space 7, which is d/f, page 8 is. */
+static void log_at_rest_tells_which_tablespaces_it_makes(void **state)
+{
+    struct fixture *f = *state;
+    f->at_rest = true;
+    static const uint8_t records[] = {REDO_FILE_CREATE << 4 | 7,
+                                      5,
+                                      0,
+                                      '.',
+                                      '/',
+                                      'd',
+                                      '/',
+                                      'b',
+                                      REDO_FILE_RENAME << 4 | 13,
+                                      5,
+                                      0,
+                                      '.',
+                                      '/',
+                                      'd',
+                                      '/',
+                                      'b',
+                                      0,
+                                      '.',
+                                      '/',
+                                      'd',
+                                      '/',
+                                      'c',
+                                      REDO_FILE_MODIFY << 4 | 7,
+                                      6,
+                                      0,
+                                      '.',
+                                      '/',
+                                      'd',
+                                      '/',
+                                      'e',
+                                      REDO_FILE_MODIFY << 4 | 7,
+                                      7,
+                                      0,
+                                      '.',
+                                      '/',
+                                      'd',
+                                      '/',
+                                      'f',
+                                      REDO_INIT_PAGE << 4 | 2,
+                                      6,
+                                      0,
+                                      REDO_INIT_PAGE << 4 | 2,
+                                      7,
+                                      8};
+    uint8_t mtr[sizeof records + 5];
+    memcpy(mtr, records, sizeof records);
+    make_log(f->log, FIRST, FIRST);
+    const lsn_t at = put_mtrs(f->log, FIRST, FIRST, 0, 1);
+    const size_t n = finish_mtr(mtr, sizeof records, 1);
+    AUTO_FD int fd = -1;
+    ok(file_open(&fd, f->log, O_WRONLY, 0));
+    ok(file_pwrite(fd, mtr, n, REDO_START_OFFSET + at - FIRST, f->log));
+    start(f);
+    ok(tailer_wait_end(f->tail));
+    assert_int_equal(tailer_lsn(f->tail), at + n);
+    assert_true(tailer_makes(f->tail, "d/b"));
+    assert_true(tailer_makes(f->tail, "d/c"));
+    assert_true(tailer_makes(f->tail, "d/e"));
+    assert_false(tailer_makes(f->tail, "d/f"));
+    assert_false(tailer_makes(f->tail, "d/g"));
+}
+
 static void log_of_a_restored_server_that_was_not_started_is_read(void **state)
 {
     struct fixture *f = *state;
@@ -562,6 +629,7 @@ int main(void)
         TEST(log_at_rest_is_read_to_its_end_and_nobody_is_asked),
         TEST(log_at_rest_that_ends_before_its_checkpoint_does_is_damaged),
         TEST(log_at_rest_tells_which_pages_it_makes_anew),
+        TEST(log_at_rest_tells_which_tablespaces_it_makes),
         TEST(log_of_a_restored_server_that_was_not_started_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

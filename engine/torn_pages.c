@@ -116,6 +116,15 @@ void torn_pages_fini(struct torn_pages *t)
     *t = (struct torn_pages){0};
 }
 
+void torn_pages_limit(struct torn_pages *t, lsn_t from, lsn_t to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (t->copies[i].lsn >= from && t->copies[i].lsn <= to)
+            t->copies[n++] = t->copies[i];
+    t->n = n;
+}
+
 /* The space id in a whole page, where it is in clear, deciphered, or unpacked. An encrypted page of a space whose key is not known may be
  * any space's. */
 static bool is_of_space(const struct space_key *key, const struct space_format *format,

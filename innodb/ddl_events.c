@@ -84,14 +84,14 @@ static void clear_birth(struct ddl_space *s, uint64_t index_id)
 /* --- records of files --- */
 
 /* Undo tablespaces may be ".//undo_001". */
-static void take_name(struct ddl_space *s, const char *path)
+static void take_name(char **to, const char *path)
 {
     if (path[0] == '.' && path[1] == '/')
         path += 1 + strspn(path + 1, "/");
-    if (!path[0] || (s->name && !strcmp(s->name, path)))
+    if (!path[0] || (*to && !strcmp(*to, path)))
         return;
-    free(s->name);
-    s->name = mem_strdup(path);
+    free(*to);
+    *to = mem_strdup(path);
 }
 
 static struct err *note_file(struct ddl_events *e, const struct redo_record *rec, lsn_t lsn)
@@ -108,7 +108,9 @@ static struct err *note_file(struct ddl_events *e, const struct redo_record *rec
     else if (op.offset + op.size > s->extended)
         s->extended = op.offset + op.size;
     if (op.name)
-        take_name(s, op.to ? op.to : op.name);
+        take_name(&s->name, op.to ? op.to : op.name);
+    if (op.name && op.type == MYSQL_REDO_FILE_CREATE)
+        take_name(&s->created_as, op.name);
     return NULL;
 }
 
@@ -228,6 +230,7 @@ void ddl_events_fini(struct ddl_events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
         free(e->spaces[i].name);
+        free(e->spaces[i].created_as);
         free(e->spaces[i].open);
     }
     free(e->spaces);

@@ -49,6 +49,7 @@ struct ddl_space {
     uint64_t extended; /* bytes: the file is at least so long, by FILE_EXTEND; 0 if none */
     char *
         name; /* as FILE_CREATE, FILE_RENAME or FILE_DELETE gave it, without "./"; NULL if none did */
+    char *created_as;    /* the name in FILE_CREATE, likewise; NULL: none */
     lsn_t oldest_births; /* internal: newest of those that cannot be cleared any more */
     struct ddl_birth {
         uint64_t index_id;

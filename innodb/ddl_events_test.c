@@ -271,6 +271,7 @@ static void files_are_created_renamed_and_deleted(void **state)
     feed(&e, &m, 510);
     assert_int_equal(s->renamed, 510);
     assert_string_equal(s->name, "d/t2.ibd");
+    assert_string_equal(s->created_as, "d/t1.ibd");
     add_delete(&m, 7, "./d/t2.ibd");
     feed(&e, &m, 520);
     assert_int_equal(s->deleted, 520);

@@ -19,7 +19,7 @@ static struct space_ops *get(struct file_ops *ops, space_id_t id)
     return s;
 }
 
-static void rename_to(struct space_ops *s, const uint8_t *name, size_t len)
+static void take_name(char **to, const uint8_t *name, size_t len)
 {
     if (len > 2 && name[0] == '.' && name[1] == '/') {
         do { /* undo tablespaces are ".//undo001" */
@@ -27,12 +27,12 @@ static void rename_to(struct space_ops *s, const uint8_t *name, size_t len)
             len--;
         } while (len && name[0] == '/');
     }
-    if (s->name && strlen(s->name) == len && !memcmp(s->name, name, len))
+    if (*to && strlen(*to) == len && !memcmp(*to, name, len))
         return;
-    free(s->name);
-    s->name = mem_alloc(len + 1);
-    memcpy(s->name, name, len);
-    s->name[len] = '\0';
+    free(*to);
+    *to = mem_alloc(len + 1);
+    memcpy(*to, name, len);
+    (*to)[len] = '\0';
 }
 
 struct err *file_ops_add(struct file_ops *ops, const struct redo_record *rec, lsn_t lsn)
@@ -42,13 +42,16 @@ struct err *file_ops_add(struct file_ops *ops, const struct redo_record *rec, ls
     case REDO_FILE_CREATE:
     case REDO_FILE_MODIFY:
         s = get(ops, rec->space);
-        if (rec->type == REDO_FILE_CREATE)
+        if (rec->type == REDO_FILE_CREATE) {
             s->created = true;
-        else if (s->deleted) {
+            take_name(&s->created_as, rec->body, rec->body_len);
+        } else if (s->deleted) {
             s->deleted = s->created = false;
+            free(s->created_as);
+            s->created_as = NULL;
             s->import_lsn = lsn;
         }
-        rename_to(s, rec->body, rec->body_len);
+        take_name(&s->name, rec->body, rec->body_len);
         return NULL;
     case REDO_FILE_DELETE:
         get(ops, rec->space)->deleted = true;
@@ -57,7 +60,7 @@ struct err *file_ops_add(struct file_ops *ops, const struct redo_record *rec, ls
         const uint8_t *from, *to;
         size_t from_len, to_len;
         TRY_AT(redo_rename_names(rec, &from, &from_len, &to, &to_len), "redo at LSN %" PRIu64, lsn);
-        rename_to(get(ops, rec->space), to, to_len);
+        take_name(&get(ops, rec->space)->name, to, to_len);
         return NULL;
     }
     default:
@@ -73,8 +76,10 @@ const struct space_ops *file_ops_find(const struct file_ops *ops, space_id_t id)
 
 void file_ops_fini(struct file_ops *ops)
 {
-    for (size_t i = 0; i < ops->n; i++)
+    for (size_t i = 0; i < ops->n; i++) {
         free(ops->items[i].name);
+        free(ops->items[i].created_as);
+    }
     free(ops->items);
     map64_fini(&ops->index);
     *ops = (struct file_ops){0};

@@ -22,6 +22,7 @@ struct space_ops {
     bool deleted;
     lsn_t import_lsn; /* 0: never imported */
     char *name;       /* without "./"; absolute for DATA DIRECTORY tables; NULL if never named */
+    char *created_as; /* the name in FILE_CREATE, likewise; NULL: none */
 };
 
 struct file_ops {

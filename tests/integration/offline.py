@@ -69,7 +69,38 @@ def stopped(s, mbe, server):
     mbe.verify(backup.id, "--level=pages")
     again = restored(s, server, backup, "stopped")
     s.check_none(check.differences(state, check.read_state(again)), "stopped, backed up, restored")
+    damaged(s, mbe, server, "w/account.ibd")
     s.check(again.stop(), "the restored server did not stop cleanly")
+
+
+def put(path, at, data, length=None):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(data)
+        if length is not None:
+            f.truncate(length)
+
+
+def damaged(s, mbe, server, name):
+    """A table's file that is cut off, has no page 0, or a bad page of which the doublewrite buffer has a copy from before the server was
+    stopped: the copy of the datadir is refused, by the name of the file."""
+    page = 16384
+    folder = s.path("damaged")
+    shutil.copytree(server.datadir, folder)
+    path = os.path.join(folder, name)
+    with open(path, "rb") as f:
+        whole = f.read()
+    buffer = ("#ib_%d_0.dblwr" % page, 0) if server.family == "mysql" else ("ibdata1", 64 * page)
+    put(os.path.join(folder, buffer[0]), buffer[1], whole[3 * page:4 * page])
+    before = mbe.ids()
+    for what, at, data, length in (("bad page", 3 * page + 200, b"bad!", len(whole)), ("tail cut off", 0, b"", len(whole) // 2),
+                                   ("page 0 zeroed", 0, bytes(page), len(whole)), ("emptied", 0, b"", 0)):
+        put(path, 0, whole)
+        put(path, at, data, length)
+        done = mbe.run(*mbe.offline_args(folder), expect=mbe_module.DAMAGE)
+        s.check(name in done.err, "%s: %s is not named: %s", what, name, done)
+    s.check_equal(mbe.ids(), before, "backups, of damaged files")
+    shutil.rmtree(folder)
 
 
 def import_tablespace(s, server):
