@@ -162,12 +162,14 @@ def body(s, flavour):
 
     mbe.verify(increment.id, "--level=pages")
     tampered(s, mbe, increment)
-    os.rename(full.path, full.path + "-2")
-    done = mbe.verify(full.id + "-2", expect=DAMAGE)
+    wrong = "20200101T000000Z-full"
+    elsewhere = os.path.join(mbe.repo, wrong)
+    os.rename(full.path, elsewhere)
+    done = mbe.verify(wrong, expect=DAMAGE)
     s.check("is the archive of backup " + full.id in done.err, "a backup under another name: %s", done)
     done = mbe.run("prune", "--repo=" + mbe.repo, "--keep-full=1", "--dry-run", *mbe.key)
-    s.check("keep  %s-2  not counted" % full.id in done.out, "prune of a backup under another name: %s", done)
-    os.rename(full.path + "-2", full.path)
+    s.check("keep  %s  not counted" % wrong in done.out, "prune of a backup under another name: %s", done)
+    os.rename(elsewhere, full.path)
     environment_is_clean(s, mbe, key, keys.secrets)
     no_core(s, mbe)
 
