@@ -9,7 +9,7 @@ static inline MUST_CHECK struct err *archive_file_open(struct archive_reader **o
 {
     struct source *source;
     TRY(source_file_open(&source, path));
-    return archive_reader_open(out, source);
+    return archive_reader_open(out, source, &(struct archive_unlock){.keys = NULL});
 }
 
 static inline MUST_CHECK struct err *archive_file_unlock(struct archive_reader **out,
@@ -18,7 +18,19 @@ static inline MUST_CHECK struct err *archive_file_unlock(struct archive_reader *
 {
     struct source *source;
     TRY(source_file_open(&source, path));
-    return archive_reader_unlock(out, source, unlock);
+    return archive_reader_open(out, source, unlock);
+}
+
+/* Reads all of entry i and looks at nothing. */
+static inline MUST_CHECK struct err *archive_read_entry(struct archive_reader *r, uint32_t i)
+{
+    AUTO(archive_cursor) c = NULL;
+    uint64_t offset, len = 1;
+    const uint8_t *data;
+    TRY(archive_cursor_open(&c, r, i, 0, UINT64_MAX));
+    while (len)
+        TRY(archive_cursor_next(c, &offset, &data, &len));
+    return NULL;
 }
 
 static inline MUST_CHECK struct err *

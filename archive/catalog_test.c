@@ -21,6 +21,7 @@
 #include "archive/catalog.h"
 #include "base/clock.h"
 #include "base/dir_test_util.h"
+#include "base/err_test_util.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
@@ -37,21 +38,6 @@ static void put_file(const char *dir, const char *name, const char *text)
     AUTO_FREE char *path = mem_printf("%s/%s", dir, name);
     assert_null(file_mkdirs_for(path, 0700));
     assert_null(file_replace(path, text, strlen(text), 0600));
-}
-
-static void assert_error(struct err *e, enum err_kind kind, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void assert_error(struct err *e, enum err_kind kind, const char *fmt, ...)
-{
-    char expected[1024];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(expected, sizeof expected, fmt, ap);
-    va_end(ap);
-    assert_non_null(e);
-    assert_string_equal(e->message, expected);
-    assert_int_equal(e->kind, kind);
-    err_free(e);
 }
 
 static struct catalog_draft *begin(const char *repo)

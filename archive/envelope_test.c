@@ -41,23 +41,12 @@ static struct test_sink sample(enum archive_codec codec, const struct archive_ke
 
 /* ---- the two ways to read ---- */
 
-static struct err *read_entry(struct archive_reader *r, uint32_t i)
-{
-    AUTO(archive_cursor) c = NULL;
-    uint64_t offset, len = 1;
-    const uint8_t *data;
-    TRY(archive_cursor_open(&c, r, i, 0, UINT64_MAX));
-    while (len)
-        TRY(archive_cursor_next(c, &offset, &data, &len));
-    return NULL;
-}
-
 static struct err *read_by_index(const char *path, const struct archive_unlock *unlock)
 {
     AUTO(archive_reader) r = NULL;
     TRY(archive_file_unlock(&r, path, unlock));
     for (uint32_t i = 0; i < archive_reader_n_entries(r); i++)
-        TRY(read_entry(r, i));
+        TRY(archive_read_entry(r, i));
     for (uint32_t i = 0; i < archive_reader_n_chunks(r); i++)
         TRY(archive_check_chunk(r, i, ARCHIVE_CACHE_KEEP));
     return NULL;

@@ -267,8 +267,8 @@ static struct err *open_archive(struct archive_reader *r, const struct archive_u
     return e;
 }
 
-struct err *archive_reader_unlock(struct archive_reader **out, struct source *source,
-                                  const struct archive_unlock *unlock)
+struct err *archive_reader_open(struct archive_reader **out, struct source *source,
+                                const struct archive_unlock *unlock)
 {
     AUTO(archive_reader) r = mem_zalloc(sizeof *r);
     r->source = source;
@@ -279,11 +279,6 @@ struct err *archive_reader_unlock(struct archive_reader **out, struct source *so
     *out = r;
     r = NULL;
     return NULL;
-}
-
-struct err *archive_reader_open(struct archive_reader **out, struct source *source)
-{
-    return archive_reader_unlock(out, source, &(struct archive_unlock){.keys = NULL});
 }
 
 void archive_reader_free(struct archive_reader *r)

@@ -31,12 +31,9 @@ struct archive_unlock {
 };
 
 /* Opens a complete archive: header, final record, index and manifest are checked. The source is the reader's from now on, after
- * an error too. SEALED when it is sealed. */
-struct err *archive_reader_open(struct archive_reader **out, struct source *source) MUST_CHECK;
-/* The same for one that may be sealed. What `unlock` points to is needed for the call only. SEALED when a key is needed and none
- * or another one was given. */
-struct err *archive_reader_unlock(struct archive_reader **out, struct source *source,
-                                  const struct archive_unlock *unlock) MUST_CHECK;
+ * an error too. What `unlock` points to is needed for the call only. SEALED when a key is needed and none or another one was given. */
+struct err *archive_reader_open(struct archive_reader **out, struct source *source,
+                                const struct archive_unlock *unlock) MUST_CHECK;
 void archive_reader_free(struct archive_reader *r);
 CLEANUP(archive_reader, archive_reader_free)
 

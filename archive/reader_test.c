@@ -32,14 +32,8 @@ static struct err *read_all(const char *path)
 {
     AUTO(archive_reader) r = NULL;
     TRY(archive_file_open(&r, path));
-    for (uint32_t i = 0; i < archive_reader_n_entries(r); i++) {
-        AUTO(archive_cursor) c = NULL;
-        uint64_t offset, len = 1;
-        const uint8_t *data;
-        TRY(archive_cursor_open(&c, r, i, 0, UINT64_MAX));
-        while (len)
-            TRY(archive_cursor_next(c, &offset, &data, &len));
-    }
+    for (uint32_t i = 0; i < archive_reader_n_entries(r); i++)
+        TRY(archive_read_entry(r, i));
     return NULL;
 }
 

@@ -164,7 +164,7 @@ struct err *repo_try_reader(struct archive_reader **out, bool *locked, struct re
     *locked = false;
     unlock.locked = locked;
     TRY(r->kind->open_source(&source, r, id));
-    return archive_reader_unlock(out, source, &unlock);
+    return archive_reader_open(out, source, &unlock);
 }
 
 struct err *repo_walk(struct repo *r, const char *id, struct source *source,

@@ -16,10 +16,12 @@
 #include <time.h>
 
 #include "archive/backup_id.h"
+#include "archive/catalog.h"
 #include "archive/format.h"
 #include "archive/repo_kind.h"
 #include "archive/sink_s3.h"
 #include "archive/source_s3.h"
+#include "archive/varint.h"
 #include "base/mem.h"
 #include "base/temp_dir.h"
 #include "s3/s3_client.h"
@@ -216,13 +218,16 @@ static struct err *s3_repo_record_append(struct repo *repo, const char *id, cons
 }
 
 /* Adds what object `key` has; one that was deleted meanwhile has nothing. */
-static struct err *add_record(struct s3_repo *r, const char *key, char **text)
+static struct err *add_record(struct out_bytes *text, struct s3_repo *r, const char *key)
 {
     AUTO_FREE char *line = NULL;
     size_t len;
     TRY(s3_get(r->client, key, &line, &len, RECORD_MAX));
-    AUTO_FREE char *before = *text;
-    *text = mem_printf("%s%s", before, line ? line : "");
+    if (line && len > CATALOG_RECORD_MAX - text->n)
+        return err_make(FAILED, "%s: %s: a record of more than %d bytes", r->repo.name, key,
+                        CATALOG_RECORD_MAX);
+    if (line)
+        out_bytes_put(text, line, len);
     return NULL;
 }
 
@@ -232,15 +237,18 @@ static struct err *s3_repo_record_read(char **text, struct repo *repo, const cha
     struct s3_repo *r = self_of(repo);
     AUTO_FREE char *prefix = key_of(r, id, RECORDS_NAME);
     struct s3_listing l;
-    char *all = mem_strdup("");
+    struct out_bytes all = {0};
     struct err *e = s3_list(r->client, prefix, &l);
     for (size_t i = 0; !e && i < l.n_objects; i++)
-        e = add_record(r, l.objects[i].key, &all);
+        e = add_record(&all, r, l.objects[i].key);
     s3_listing_fini(&l);
-    *text = e ? NULL : all;
-    if (e)
-        free(all);
-    return e;
+    if (e) {
+        free(all.p);
+        return e;
+    }
+    *out_reserve(&all, 1) = 0;
+    *text = (char *)all.p;
+    return NULL;
 }
 
 /* ---- key blocks ---- */

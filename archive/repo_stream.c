@@ -164,8 +164,8 @@ static struct err *load(struct stream *s)
     if (s->fd < 0)
         TRY(take_input(&s->fd, &s->repo.options));
     TRY(open_input(&source, s));
-    TRY(archive_reader_unlock(&reader, source,
-                              &(struct archive_unlock){.keys = s->repo.options.keys}));
+    TRY(archive_reader_open(&reader, source,
+                            &(struct archive_unlock){.keys = s->repo.options.keys}));
     return read_id(&s->id, archive_reader_manifest(reader));
 }
 

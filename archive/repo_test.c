@@ -10,6 +10,7 @@
 
 #include "archive/repo.h"
 #include "base/dir_test_util.h"
+#include "base/err_test_util.h"
 
 static void put_file(const char *dir, const char *name, const char *text)
 {
@@ -32,21 +33,6 @@ static struct repo *make_repo(const char *dir)
 {
     put_file(dir, "mbe-repository", "mbe repository 1\n");
     return open_repo(dir);
-}
-
-static void assert_error(struct err *e, enum err_kind kind, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void assert_error(struct err *e, enum err_kind kind, const char *fmt, ...)
-{
-    char expected[1024];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(expected, sizeof expected, fmt, ap);
-    va_end(ap);
-    assert_non_null(e);
-    assert_string_equal(e->message, expected);
-    assert_int_equal(e->kind, kind);
-    err_free(e);
 }
 
 static void a_scheme_that_is_not_known_is_refused(void **state)

@@ -8,7 +8,8 @@
  *
  * What a server was writing when it died had changed since the checkpoint, and its redo was there before. So a copy with an LSN below the
  * checkpoint, or above the log's end, is of another time, and counts for nothing: no redo would bring it to what it should be.
- * (A page of MySQL's that was written without redo has the LSN of that moment: it is in no way different.)
+ * (A page that MySQL uses again and writes without redo may keep an LSN from before. Torn, it is damage here, though the server would
+ * mend it: refused, never guessed.)
  *
  * A page that the log makes anew, or leaves freed, need not be in the buffer: MariaDB writes such pages without it. What the file holds
  * of it does not matter, and zeros stand for it. Facts: MariaDB 10.11.19, MySQL 9.7.4, by experiment (the page oracle). */

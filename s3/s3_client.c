@@ -28,6 +28,7 @@ enum {
     ANSWER_MAX = 4 << 20, /* 1000 names of 1024 bytes, and what is around them */
     WAIT_SLICE_MS = 100,
     LINE_MAX_ = 256,
+    LIST_MAX = 1 << 22, /* names and answers of one listing: a store may go on for ever */
 };
 
 struct s3_client {
@@ -374,6 +375,20 @@ struct err *s3_delete(struct s3_client *c, const char *key)
     return tell(c, &k);
 }
 
+/* goes_round: the store has said to go on where it said so before. n: what has come so far. */
+static struct err *check_ends(const struct s3_client *c, const char *prefix, bool goes_round,
+                              size_t n)
+{
+    AUTO_FREE char *name = s3_client_name(c, prefix);
+    return goes_round || n > LIST_MAX ? err_make(FAILED, "%s: a listing without an end came", name)
+                                      : NULL;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a && b && !strcmp(a, b);
+}
+
 static struct err *list_more(struct s3_client *c, const char *prefix, struct s3_listing *out,
                              char **token)
 {
@@ -391,10 +406,13 @@ static struct err *list_more(struct s3_client *c, const char *prefix, struct s3_
 struct err *s3_list(struct s3_client *c, const char *prefix, struct s3_listing *out)
 {
     AUTO_FREE char *token = NULL;
+    size_t answers = 0;
     *out = (struct s3_listing){0};
-    do
+    do {
+        AUTO_FREE char *before = token ? mem_strdup(token) : NULL;
         TRY(list_more(c, prefix, out, &token));
-    while (token);
+        TRY(check_ends(c, prefix, is_same(before, token), out->n_objects + ++answers));
+    } while (token);
     return NULL;
 }
 
@@ -546,9 +564,14 @@ static struct err *list_uploads(struct s3_client *c, const char *prefix, struct 
 struct err *s3_upload_list(struct s3_client *c, const char *prefix, struct s3_uploads *out)
 {
     AUTO_FREE char *key = NULL, *id = NULL;
+    size_t answers = 0;
     *out = (struct s3_uploads){0};
-    do
+    do {
+        AUTO_FREE char *key_before = key ? mem_strdup(key) : NULL;
+        AUTO_FREE char *id_before = id ? mem_strdup(id) : NULL;
         TRY(list_uploads(c, prefix, out, &key, &id));
-    while (key);
+        TRY(check_ends(c, prefix, is_same(key_before, key) && is_same(id_before, id),
+                       out->n + ++answers));
+    } while (key);
     return NULL;
 }

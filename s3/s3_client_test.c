@@ -565,6 +565,32 @@ static void a_list_of_uploads_is_asked_for_to_its_end(void **state)
                       "HTTP/1.1\r\n"));
 }
 
+/* The second answer says to go on where the first one said so. */
+static void a_list_that_goes_round_has_no_end(void **state)
+{
+    static const char list[] = "<ListBucketResult><IsTruncated>true</IsTruncated>"
+                               "<NextContinuationToken>t</NextContinuationToken>"
+                               "</ListBucketResult>",
+                      uploads[] = "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>"
+                                  "<NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>1"
+                                  "</NextUploadIdMarker></ListMultipartUploadsResult>";
+    struct script *s = *state;
+    for (int i = 0; i < 2; i++) {
+        const char *body = i ? uploads : list;
+        const struct step steps[] = {{200, body, NULL}, {200, body, NULL}, {0}};
+        AUTO(s3_client) c = play(s, steps);
+        struct s3_listing l = {0};
+        struct s3_uploads u = {0};
+        struct err *e = i ? s3_upload_list(c, "p/", &u) : s3_list(c, "p/", &l);
+        s3_listing_fini(&l);
+        s3_uploads_fini(&u);
+        assert_non_null(e);
+        assert_string_equal(e->message, "s3://buck/p/: a listing without an end came");
+        err_free(e);
+        assert_int_equal(s->n_requests, 2);
+    }
+}
+
 static void a_part_without_a_tag_is_refused(void **state)
 {
     static const char *const tags[] = {"", "ETag: <x>\r\n"};
@@ -606,6 +632,7 @@ int main(void)
         SCRIPTED(a_range_is_all_that_was_asked_for),
         SCRIPTED(a_list_is_asked_for_to_its_end),
         SCRIPTED(a_list_of_uploads_is_asked_for_to_its_end),
+        SCRIPTED(a_list_that_goes_round_has_no_end),
         SCRIPTED(a_part_without_a_tag_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
