@@ -6,7 +6,7 @@
  *  O2 No server has it open, and none could change it meanwhile unnoticed (datadir_guard.h). A page that is newer than the end of the
  *     redo log means that the files are not of one moment: it is reported as damage.
  *  O3 The redo is that of the newest checkpoint up to the end that recovery would find. All of it is read before the first page.
- *  O4 A file has a page 0 and is as long as that says, or the redo makes it so (space_copy.h). A page is whole in its file, or in the doublewrite buffer, or is made anew by the redo; else it is damage (torn_pages.h).
+ *  O4 A file has a page 0 and is as long as that says, or the redo makes page 0 anew (space_copy.h). A page is whole in its file, or in the doublewrite buffer, or is made anew by the redo; else it is damage (torn_pages.h).
  *  O5 Names are the redo's (MariaDB) or the files' (MySQL). What DDL had not ended is in the backup as it lies there, MariaDB's DDL log
  *     included: the server that starts on the restored files finishes it or takes it back, as it would have done here.
  *  O6 A file whose space the redo deletes at last is kept: a table that was imported since, or a file that recovery removes. Redo

@@ -27,6 +27,8 @@ enum {
     RANGE_BYTES = WITNESS_BYTES, /* work item of a thread */
     TORN_TRIES = 30,             /* about 2 s of reading again */
     PAGE_0_TRIES = 200,
+    /* A compressed table's page can be so short, and the one behind page 0 be written before it. */
+    PAGE_0_LEAST = INNODB_PAGE_SIZE_MIN / 4,
     READ_THROUGH_BYTES = 32 << 10, /* between changed pages: rather than two reads */
     LOOK_BYTES = 64 << 10,         /* of a file that the base has: passed over, or read, at once */
     COLD_BYTES = 16 << 20, /* what follows a page that is not in the file cache is read whole */
@@ -123,7 +125,7 @@ static struct err *read_page_0(struct job *j, const struct copy_env *env, const 
         size_t got = 0;
         bool whole;
         TRY(file_pread(j->fd, p, page_size, 0, &got, path));
-        *found = got >= INNODB_PAGE_SIZE_MIN / 4 && !bytes_are_zero(p, got);
+        *found = got >= PAGE_0_LEAST && !bytes_are_zero(p, PAGE_0_LEAST);
         if (!*found)
             return NULL;
         const uint32_t flags = be32(p + FSP_FLAGS);
@@ -304,13 +306,12 @@ static struct err *check_made(const struct copy_env *env, const struct job *j)
                     j->listed->path, j->mark.size ? "all zero" : "the file is empty");
 }
 
-/* A file at rest must be as long as its page 0 says, unless that, or a page 0 made anew, is younger than the checkpoint: then the redo makes it so
- * long. (MySQL: or the server that starts makes an undo tablespace anew.) */
+/* A file at rest must be as long as its page 0 says, for a server makes it longer first: unless the redo makes page 0 anew, as where it
+ * is truncated. (MySQL: or the server that starts makes an undo tablespace anew.) */
 static struct err *check_length(struct copy_env *env, const struct job *j)
 {
     const uint64_t pages = j->mark.size / j->format.physical;
-    if (pages >= j->size || j->page_lsn > tailer_start_lsn(env->tail) ||
-        tailer_remade(env->tail, j->id, 0) ||
+    if (pages >= j->size || tailer_remade(env->tail, j->id, 0) ||
         (j->is_mysql && offline_undo_is_unfinished(env->datadir, j->id)))
         return NULL;
     return note_corrupt(env,
