@@ -18,7 +18,7 @@
 struct archive_reader;
 struct archive_cursor;
 
-/* What it takes to open a sealed archive; of one in clear it is not looked at. */
+/* What it takes to open an archive and to believe it. Of one in clear only the public keys are looked at. */
 struct archive_unlock {
     const struct archive_keys *keys; /* NULL: none */
     /* Gives the key block that counts instead of the archive's own, p[KEY_BLOCK_SIZE], if there is one. It is asked when the
@@ -28,6 +28,9 @@ struct archive_unlock {
     /* Set when an archive could not be opened for want of its key, be it that its key block is damaged: with another block it may
      * be sound. NULL: nobody asks. */
     bool *locked;
+    /* NULL: none were given, and a signature is not looked at. With them nothing counts that is not signed with the key of one of
+     * them: that is CORRUPT. */
+    const struct archive_keys *public_keys;
 };
 
 /* Opens a complete archive: header, final record, index and manifest are checked. The source is the reader's from now on, after
@@ -42,6 +45,8 @@ const char *archive_reader_name(const struct archive_reader *r);
 /* Random, of this very archive. */
 uint64_t archive_reader_id(const struct archive_reader *r);
 bool archive_reader_is_sealed(const struct archive_reader *r);
+/* Whether it has a signature; that proves nothing unless there were public keys. */
+bool archive_reader_is_signed(const struct archive_reader *r);
 /* Manifest JSON text, borrowed. */
 const char *archive_reader_manifest(const struct archive_reader *r);
 uint32_t archive_reader_n_entries(const struct archive_reader *r);
@@ -70,7 +75,7 @@ uint64_t archive_reader_chunk_bytes(const struct archive_reader *r, uint32_t fro
 const char *archive_reader_file_in(const struct archive_reader *r, uint32_t chunk);
 /* What becomes of the chunk in the system's file cache. */
 enum archive_cache { ARCHIVE_CACHE_KEEP, ARCHIVE_CACHE_DROP };
-/* Reads a data chunk and verifies its checksum, and that it is authentic, without unpacking it. Thread-safe. */
+/* Reads a data chunk and verifies its checksum, and that it is authentic and what was signed, without unpacking it. Thread-safe. */
 struct err *archive_check_chunk(struct archive_reader *r, uint32_t chunk,
                                 enum archive_cache cache) MUST_CHECK;
 
@@ -109,7 +114,8 @@ struct archive_walk {
     struct err *(*on_damage)(void *ctx, const char *what);
     void *ctx;
     /* Of a sealed archive; NULL, or without keys: only checksums are verified, and there are no pieces. So it is, too, when the
-     * archive header or the key block is damaged. Keys of which none fits are an error, SEALED. */
+     * archive header or the key block is damaged. Keys of which none fits are an error, SEALED. With public keys, a signature that is
+     * missing or none of theirs is damage; it stands at the end: pieces come before it is known. */
     const struct archive_unlock *unlock;
     bool *unopened; /* NULL, or where to tell that */
 };
