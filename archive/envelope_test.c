@@ -599,12 +599,12 @@ static void a_signature_of_another_key_or_none_is_refused_by_name(void **state)
                                        ", and the public key that was given is of %016" PRIx64,
                                        g.public->keys[0].id, other.public->keys[0].id);
     test_file_set(&file, s.bytes.p, s.bytes.n);
-    assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_CORRUPT, wrong);
+    assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_UNSIGNED, wrong);
     assert_sound(&file, s.bytes.p, s.bytes.n, &none); /* nobody asked */
     other.public->keys[other.public->n++] = g.public->keys[0];
     assert_sound(&file, s.bytes.p, s.bytes.n, &other);
     test_file_set(&file, clear.bytes.p, clear.bytes.n);
-    assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_CORRUPT,
+    assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_UNSIGNED,
                  "is not signed, and a public key was given");
 
     /* Another key's signature under the id of the one that is wanted. */

@@ -29,12 +29,12 @@ struct archive_unlock {
      * be sound. NULL: nobody asks. */
     bool *locked;
     /* NULL: none were given, and a signature is not looked at. With them nothing counts that is not signed with the key of one of
-     * them: that is CORRUPT. */
+     * them: UNSIGNED; CORRUPT when it is signed, but is not what was signed. */
     const struct archive_keys *public_keys;
 };
 
 /* Opens a complete archive: header, final record, index and manifest are checked. The source is the reader's from now on, after
- * an error too. What `unlock` points to is needed for the call only. SEALED when a key is needed and none or another one was given. */
+ * an error too. What `unlock` points to is needed for the call only. SEALED when a key is needed and none or another one was given; UNSIGNED as above. */
 struct err *archive_reader_open(struct archive_reader **out, struct source *source,
                                 const struct archive_unlock *unlock) MUST_CHECK;
 void archive_reader_free(struct archive_reader *r);

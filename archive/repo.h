@@ -70,7 +70,7 @@ struct err *repo_list(struct backup_ids *out, struct repo *r) MUST_CHECK;
 /* The backup with the id `wanted` ("latest": the newest, "latest-full": the newest full one, both by name alone); *found is owned by caller.
  * USAGE when there is none. */
 struct err *repo_find(char **found, struct repo *r, const char *wanted) MUST_CHECK;
-/* Opens the archive of a backup that is listed. An error whose os_errno is ENOENT: it is not there, or no longer. CORRUPT, too, when it has
+/* Opens the archive of a backup that is listed. An error whose os_errno is ENOENT: it is not there, or no longer. UNSIGNED: it has
  * not the signature that is wanted. */
 struct err *repo_open_reader(struct archive_reader **out, struct repo *r,
                              const char *id) MUST_CHECK;

@@ -33,11 +33,11 @@ struct err *signature_make(struct signature_block *b, const struct signed_archiv
 static struct err *other_key(uint64_t id, const struct archive_keys *keys)
 {
     if (keys->n > 1)
-        return err_make(CORRUPT,
+        return err_make(UNSIGNED,
                         "is signed with key %016" PRIx64
                         ", and none of the %zu public keys that were given is of that one",
                         id, keys->n);
-    return err_make(CORRUPT,
+    return err_make(UNSIGNED,
                     "is signed with key %016" PRIx64
                     ", and the public key that was given is of %016" PRIx64,
                     id, keys->keys[0].id);
@@ -58,6 +58,6 @@ struct err *signature_check(const struct signature_block *b, const struct signed
 
 struct err *signature_missing(void)
 {
-    return err_hint(err_make(CORRUPT, "is not signed, and a public key was given"),
+    return err_hint(err_make(UNSIGNED, "is not signed, and a public key was given"),
                     "If it is to be trusted all the same, leave the public key out.");
 }

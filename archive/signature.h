@@ -31,10 +31,10 @@ struct signed_archive {
 /* Sets key id and signature. */
 struct err *signature_make(struct signature_block *b, const struct signed_archive *a,
                            const struct archive_key *signing) MUST_CHECK;
-/* CORRUPT when it is a signature of none of the public keys, or not of this archive. */
+/* UNSIGNED when it is a signature of none of the public keys; CORRUPT when it is not of this archive. */
 struct err *signature_check(const struct signature_block *b, const struct signed_archive *a,
                             const struct archive_keys *public_keys) MUST_CHECK;
-/* Of an archive that is not signed, where public keys were given. CORRUPT: whoever can write to the repository may have made it. */
+/* Of an archive that is not signed, where public keys were given. UNSIGNED: whoever can write to the repository may have made it. */
 struct err *signature_missing(void) MUST_CHECK;
 
 #endif

@@ -306,7 +306,8 @@ static struct err *check_signature(struct walker *w, const struct final_record *
         return NULL;
     TRY(sha256_sum_end(&a.chunks, w->digests));
     struct err *e = signature_check(&w->signature, &a, w->walk->unlock->public_keys);
-    return e && e->kind == ERR_CORRUPT ? damage_at(w, "signature", w->signature_at, e) : e;
+    const bool is_damage = e && (e->kind == ERR_CORRUPT || e->kind == ERR_UNSIGNED);
+    return is_damage ? damage_at(w, "signature", w->signature_at, e) : e;
 }
 
 static struct err *check_final(const struct walker *w, struct final_record *f, const uint8_t *p)

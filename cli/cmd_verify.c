@@ -205,10 +205,10 @@ static bool is_deleted(const struct err *e, struct repo *repo, const char *id)
     return deleted;
 }
 
-/* Another backup may take the key that was given, or be of a version that this mbe knows. */
+/* Another backup may take the key that was given, be signed, or be of a version that this mbe knows. */
 static bool is_of_one(const struct err *e)
 {
-    return e->kind == ERR_SEALED || e->kind == ERR_FAILED;
+    return e->kind == ERR_SEALED || e->kind == ERR_UNSIGNED || e->kind == ERR_FAILED;
 }
 
 static struct err *verify_all(struct tally *t, const struct session *s)
