@@ -369,6 +369,22 @@ static void a_version_that_was_changed_is_damage(void **state)
     }
 }
 
+static void one_that_is_newer_all_over_is_no_damage(void **state)
+{
+    (void)state;
+    static const struct guard none = {0};
+    const struct archive_unlock unlock = {0};
+    const struct test_file file = test_file_new();
+    struct test_sink s = sample_with(ARCHIVE_CODEC_NONE, &none);
+    put_le16(s.bytes.p + 8, 9);
+    put_le16(s.bytes.p + part_at(&s, FINAL_PART) + 8, 9);
+    test_reseal(s.bytes.p, s.bytes.n);
+    test_file_set(&file, s.bytes.p, s.bytes.n);
+    assert_error(read_by_index(file.path, &unlock), ERR_FAILED, "the archive has format version 9");
+    test_sink_free(&s.sink);
+    close(file.fd);
+}
+
 static void put_part(struct out_bytes *o, const struct test_sink *s, int part)
 {
     const size_t from = part_at(s, part);
@@ -595,16 +611,20 @@ static void a_signature_of_another_key_or_none_is_refused_by_name(void **state)
     const struct test_file file = test_file_new();
     const struct archive_unlock unlock = {.public_keys = other.public};
     struct archive_reader *r;
+    struct seen seen;
     AUTO_FREE char *wrong = mem_printf("is signed with key %016" PRIx64
                                        ", and the public key that was given is of %016" PRIx64,
                                        g.public->keys[0].id, other.public->keys[0].id);
     test_file_set(&file, s.bytes.p, s.bytes.n);
     assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_UNSIGNED, wrong);
+    assert_error(walk(&seen, file.path, &unlock), ERR_UNSIGNED, wrong);
     assert_sound(&file, s.bytes.p, s.bytes.n, &none); /* nobody asked */
     other.public->keys[other.public->n++] = g.public->keys[0];
     assert_sound(&file, s.bytes.p, s.bytes.n, &other);
     test_file_set(&file, clear.bytes.p, clear.bytes.n);
     assert_error(archive_file_unlock(&r, file.path, &unlock), ERR_UNSIGNED,
+                 "is not signed, and a public key was given");
+    assert_error(walk(&seen, file.path, &unlock), ERR_UNSIGNED,
                  "is not signed, and a public key was given");
 
     /* Another key's signature under the id of the one that is wanted. */
@@ -774,6 +794,7 @@ int main(void)
         cmocka_unit_test(a_key_block_beside_the_archive_takes_the_place_of_its_own),
         cmocka_unit_test(a_bit_anywhere_is_found),
         cmocka_unit_test(a_version_that_was_changed_is_damage),
+        cmocka_unit_test(one_that_is_newer_all_over_is_no_damage),
         cmocka_unit_test(nothing_done_is_nothing_found),
         cmocka_unit_test(chunks_cannot_change_places),
         cmocka_unit_test(chunks_cannot_be_left_out_or_repeated),

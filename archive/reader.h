@@ -114,8 +114,8 @@ struct archive_walk {
     struct err *(*on_damage)(void *ctx, const char *what);
     void *ctx;
     /* Of a sealed archive; NULL, or without keys: only checksums are verified, and there are no pieces. So it is, too, when the
-     * archive header or the key block is damaged. Keys of which none fits are an error, SEALED. With public keys, a signature that is
-     * missing or none of theirs is damage; it stands at the end: pieces come before it is known. */
+     * archive header or the key block is damaged. Keys of which none fits are an error, SEALED; so are public keys, UNSIGNED. A signature
+     * stands at the end: pieces come before it is known to be right. */
     const struct archive_unlock *unlock;
     bool *unopened; /* NULL, or where to tell that */
 };

@@ -306,8 +306,7 @@ static struct err *check_signature(struct walker *w, const struct final_record *
         return NULL;
     TRY(sha256_sum_end(&a.chunks, w->digests));
     struct err *e = signature_check(&w->signature, &a, w->walk->unlock->public_keys);
-    const bool is_damage = e && (e->kind == ERR_CORRUPT || e->kind == ERR_UNSIGNED);
-    return is_damage ? damage_at(w, "signature", w->signature_at, e) : e;
+    return e && e->kind == ERR_CORRUPT ? damage_at(w, "signature", w->signature_at, e) : e;
 }
 
 static struct err *check_final(const struct walker *w, struct final_record *f, const uint8_t *p)
@@ -386,8 +385,7 @@ static struct err *begin_proof(struct walker *w)
     const struct archive_unlock *unlock = w->walk->unlock;
     if (!unlock || !unlock->public_keys)
         return NULL;
-    return w->is_signed ? sha256_sum_new(&w->digests)
-                        : damage_at(w, "archive header", 0, signature_missing());
+    return w->is_signed ? sha256_sum_new(&w->digests) : signature_missing();
 }
 
 /* Damage of the header is no reason to stop: every chunk says which archive it belongs to. */

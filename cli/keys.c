@@ -162,28 +162,30 @@ struct err *keys_load(struct archive_keys **out, const struct options *o)
                        : from_command(out, o->key_command);
 }
 
-static struct err *own_public_key(struct archive_keys **out, const struct archive_keys *signing)
+static struct err *add_own_public_key(struct archive_keys *public_keys,
+                                      const struct archive_keys *signing)
 {
-    AUTO(archive_keys) keys = secret_alloc(sizeof *keys);
-    TRY(archive_key_public(&keys->keys[0], &signing->keys[0]));
-    keys->n = 1;
-    *out = keys;
-    keys = NULL;
-    return NULL;
+    if (public_keys->n == ARCHIVE_KEYS_MAX)
+        return err_make(USAGE, "--public-key: there is no room for that of --sign-key");
+    return archive_key_public(&public_keys->keys[public_keys->n++], &signing->keys[0]);
 }
 
 struct err *keys_load_signing(struct archive_keys **signing_keys, struct archive_keys **public_keys,
                               const struct options *o)
 {
     AUTO(archive_keys) signing = NULL;
+    AUTO(archive_keys) wanted = NULL;
     *signing_keys = *public_keys = NULL;
     if (o->sign_key)
         TRY(keys_load_file(&signing, ARCHIVE_KEY_SIGN, o->sign_key, "--sign-key"));
     if (o->public_key)
-        TRY(keys_load_file(public_keys, ARCHIVE_KEY_PUBLIC, o->public_key, "--public-key"));
+        TRY(keys_load_file(&wanted, ARCHIVE_KEY_PUBLIC, o->public_key, "--public-key"));
     else if (signing)
-        TRY(own_public_key(public_keys, signing));
+        wanted = secret_alloc(sizeof *wanted);
+    if (signing)
+        TRY(add_own_public_key(wanted, signing));
     *signing_keys = signing;
-    signing = NULL;
+    *public_keys = wanted;
+    signing = wanted = NULL;
     return NULL;
 }

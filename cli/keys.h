@@ -14,7 +14,7 @@ struct err *keys_load(struct archive_keys **out, const struct options *o) MUST_C
 struct err *keys_load_file(struct archive_keys **out, enum archive_key_type type, const char *path,
                            const char *option) MUST_CHECK;
 /* --sign-key and --public-key; each is NULL when there is none. Who signs wants what is there to be signed, too: with a signing key
- * alone its own public key is the one. */
+ * its own public key is one of those that are wanted. */
 struct err *keys_load_signing(struct archive_keys **signing_keys, struct archive_keys **public_keys,
                               const struct options *o) MUST_CHECK;
 

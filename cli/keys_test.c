@@ -76,6 +76,8 @@ static void signing_keys_are_secret_and_public_keys_are_not(void **state)
                                   &(struct options){.sign_key = signing, .public_key = public}));
     assert_non_null(keys);
     assert_int_equal(keys->keys[0].id, public_keys->keys[0].id);
+    assert_int_equal(public_keys->n, 2); /* and that of the signing key */
+    assert_memory_equal(&public_keys->keys[0], &public_keys->keys[1], sizeof public_keys->keys[0]);
     archive_keys_free(keys);
     assert_null(keys_load_signing(&keys, &own, &(struct options){.sign_key = signing}));
     assert_int_equal(own->n, 1);
@@ -84,7 +86,7 @@ static void signing_keys_are_secret_and_public_keys_are_not(void **state)
     archive_keys_free(public_keys);
     assert_null(keys_load_signing(&keys, &public_keys, &(struct options){.public_key = public}));
     assert_null(keys);
-    assert_non_null(public_keys);
+    assert_int_equal(public_keys->n, 1);
 
     assert_int_equal(chmod(signing, 0640), 0);
     struct err *e = keys_load_signing(&keys, &none, &(struct options){.sign_key = signing});

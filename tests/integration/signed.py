@@ -85,6 +85,16 @@ def body(s, flavour):
     made = mbe.finished_backup(mbe.run("consolidate", "--repo=" + mbe.repo, "--backup=" + increment.id, "--progress=none", sign))
     s.check("signature=ok" in mbe.verify(made.id, "--level=pages", public).out, "what was consolidated is not signed")
 
+    # Another key from now on: what was signed with the old one is still good, where its public key is among those that are given.
+    both = s.path("both.pub")
+    with open(both, "w", encoding="utf-8") as f:
+        for option in (public, other_public):
+            with open(option.split("=")[1], encoding="utf-8") as one:
+                f.write(one.read())
+    later = mbe.backup("--incremental", "--base=" + increment.id, "--require-base", other_sign, public)
+    refused(s, mbe, later.id, other_public, "is signed with key %s, and the public key that was given is of %s" % (key_id, other_id))
+    s.check("signature=ok" in mbe.verify(later.id, "--public-key=" + both).out, "a chain of two keys")
+
     # The base of the increment is exchanged for one of the same server that is not signed.
     shutil.copyfile(unsigned.archive, full.archive)
     os.unlink(os.path.join(increment.path, "verified.jsonl"))
