@@ -35,8 +35,8 @@ struct walker {
     bool is_signed;
     uint64_t signature_at; /* of the signature block seen last; 0: none was seen */
     struct signature_block signature;
-    struct sha256_sum *
-        digests; /* of the chunks so far; NULL: the archive does not have to prove itself, or cannot any more */
+    /* Of the chunks so far; NULL: the archive does not have to prove itself, or cannot any more. */
+    struct sha256_sum *digests;
     uint8_t header[ARCHIVE_HEADER_SIZE]; /* as it is stored */
     uint64_t next_sequence;
     bool after_damage; /* one chunk of unknown number was reported since the last sound header */

@@ -39,9 +39,8 @@ struct archive_writer {
     const struct archive_key *sign_with; /* NULL: not signed */
     struct packer_pool packers;
     _Atomic uint64_t bytes_in, bytes_stored;
-    _Atomic uint64_t
-        n_numbered;             /* sequence numbers given to chunks of a sealed or signed archive */
-    _Atomic uint32_t n_entries; /* written under entries_lock */
+    _Atomic uint64_t n_numbered; /* sequence numbers given, if the archive is sealed or signed */
+    _Atomic uint32_t n_entries;  /* written under entries_lock */
 
     pthread_mutex_t entries_lock; /* guards entries, cap_entries */
     struct writer_entry *entries;
