@@ -176,6 +176,19 @@ static void one_that_fails_at_any_byte_is_left_out_and_named(void **state)
     }
 }
 
+static void what_one_wanted_that_has_failed_is_not_kept(void **state)
+{
+    struct trio t;
+    trio_open(&t, *state, 0);
+    t.sinks[0].fail_at = 5 * MIB;
+    assert_null(append(&t, 2 * IN_MEMORY * MIB));
+    assert_null(t.all->commit(t.all));
+    assert_non_null(t.branches[0]->error);
+    assert_has_all(&t, 1);
+    assert_has_all(&t, 2);
+    trio_close(&t);
+}
+
 static void one_whose_commit_fails_is_left_out(void **state)
 {
     struct trio t;
@@ -335,6 +348,7 @@ int main(void)
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, test_dir_make, test_dir_remove)
         IN_DIR(each_gets_all_in_order),
         IN_DIR(one_that_fails_at_any_byte_is_left_out_and_named),
+        IN_DIR(what_one_wanted_that_has_failed_is_not_kept),
         IN_DIR(one_whose_commit_fails_is_left_out),
         IN_DIR(when_all_have_failed_it_ends_at_once),
         IN_DIR(without_commit_nothing_is_committed),
