@@ -102,7 +102,8 @@ struct trio {
     struct checked_sink sinks[3];
     struct sink_branch *branches[3];
     struct sink *all;
-    uint64_t appended, seed;
+    _Atomic uint64_t appended;
+    uint64_t seed;
 };
 
 static void trio_open(struct trio *t, const char *dir, uint64_t spill_max)
@@ -181,6 +182,9 @@ static void what_one_wanted_that_has_failed_is_not_kept(void **state)
     struct trio t;
     trio_open(&t, *state, 0);
     t.sinks[0].fail_at = 5 * MIB;
+    set_closed(&t.sinks[0], true);
+    assert_null(append(&t, 20 * MIB));
+    set_closed(&t.sinks[0], false);
     assert_null(append(&t, 2 * IN_MEMORY * MIB));
     assert_null(t.all->commit(t.all));
     assert_non_null(t.branches[0]->error);
@@ -297,6 +301,30 @@ static void without_a_file_all_wait_for_the_slowest(void **state)
     trio_close(&t);
 }
 
+/* To write what all are behind with to a file, and to read it back, would make them slower. */
+static void when_all_are_slow_nothing_goes_to_the_file(void **state)
+{
+    struct trio t;
+    pthread_t thread;
+    trio_open(&t, *state, 10 * MIB);
+    struct appender a = {.trio = &t, .n = (IN_MEMORY + 5) * MIB};
+    for (int i = 0; i < 3; i++)
+        set_closed(&t.sinks[i], true);
+    assert_int_equal(pthread_create(&thread, NULL, run_appender, &a), 0);
+    while (t.appended < (IN_MEMORY - 1) * MIB)
+        clock_sleep_ms(1);
+    clock_sleep_ms(50); /* it goes no further, however long it is given */
+    assert_in_range(t.appended, 0, IN_MEMORY * MIB);
+    for (int i = 0; i < 3; i++)
+        set_closed(&t.sinks[i], false);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_null(a.error);
+    assert_null(t.all->commit(t.all));
+    for (int i = 0; i < 3; i++)
+        assert_has_all(&t, i);
+    trio_close(&t);
+}
+
 /* The server is locked then. */
 static void while_it_is_held_nobody_is_waited_for(void **state)
 {
@@ -355,6 +383,7 @@ int main(void)
         IN_DIR(a_slow_one_does_not_hold_up_the_others_within_the_bound),
         IN_DIR(beyond_the_bound_all_wait_for_the_slowest),
         IN_DIR(without_a_file_all_wait_for_the_slowest),
+        IN_DIR(when_all_are_slow_nothing_goes_to_the_file),
         IN_DIR(while_it_is_held_nobody_is_waited_for),
         IN_DIR(what_is_held_and_can_be_kept_nowhere_is_an_error),
     };

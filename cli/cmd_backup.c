@@ -70,16 +70,16 @@ static void tell_destinations(const struct session *s, struct destination *desti
                               const char *id)
 {
     for (size_t i = 0; i < s->n_repos; i++) {
-        struct sink_branch *b = &destinations[i].branch;
+        const struct sink_branch *b = &destinations[i].branch;
+        struct err *e = b->error ? NULL : open_again(&destinations[i], id);
         char bytes[16];
-        if (!b->error)
-            b->error = open_again(&destinations[i], id);
+        if (e)
+            destination_fail(&destinations[i], e, NULL);
         text_bytes(bytes, b->bytes);
         if (b->error)
-            log_error(s->log, "backup", "%s: it is not there, after %s: %s", b->name, bytes,
-                      b->error->message);
+            log_error(s->log, "backup", "%s; %s had gone there", b->error->message, bytes);
         else
-            log_info(s->log, "backup", "%s: it is there, %s", b->name, bytes);
+            log_info(s->log, "backup", "%s: has it, %s", b->name, bytes);
     }
 }
 
