@@ -47,14 +47,6 @@ void destination_fail(struct destination *d, struct err *e, struct log *log)
     sink_branch_fail(&d->branch, e, log);
 }
 
-struct destination *destination_first(struct destination *destinations, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!destinations[i].branch.error)
-            return &destinations[i];
-    return NULL;
-}
-
 struct err *destinations_error(struct destination *destinations, size_t n)
 {
     struct sink_branch *branches[SINK_BRANCHES_MAX];

@@ -15,8 +15,8 @@
 /* Where a backup goes, and what became of it there. */
 struct destination {
     struct repo *repo; /* borrowed */
-    struct sink_branch
-        branch; /* its error (owned by who has the destination) and its bytes count; the rest is the draft's */
+    /* Its error, which is owned by who has the destination, and its bytes count; the rest is the draft's. */
+    struct sink_branch branch;
 };
 
 struct repo_fanout_options {
@@ -31,12 +31,11 @@ struct repo_fanout_options {
 struct err *repo_fanout_begin(struct repo_draft **out, struct destination *destinations, size_t n,
                               const char *type,
                               const struct repo_fanout_options *options) MUST_CHECK;
+/* Not used yet; the repository is borrowed. */
 void destination_init(struct destination *d, struct repo *repo);
 void destination_fini(struct destination *d);
 /* Leaves it out, because of e. */
 void destination_fail(struct destination *d, struct err *e, struct log *log);
-/* The first one that was not left out; NULL: all were. */
-struct destination *destination_first(struct destination *destinations, size_t n);
 /* As sink_branches_error, of destinations. */
 struct err *destinations_error(struct destination *destinations, size_t n) MUST_CHECK;
 

@@ -19,8 +19,8 @@ enum { SINK_BRANCHES_MAX = 16 };
 /* One of the sinks, and what becomes of it. */
 struct sink_branch {
     const char *name; /* for messages */
-    struct sink *
-        sink; /* used by a thread of the fan-out until that is committed or freed; its owner frees it behind it */
+    /* Used by a thread of the fan-out until that is committed or freed; its owner frees it behind it. */
+    struct sink *sink;
     /* NULL: it has all that was appended, and was committed. Else why it was left out. Owned by caller, and only to be looked at
      * when the fan-out was committed or freed, as is the number of bytes that it has taken. */
     struct err *error;
@@ -29,12 +29,12 @@ struct sink_branch {
 
 struct sink_fanout_options {
     const char *dir; /* what is kept is in a file there */
-    uint64_t
-        spill_max; /* bytes of it, but for what is appended while the sink is held: that is never waited with */
+    /* Bytes of it, but for what is appended while the sink is held: with that nobody waits. */
+    uint64_t spill_max;
     struct log *log; /* one that fails, and a file that cannot be written, are told at once */
 };
 
-/* 2 to SINK_BRANCHES_MAX branches, without error, borrowed until it is freed. Small appends are gathered: a sink gets them later, and larger.
+/* 1 to SINK_BRANCHES_MAX branches, without error, borrowed until it is freed. Small appends are gathered: a sink gets them later, and larger.
  *
  * Of the new sink: append fails when all branches have failed, with the kind of error of the first, and where what is held can be
  * kept nowhere. So does commit, which waits until each branch is committed or has failed. hold: appends wait for the file alone,
