@@ -106,10 +106,10 @@ struct trio {
     uint64_t seed;
 };
 
-static void trio_open(struct trio *t, const char *dir, uint64_t spill_max)
+static void trio_open_with_log(struct trio *t, const char *dir, uint64_t spill_max, struct log *log)
 {
     static const char *const names[] = {"A", "B", "C"};
-    const struct sink_fanout_options options = {.dir = dir, .spill_max = spill_max};
+    const struct sink_fanout_options options = {.dir = dir, .spill_max = spill_max, .log = log};
     t->appended = 0;
     t->seed = 11;
     for (int i = 0; i < 3; i++) {
@@ -118,6 +118,11 @@ static void trio_open(struct trio *t, const char *dir, uint64_t spill_max)
     }
     alarm(WATCHDOG_SECONDS); /* one that waits where it must not */
     assert_null(sink_fanout_open(&t->all, t->branches, 3, &options));
+}
+
+static void trio_open(struct trio *t, const char *dir, uint64_t spill_max)
+{
+    trio_open_with_log(t, dir, spill_max, NULL);
 }
 
 static void trio_close(struct trio *t)
@@ -292,13 +297,22 @@ static void beyond_the_bound_all_wait_for_the_slowest(void **state)
     trio_close(&t);
 }
 
-static void without_a_file_all_wait_for_the_slowest(void **state)
+static void without_a_file_all_wait_for_the_slowest_and_that_is_told_once(void **state)
 {
     struct trio t;
+    struct log *log;
     AUTO_FREE char *nowhere = mem_printf("%s/nowhere", (char *)*state);
-    trio_open(&t, nowhere, 10 * MIB);
+    AUTO_FREE char *path = mem_printf("%s/log", (char *)*state);
+    AUTO_FREE char *text = NULL;
+    size_t n;
+    assert_null(log_open(&log, &(struct log_options){.file = path}));
+    trio_open_with_log(&t, nowhere, 10 * MIB, log);
     assert_waits_behind(&t, IN_MEMORY);
     trio_close(&t);
+    log_close(log);
+    assert_null(file_read_all(&text, &n, path, MIB));
+    assert_non_null(strstr(text, ": the backup waits for its slowest destination\n"));
+    assert_ptr_equal(strchr(text, '\n'), text + n - 1);
 }
 
 /* To write what all are behind with to a file, and to read it back, would make them slower. */
@@ -382,7 +396,7 @@ int main(void)
         IN_DIR(without_commit_nothing_is_committed),
         IN_DIR(a_slow_one_does_not_hold_up_the_others_within_the_bound),
         IN_DIR(beyond_the_bound_all_wait_for_the_slowest),
-        IN_DIR(without_a_file_all_wait_for_the_slowest),
+        IN_DIR(without_a_file_all_wait_for_the_slowest_and_that_is_told_once),
         IN_DIR(when_all_are_slow_nothing_goes_to_the_file),
         IN_DIR(while_it_is_held_nobody_is_waited_for),
         IN_DIR(what_is_held_and_can_be_kept_nowhere_is_an_error),
