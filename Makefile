@@ -162,7 +162,7 @@ asan:
 tsan:
 	+@$(call variant,tsan,$(TSAN_OPT))
 	@tests/run --build $(BUILD)-tsan --only unit \
-	    $(patsubst %,--match %,workers writer envelope reader progress log tailer tail_mysql redo_group sink_s3 source_s3 pace)
+	    $(patsubst %,--match %,workers writer envelope reader progress log tailer tail_mysql redo_group sink_s3 sink_fanout source_s3 pace)
 
 valgrind: $(UNIT)
 	@tests/run --build $(BUILD) --only valgrind

@@ -123,6 +123,15 @@ struct err *archive_keys_parse(struct archive_keys **out, enum archive_key_type 
     return NULL;
 }
 
+struct archive_keys *archive_keys_copy(const struct archive_keys *keys)
+{
+    if (!keys)
+        return NULL;
+    struct archive_keys *copy = secret_alloc(sizeof *copy);
+    *copy = *keys;
+    return copy;
+}
+
 void archive_keys_free(struct archive_keys *keys)
 {
     secret_free(keys, sizeof *keys);

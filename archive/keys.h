@@ -45,6 +45,8 @@ struct archive_keys {
  * its number and `from`, and never shown. */
 struct err *archive_keys_parse(struct archive_keys **out, enum archive_key_type type,
                                const char *text, const char *from) MUST_CHECK;
+/* Owned by caller; NULL of NULL. */
+struct archive_keys *archive_keys_copy(const struct archive_keys *keys);
 /* Overwrites and frees; NULL is fine. */
 void archive_keys_free(struct archive_keys *keys);
 CLEANUP(archive_keys, archive_keys_free)

@@ -101,7 +101,7 @@ struct err *repo_record_read(char **text, struct repo *r, const char *id) MUST_C
 
 struct repo_draft;
 /* Makes the repository if that is possible and it is not there, cleans up after killed runs, begins a backup of `type` ("full",
- * "incremental"). like: NULL, or the id of a backup of the same state, whose time the id gets. */
+ * "incremental"). like: NULL, or the id of a backup of the same state, or of this one in another repository, whose time the id gets. */
 struct err *repo_begin(struct repo_draft **out, struct repo *r, const char *like,
                        const char *type) MUST_CHECK;
 /* All borrowed. The sink takes the archive; its owner is the draft. The directory is on this machine, for files that are needed

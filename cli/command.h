@@ -13,7 +13,9 @@
 /* What a command that runs for a while reports through. */
 struct session {
     const struct options *options;
-    struct repo *repo; /* NULL: the command has none */
+    struct repo *repo; /* the first of repos; NULL: the command has none */
+    struct repo *repos[OPTION_REPOS_MAX];
+    size_t n_repos;
     struct log *log;
     struct progress *progress;
 };

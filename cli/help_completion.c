@@ -36,6 +36,7 @@ static void put_values(FILE *out, const struct option_row *row)
             fputs("kind=-f ;;\n", out);
             break;
         case OPTION_DIR:
+        case OPTION_REPO:
             fputs("kind=-d ;;\n", out);
             break;
         case OPTION_CHOICE:

@@ -52,6 +52,50 @@ static struct err *set_password(struct option_password *out, char *text)
     return NULL;
 }
 
+size_t options_n_repos(const struct options *o)
+{
+    return o->repo ? 1 + o->n_more_repos : 0;
+}
+
+const char *options_repo(const struct options *o, size_t i)
+{
+    return i ? o->more_repos[i - 1] : o->repo;
+}
+
+/* Without slashes at its end, which change nothing. */
+static size_t repo_len(const char *url)
+{
+    size_t n = strlen(url);
+    while (n > 1 && url[n - 1] == '/')
+        n--;
+    return n;
+}
+
+static bool is_same_repo(const char *a, const char *b)
+{
+    return repo_len(a) == repo_len(b) && !strncmp(a, b, repo_len(a));
+}
+
+static struct err *add_repo(struct options *o, const struct option_row *row, const char *url)
+{
+    const size_t n = options_n_repos(o);
+    if (!*url)
+        return err_make(USAGE, "the value is empty");
+    if (n == row->max)
+        return row->max == 1
+                   ? err_make(USAGE, "it is given twice, and %s takes one repository",
+                              verb_rows[o->verb].name)
+                   : err_make(USAGE, "%zu repositories are given, and there can be %zu", n + 1, n);
+    for (size_t i = 0; i < n; i++)
+        if (is_same_repo(url, options_repo(o, i)))
+            return err_make(USAGE, "%s is given twice", url);
+    if (n)
+        o->more_repos[o->n_more_repos++] = url;
+    else
+        o->repo = url;
+    return NULL;
+}
+
 /* `text` is NULL for flags, and where an optional value is not given. */
 static struct err *set_value(struct options *o, const struct option_row *row, char *text)
 {
@@ -66,6 +110,8 @@ static struct err *set_value(struct options *o, const struct option_row *row, ch
     case OPTION_BACKUP:
         *(const char **)field = text;
         return *text ? NULL : err_make(USAGE, "the value is empty");
+    case OPTION_REPO:
+        return add_repo(o, row, text);
     case OPTION_NUMBER:
         return value_number(field, text, row->min, row->max);
     case OPTION_SIZE:
@@ -327,15 +373,19 @@ static struct err *check_level(const struct options *o)
 static const char *const s3_options[] = {
     "s3-endpoint", "s3-region", "s3-path-style", "s3-ca-file", "s3-timeout", "retain-until", NULL};
 
-static bool is_s3(const struct options *o)
+/* Whether one of the repositories is a text that begins like that. */
+static bool has_repo(const struct options *o, const char *beginning)
 {
-    return o->repo && !strncmp(o->repo, "s3://", strlen("s3://"));
+    for (size_t i = 0; i < options_n_repos(o); i++)
+        if (!strncmp(options_repo(o, i), beginning, strlen(beginning)))
+            return true;
+    return false;
 }
 
 static struct err *check_s3(const struct options *o)
 {
     const char *s3 = first_given(o, s3_options);
-    if (s3 && !is_s3(o))
+    if (s3 && !has_repo(o, "s3://"))
         return err_make(USAGE, "--%s is for a repository s3://...", s3);
     return o->retain_until ? err_wrap(s3_check_time(o->retain_until), "--retain-until") : NULL;
 }
@@ -389,16 +439,23 @@ static struct err *check_hash(const struct options *o)
     return NULL;
 }
 
+static bool has_stream(const struct options *o)
+{
+    for (size_t i = 0; i < options_n_repos(o); i++)
+        if (!strcmp(options_repo(o, i), "-"))
+            return true;
+    return false;
+}
+
 /* What is asked of a stream, which is one archive that goes by. */
 static struct err *check_stream(const struct options *o)
 {
-    const bool is_stream = o->repo && !strcmp(o->repo, "-");
-    const bool is_ssh = o->repo && !strncmp(o->repo, "ssh://", strlen("ssh://"));
+    const bool is_stream = has_stream(o);
     const bool may_seal = o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE;
     if (o->tmp_dir && !is_stream && !may_seal)
         return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                "to ssh:// or s3://");
-    if ((o->ssh_command || o->remote_mbe) && !is_ssh)
+    if ((o->ssh_command || o->remote_mbe) && !has_repo(o, "ssh://"))
         return err_make(USAGE, "--%s is for --repo=ssh://...",
                         o->ssh_command ? "ssh-command" : "remote-mbe");
     if (!is_stream)
@@ -463,6 +520,8 @@ static struct err *check_together(const struct options *o)
     TRY(check_offline(o));
     TRY(check_level(o));
     TRY(check_s3(o));
+    if (is_given(o, "spill-max") && !o->n_more_repos)
+        return err_make(USAGE, "--spill-max is for backups that go to several repositories");
     if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))
         return err_make(USAGE, "--no-defaults and --defaults-%sfile exclude each other",
                         o->defaults_file ? "" : "extra-");

@@ -31,6 +31,7 @@ enum option_type {
     OPTION_FILE,
     OPTION_DIR,
     OPTION_BACKUP,
+    OPTION_REPO,     /* the same; given again, where max lets it, it is one of more_repos */
     OPTION_NUMBER,   /* uint64_t, 0 when not given */
     OPTION_SIZE,     /* uint64_t: bytes */
     OPTION_CHOICE,   /* uint64_t: place in the list of words, from 0 */
@@ -49,6 +50,8 @@ struct option_password {
     char *text;  /* owned; NULL when not given */
     bool prompt; /* given without a value */
 };
+
+enum { OPTION_REPOS_MAX = 16 }; /* of one command */
 
 /* In the order of their lists in options.def. */
 enum progress_choice {
@@ -94,11 +97,14 @@ struct options {
     const char *key_file, *key_command, *new_key_file, *sign_key, *public_key, *public_output;
     const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
     const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until;
+    const char *more_repos[OPTION_REPOS_MAX - 1]; /* behind `repo` */
+    size_t n_more_repos;
     const char *sides[2]; /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd;
+        keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd,
+        spill_max;
     enum key_action key_action; /* of `mbe key` */
     bool given[OPTION_COUNT];   /* by row: it is on the command line */
 };
@@ -111,6 +117,10 @@ static inline void options_cleanup(struct options *o)
 {
     options_fini(o);
 }
+
+/* How many repositories are named; the i-th of them. */
+size_t options_n_repos(const struct options *o);
+const char *options_repo(const struct options *o, size_t i);
 
 /* What a side of `mbe hash --compare` is: "server"; the path of "defaults:FILE", else NULL; otherwise a file of hashes. */
 bool options_side_is_server(const char *side);

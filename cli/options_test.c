@@ -13,7 +13,7 @@
 #include "cli/options.h"
 #include "cli/values.h"
 
-enum { MAX_WORDS = 32 };
+enum { MAX_WORDS = 48 };
 
 /* A command line in writable memory, as the kernel gives it. Blanks separate the words. */
 struct line {
@@ -57,7 +57,26 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "backup needs --repo=DIR: the repository: a directory that holds backups, "
          "ssh://[user@]host[:port]/path for one of another machine, or s3://BUCKET/PATH for one in "
          "an "
-         "object store; or - to write one archive to standard output, with --full"},
+         "object store; or - to write one archive to standard output, with --full. It may be given "
+         "several times: then the server is read once and the backup goes to each of them, under "
+         "the same id; one that fails is left out, and the exit status is 1"},
+        {"mbe list --repo=/r --repo=/s",
+         "--repo: it is given twice, and list takes one repository"},
+        {"mbe restore --datadir=/d -r /r -r /r",
+         "--repo: it is given twice, and restore takes one repository"},
+        {"mbe key rotate --new-key-file=/n --repo=/r --repo=/s",
+         "--repo: it is given twice, and key takes one repository"},
+        {"mbe backup --full --repo=/r --repo=/s --repo=/r/", "--repo: /r/ is given twice"},
+        {"mbe backup --full --repo=/r --repo=", "--repo: the value is empty"},
+        {"mbe backup --full -r a -r b -r c -r d -r e -r f -r g -r h -r i -r j -r k -r l -r m -r n "
+         "-r o -r p -r q",
+         "--repo: 17 repositories are given, and there can be 16"},
+        {"mbe backup --incremental --repo=/r --repo=-",
+         "an incremental backup needs its base, which is not in a stream: --repo=- is for --full"},
+        {"mbe backup --full --repo=/r --spill-max=1G",
+         "--spill-max is for backups that go to several repositories"},
+        {"mbe backup --full --repo=/r --repo=/s --s3-region=x",
+         "--s3-region is for a repository s3://..."},
         {"mbe list --repo=-", "list needs a repository, and --repo=- is a stream"},
         {"mbe delete --repo=- --backup=20261124T170632Z-full",
          "delete needs a repository, and --repo=- is a stream"},
@@ -379,6 +398,28 @@ static void every_option_of_a_command_arrives(void **state)
     free(l.text);
 }
 
+static void a_backup_may_name_several_repositories(void **state)
+{
+    (void)state;
+    struct line l;
+    struct options o = parsed(&l, "mbe backup --full --repo=/r -r ssh://h/p --repo=s3://b --repo=- "
+                                  "--spill-max=2G --tmp-dir=/t --s3-region=x --remote-mbe=m");
+    static const char *const repos[] = {"/r", "ssh://h/p", "s3://b", "-"};
+    assert_int_equal(options_n_repos(&o), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(options_repo(&o, i), repos[i]);
+    assert_string_equal(o.repo, "/r");
+    assert_true(o.spill_max == UINT64_C(2) << 30);
+    free(l.text);
+    o = parsed(&l, "mbe backup --full --repo=/r");
+    assert_int_equal(options_n_repos(&o), 1);
+    assert_true(o.spill_max == UINT64_C(1) << 30);
+    free(l.text);
+    o = parsed(&l, "mbe hash");
+    assert_int_equal(options_n_repos(&o), 0);
+    free(l.text);
+}
+
 static void help_and_version_need_nothing_else(void **state)
 {
     (void)state;
@@ -510,6 +551,7 @@ int main(void)
         cmocka_unit_test(bad_usage_is_told_in_so_many_words),
         cmocka_unit_test(defaults_are_those_that_help_shows),
         cmocka_unit_test(every_option_of_a_command_arrives),
+        cmocka_unit_test(a_backup_may_name_several_repositories),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(a_password_is_kept_and_wiped_from_argv),
         cmocka_unit_test(a_password_without_value_is_to_be_asked_for),

@@ -35,17 +35,39 @@ static char *tmp_dir_of(const struct options *o)
 static struct err *check_tmp_dir(const struct options *o, const struct archive_keys *keys)
 {
     const bool is_directory = strcmp(o->repo, "-") && !strstr(o->repo, "://");
-    return o->tmp_dir && !keys && is_directory
+    return o->tmp_dir && !keys && is_directory && !o->n_more_repos
                ? err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
-                                 "to ssh://")
+                                 "to ssh:// or several repositories")
                : NULL;
+}
+
+/* Each repository has the keys to itself. */
+static struct err *open_one(struct repo **out, const char *url, const struct repo_options *options)
+{
+    struct repo_options own = *options;
+    own.keys = archive_keys_copy(options->keys);
+    own.signing_keys = archive_keys_copy(options->signing_keys);
+    own.public_keys = archive_keys_copy(options->public_keys);
+    struct err *e = repo_open(out, url, &own);
+    if (e) {
+        archive_keys_free(own.keys);
+        archive_keys_free(own.signing_keys);
+        archive_keys_free(own.public_keys);
+    }
+    return e;
 }
 
 struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
                             struct progress *progress)
 {
     AUTO_FREE char *tmp_dir = tmp_dir_of(o);
-    struct repo_options options = {
+    AUTO(archive_keys) keys = NULL;
+    AUTO(archive_keys) signing_keys = NULL;
+    AUTO(archive_keys) public_keys = NULL;
+    TRY(keys_load(&keys, o));
+    TRY(keys_load_signing(&signing_keys, &public_keys, o));
+    TRY(check_tmp_dir(o, keys));
+    const struct repo_options options = {
         .tmp_dir = tmp_dir,
         .ssh_command = o->ssh_command,
         .remote_mbe = o->remote_mbe,
@@ -57,17 +79,11 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
                .timeout_s = (unsigned)o->s3_timeout},
         .log = log,
         .progress = progress,
+        .keys = keys,
+        .signing_keys = signing_keys,
+        .public_keys = public_keys,
     };
-    TRY(keys_load(&options.keys, o));
-    struct err *e = keys_load_signing(&options.signing_keys, &options.public_keys, o);
-    if (!e)
-        e = check_tmp_dir(o, options.keys);
-    if (!e)
-        e = repo_open(out, o->repo, &options);
-    if (e) {
-        archive_keys_free(options.keys);
-        archive_keys_free(options.signing_keys);
-        archive_keys_free(options.public_keys);
-    }
-    return e;
+    for (size_t i = 0; i < options_n_repos(o); i++)
+        TRY(open_one(&out[i], options_repo(o, i), &options));
+    return NULL;
 }

@@ -35,13 +35,15 @@ struct err *session_run(const struct options *o, struct err *(*command)(const st
         .min = least,
         .min_stderr = o->quiet ? LOG_LEVEL_WARNING : least,
     };
-    struct session s = {.options = o};
+    struct session s = {.options = o, .n_repos = options_n_repos(o)};
     TRY(log_open(&s.log, &log_options));
     s.progress = progress_open(progress_mode_of(o), name);
-    struct err *e = o->repo ? repository_open(&s.repo, o, s.log, s.progress) : NULL;
+    struct err *e = s.n_repos ? repository_open(s.repos, o, s.log, s.progress) : NULL;
+    s.repo = s.repos[0];
     if (!e)
         e = command(&s);
-    repo_close(s.repo);
+    for (size_t i = 0; i < s.n_repos; i++)
+        repo_close(s.repos[i]);
     progress_close(s.progress);
     if (e)
         log_final_error(s.log, name, e);

@@ -136,16 +136,49 @@ static struct err *learn_lineage(struct backup *b)
     return file_mark_take(&b->system, b->datadir.system_paths[0]);
 }
 
+/* A destination that cannot be asked which backups it has is left out now, or no backup could be a base that is in all of them. One that
+ * is not made yet can be asked. */
+static struct err *ask_destination(struct destination *d, struct log *log)
+{
+    struct backup_ids list = {0};
+    struct err *e = repo_list(&list, d->repo);
+    backup_ids_fini(&list);
+    if (!e || e->kind == ERR_INTERRUPTED)
+        return e;
+    if (e->kind == ERR_REFUSED)
+        err_free(e);
+    else
+        destination_fail(d, e, log);
+    return NULL;
+}
+
+/* The first destination is where the base is looked for. */
+static struct err *ask_destinations(struct base_query *q, const struct backup_options *o)
+{
+    for (size_t i = 0; i < o->n_destinations; i++) {
+        struct destination *d = &o->destinations[i];
+        if (o->n_destinations > 1)
+            TRY(ask_destination(d, o->log));
+        if (d->branch.error)
+            continue;
+        if (q->repo)
+            q->others[q->n_others++] = d->repo;
+        else
+            q->repo = d->repo;
+    }
+    return destinations_error(o->destinations, o->n_destinations);
+}
+
 /* The base of an incremental backup, or why it is a full one. */
 static struct err *choose_base(struct backup *b)
 {
     const struct backup_options *o = b->options;
     AUTO_FREE char *why = NULL;
-    struct base_query query = {.repo = o->repo,
-                               .wanted = o->base ? o->base : "latest",
+    struct base_query query = {.wanted = o->base ? o->base : "latest",
                                .server = &b->server,
                                .system = &b->system,
                                .log = o->log};
+    TRY(ask_destinations(&query, o));
     TRY(b->family->lsn_now(b->queries, &query.lsn));
     TRY(base_select(&b->base, &why, &query));
     if (b->base.id) {
@@ -162,13 +195,25 @@ static struct err *choose_base(struct backup *b)
 }
 
 /* How much an incremental backup will store cannot be known, nor how much room there is elsewhere. */
+static struct err *check_space_of(const struct backup *b, struct destination *d)
+{
+    const struct backup_options *o = b->options;
+    const char *dir = repo_directory(d->repo);
+    struct err *e =
+        dir ? preflight_free_space(dir, b->size.spaces + b->size.others, o->codec, o->log) : NULL;
+    if (!e || o->n_destinations == 1)
+        return e;
+    destination_fail(d, e, o->log);
+    return NULL;
+}
+
 static struct err *check_space(const struct backup *b)
 {
     const struct backup_options *o = b->options;
-    const char *dir = repo_directory(o->repo);
-    return b->base.id || !dir
-               ? NULL
-               : preflight_free_space(dir, b->size.spaces + b->size.others, o->codec, o->log);
+    for (size_t i = 0; i < o->n_destinations && !b->base.id; i++)
+        if (!o->destinations[i].branch.error)
+            TRY(check_space_of(b, &o->destinations[i]));
+    return destinations_error(o->destinations, o->n_destinations);
 }
 
 static struct err *open_pace(struct backup *b)
@@ -215,11 +260,15 @@ static struct err *check(struct backup *b)
 static struct err *begin(struct backup *b)
 {
     const struct backup_options *o = b->options;
-    const struct archive_writer_options how = {.codec = o->codec,
-                                               .level = o->level,
-                                               .seal_with = repo_sealing_key(o->repo),
-                                               .sign_with = repo_signing_key(o->repo)};
-    TRY(repo_begin(&b->draft, o->repo, NULL, b->base.id ? "incremental" : "full"));
+    const struct archive_writer_options how = {
+        .codec = o->codec,
+        .level = o->level,
+        .seal_with = repo_sealing_key(o->destinations[0].repo),
+        .sign_with = repo_signing_key(o->destinations[0].repo)};
+    const struct repo_fanout_options fanout = {
+        .tmp_dir = o->tmp_dir, .spill_max = o->spill_max, .log = o->log};
+    TRY(repo_fanout_begin(&b->draft, o->destinations, o->n_destinations,
+                          b->base.id ? "incremental" : "full", &fanout));
     TRY(archive_writer_open(&b->writer, repo_draft_sink(b->draft), &how));
     AUTO_FREE char *log_path = mem_printf("%s/%s", b->datadir.log_dir, b->family->log_name);
     b->spool_path = mem_printf("%s/redo.spool", repo_draft_dir(b->draft));

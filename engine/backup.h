@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "archive/repo.h"
+#include "archive/repo_fanout.h"
 #include "archive/writer.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -17,8 +17,12 @@
 enum backup_hash_choice { BACKUP_HASH_NONE, BACKUP_HASH_TABLES, BACKUP_HASH_ALL };
 
 struct backup_options {
-    struct repo *repo;
-    const char *datadir; /* NULL: the server's own @@datadir */
+    /* Where it goes; what becomes of it there is noted in them. Of several one that fails is left out, see repo_fanout.h. */
+    struct destination *destinations;
+    size_t n_destinations; /* 1 to SINK_BRANCHES_MAX */
+    const char *tmp_dir;   /* of several: see repo_fanout.h */
+    uint64_t spill_max;    /* likewise */
+    const char *datadir;   /* NULL: the server's own @@datadir */
     /* No server runs: nothing is asked, `datadir` is what there is. Then it is a full backup, without hashes. */
     bool offline;
     const char
@@ -45,8 +49,9 @@ struct backup_options {
     struct progress *progress;
 };
 
-/* On success *id is the published backup, and *manifest the text of its manifest, both owned by caller. An incremental one for which
- * there is no base is a full one, with a warning that says why, or REFUSED: where the base was named, or has to be there. */
+/* On success *id is the published backup, and *manifest the text of its manifest, both owned by caller: it is in every destination that
+ * has no error. An incremental one for which there is no base, or none that is in all destinations, is a full one, with a warning that says
+ * why, or REFUSED: where the base was named, or has to be there. */
 struct err *backup_take(const struct backup_options *options, char **id,
                         char **manifest) MUST_CHECK;
 

@@ -118,6 +118,43 @@ static struct err *try_chain(struct base *out, const struct chain *chain,
     return NULL;
 }
 
+static void keep_in_use(struct base *out, struct chain *chain)
+{
+    out->in_use[out->n_in_use++] = chain->in_use;
+    chain->in_use = NULL;
+}
+
+/* The base, in another repository: a backup of that name can be another one. */
+static struct err *find_in_other(struct base *out, struct repo *other)
+{
+    struct chain chain;
+    TRY(chain_open(&chain, other, out->id));
+    struct err *e = NULL;
+    if (chain_last(&chain)->archive_id == out->archive_id)
+        keep_in_use(out, &chain);
+    else
+        e = err_make(REFUSED, "%s: its backup %s is another one", repo_name(other), out->id);
+    chain_close(&chain);
+    return e;
+}
+
+/* One that is not in all repositories is told as what it is: a destination that does not have what the others have. */
+static struct err *try_others(struct base *out, const struct base_query *q, char **why)
+{
+    for (size_t i = 0; i < q->n_others; i++) {
+        struct err *e = find_in_other(out, q->others[i]);
+        if (!e)
+            continue;
+        if (e->kind == ERR_INTERRUPTED)
+            return e;
+        *why = mem_strdup(e->message);
+        err_free(e);
+        log_warning(q->log, "backup", "%s cannot be the base: %s", out->id, *why);
+        return NULL;
+    }
+    return NULL;
+}
+
 static struct err *try_item(struct base *out, const char *id, const struct base_query *q,
                             char **why)
 {
@@ -129,12 +166,10 @@ static struct err *try_item(struct base *out, const char *id, const struct base_
         return NULL;
     TRY(chain_open(&chain, q->repo, id));
     struct err *e = try_chain(out, &chain, q, why);
-    if (out->id) {
-        out->in_use = chain.in_use;
-        chain.in_use = NULL;
-    }
+    if (out->id)
+        keep_in_use(out, &chain);
     chain_close(&chain);
-    return e;
+    return out->id ? try_others(out, q, why) : e;
 }
 
 /* What speaks against one backup is no reason not to look at others. */
@@ -144,7 +179,7 @@ static struct err *try_and_tell(struct base *out, const char *id, const struct b
     char *no = NULL;
     TRY(signals_check());
     struct err *e = try_item(out, id, q, &no);
-    if (out->id)
+    if (out->id && !e && !no)
         return NULL;
     base_fini(out);
     if (e && (e->kind == ERR_INTERRUPTED || (e->kind == ERR_SEALED && !repo_sealing_key(q->repo))))
@@ -205,7 +240,8 @@ struct err *base_select(struct base *out, char **why, const struct base_query *q
 
 void base_fini(struct base *b)
 {
-    repo_use_end(b->in_use);
+    while (b->n_in_use)
+        repo_use_end(b->in_use[--b->n_in_use]);
     free(b->id);
     free(b->full_id);
     base_facts_fini(&b->facts);

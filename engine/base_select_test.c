@@ -149,6 +149,44 @@ static void assert_chosen(struct fixture *f, const char *wanted, const char *id,
     base_fini(&b);
 }
 
+/* A copy of the repository as it is, called `name`. */
+static struct repo *copy_repository(const struct fixture *f, const char *name)
+{
+    struct repo *copy;
+    struct backup_ids list;
+    AUTO_FREE char *to = mem_printf("%s/%s", f->dir, name);
+    AUTO_FREE char *marker = mem_printf("%s/mbe-repository", to);
+    ok(file_mkdirs(to, 0700));
+    ok(file_replace(marker, "mbe repository 1\n", 17, 0600));
+    ok(repo_list(&list, f->opened));
+    for (size_t i = 0; i < list.n; i++) {
+        AUTO_FREE char *old = mem_printf("%s/%s/backup.mbe", f->repo, list.ids[i]);
+        AUTO_FREE char *new = mem_printf("%s/%s/backup.mbe", to, list.ids[i]);
+        AUTO_FREE char *bytes = NULL;
+        size_t n;
+        ok(file_read_all(&bytes, &n, old, 1 << 20));
+        ok(file_mkdirs_for(new, 0700));
+        ok(file_replace(new, bytes, n, 0600));
+    }
+    backup_ids_fini(&list);
+    ok(repo_open(&copy, to, &(struct repo_options){0}));
+    return copy;
+}
+
+/* The base that is in the fixture's repository and in `other`, and why it is no newer one. */
+static struct err *select_in_both(struct base *out, char **why, struct fixture *f,
+                                  struct repo *other, const char *wanted)
+{
+    const struct base_query q = {.repo = f->opened,
+                                 .others = {other},
+                                 .n_others = 1,
+                                 .wanted = wanted,
+                                 .server = &f->server,
+                                 .system = &f->system,
+                                 .lsn = 1000000};
+    return base_select(out, why, &q);
+}
+
 static void remove_backup(struct fixture *f, const char *id)
 {
     AUTO_FREE char *path = mem_printf("%s/%s", f->repo, id);
@@ -285,6 +323,73 @@ static void base_cannot_be_deleted_while_it_is_one(void **state)
     }
 }
 
+static void one_that_is_not_in_the_other_repository_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    struct base b;
+    char *why;
+    AUTO_FREE char *full = take_full(f, 100000);
+    AUTO(repo) other = copy_repository(f, "other");
+    ok(select_in_both(&b, &why, f, other, "latest"));
+    assert_string_equal(b.id, full);
+    base_fini(&b);
+    AUTO_FREE char *on = take_on(f, full, NULL, 200000);
+    ok(select_in_both(&b, &why, f, other, "latest"));
+    assert_string_equal(b.id, full);
+    base_fini(&b);
+    AUTO_FREE char *words =
+        mem_printf("%s cannot be the base: %s: has no backup %s", on, repo_name(other), on);
+    ok(select_in_both(&b, &why, f, other, on));
+    assert_null(b.id);
+    assert_string_equal(why, words);
+    free(why);
+    AUTO_FREE char *nowhere = mem_printf("%s/nowhere", f->dir);
+    AUTO(repo) none = NULL;
+    ok(repo_open(&none, nowhere, &(struct repo_options){0}));
+    ok(select_in_both(&b, &why, f, none, "latest"));
+    assert_null(b.id);
+    assert_non_null(strstr(why, "no such directory"));
+    free(why);
+}
+
+static void another_archive_under_its_name_in_the_other_repository_is_no_base(void **state)
+{
+    struct fixture *f = *state;
+    struct base b;
+    char *why;
+    AUTO_FREE char *full = take_full(f, 100000);
+    AUTO_FREE char *again = take_full(f, 100000);
+    AUTO(repo) other = copy_repository(f, "other");
+    AUTO_FREE char *from = mem_printf("%s/other/%s/backup.mbe", f->dir, full);
+    AUTO_FREE char *to = mem_printf("%s/other/%s/backup.mbe", f->dir, again);
+    assert_int_equal(rename(from, to), 0);
+    AUTO_FREE char *words = mem_printf("%s cannot be the base: %s: its backup %s is another one",
+                                       again, repo_name(other), again);
+    ok(select_in_both(&b, &why, f, other, again));
+    assert_null(b.id);
+    assert_string_equal(why, words);
+    free(why);
+}
+
+static void base_cannot_be_deleted_in_the_other_repository_either(void **state)
+{
+    struct fixture *f = *state;
+    struct base b;
+    char *why;
+    bool in_use;
+    AUTO_FREE char *full = take_full(f, 100000);
+    AUTO(repo) other = copy_repository(f, "other");
+    ok(select_in_both(&b, &why, f, other, "latest"));
+    for (int i = 0; i < 2; i++) {
+        AUTO(repo_deletion) d = NULL;
+        ok(repo_deletion_begin(&d, other));
+        ok(repo_deletion_claim(d, full, &in_use));
+        assert_int_equal(in_use, i == 0);
+        if (i == 0)
+            base_fini(&b);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -296,6 +401,9 @@ int main(void)
         TEST(broken_chain_is_no_base),
         TEST(foreign_archive_under_the_name_of_the_base_is_none),
         TEST(base_cannot_be_deleted_while_it_is_one),
+        TEST(one_that_is_not_in_the_other_repository_is_passed_over),
+        TEST(another_archive_under_its_name_in_the_other_repository_is_no_base),
+        TEST(base_cannot_be_deleted_in_the_other_repository_either),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
