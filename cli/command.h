@@ -25,6 +25,8 @@ struct err *command_hash(const struct session *s) MUST_CHECK;
 struct err *command_consolidate(const struct session *s) MUST_CHECK;
 struct err *command_delete(const struct session *s) MUST_CHECK;
 struct err *command_prune(const struct session *s) MUST_CHECK;
+struct err *command_pin(const struct session *s) MUST_CHECK;
+struct err *command_unpin(const struct session *s) MUST_CHECK;
 struct err *command_key(const struct session *s) MUST_CHECK;
 struct err *command_serve(const struct session *s) MUST_CHECK;
 struct err *command_list(const struct options *o) MUST_CHECK;

@@ -451,6 +451,19 @@ static struct err *check_key(const struct options *o)
     return NULL;
 }
 
+/* --keep-verified is a minimum beside another rule: alone it would have all go that nobody has verified yet. */
+static struct err *check_rules(const struct options *o)
+{
+    const bool any = o->keep_full || o->keep_days || o->keep_last || o->keep_daily ||
+                     o->keep_weekly || o->keep_monthly || o->keep_yearly;
+    if (o->verb != VERB_PRUNE || any)
+        return NULL;
+    return err_make(USAGE,
+                    "prune needs a rule%s: --keep-full=N, --keep-days=D, --keep-last=N, "
+                    "--keep-daily=N, --keep-weekly=N, --keep-monthly=N or --keep-yearly=N",
+                    o->keep_verified ? " beside --keep-verified" : "");
+}
+
 static struct err *check_together(const struct options *o)
 {
     TRY(check_stream(o));
@@ -469,9 +482,7 @@ static struct err *check_together(const struct options *o)
     TRY(check_key(o));
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
-    if (o->verb == VERB_PRUNE && !o->keep_full && !o->keep_days)
-        return err_make(USAGE, "prune needs --keep-full=N or --keep-days=D, or both");
-    return NULL;
+    return check_rules(o);
 }
 
 /* Processors this process may use, which in a container can be fewer than the machine has. */

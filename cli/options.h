@@ -93,12 +93,13 @@ struct options {
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     const char *key_file, *key_command, *new_key_file;
     const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
-    const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until;
+    const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until, *reason;
     const char *sides[2]; /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd;
+        keep_days, keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, keep_verified,
+        change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd;
     enum key_action key_action; /* of `mbe key` */
     bool given[OPTION_COUNT];   /* by row: it is on the command line */
 };

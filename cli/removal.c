@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/signals.h"
 #include "cli/command.h"
+#include "verify/pins.h"
 
 struct err *removal_each(const struct lineage *l, const bool *chosen,
                          struct err *(*each)(void *ctx, size_t row), void *ctx)
@@ -53,6 +55,21 @@ struct err *removal_claim(size_t *busy, struct repo_deletion *d, const struct li
     if (c.busy != LINEAGE_NONE)
         repo_deletion_unclaim(d);
     *busy = c.busy;
+    return NULL;
+}
+
+struct err *removal_check_pins(struct repo *repo, const struct lineage *l, const bool *chosen)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        json_auto_t *pins = NULL;
+        if (!chosen[i])
+            continue;
+        TRY(pins_load(&pins, repo, l->rows[i].id));
+        AUTO_FREE char *reasons = pins_reasons(pins);
+        if (json_array_size(pins))
+            return err_hint(err_make(REFUSED, "backup %s is pinned: %s", l->rows[i].id, reasons),
+                            "Only `mbe unpin` lets it be deleted.");
+    }
     return NULL;
 }
 
