@@ -425,9 +425,9 @@ struct err *catalog_begin(struct catalog_draft **out, const char *repo, const ch
 struct err *catalog_begin_like(struct catalog_draft **out, const char *repo, const char *like,
                                const char *type, struct log *log)
 {
-    TRY(check_marker(repo));
     if (!backup_id_is_valid(like))
         return err_make(FAILED, "\"%s\" is no backup id", like);
+    TRY(open_or_create(repo));
     return begin(out, repo, like, type, log);
 }
 

@@ -56,7 +56,7 @@ struct catalog_draft;
  * the incomplete directory and its lock. type is "full" or "incremental". */
 struct err *catalog_begin(struct catalog_draft **out, const char *repo, const char *type,
                           struct log *log) MUST_CHECK;
-/* As catalog_begin, with the time in the id of backup `like`: for a backup of the same state. */
+/* As catalog_begin, with the time in the id of backup `like`: for a backup of the same state, or the same backup elsewhere. */
 struct err *catalog_begin_like(struct catalog_draft **out, const char *repo, const char *like,
                                const char *type, struct log *log) MUST_CHECK;
 const char *catalog_draft_id(const struct catalog_draft *d);

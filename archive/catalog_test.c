@@ -545,14 +545,11 @@ static void a_backup_of_an_older_state_has_the_time_of_that_in_its_id(void **sta
     AUTO(catalog_draft) d = NULL;
     AUTO(catalog_draft) again = NULL;
     const char *repo = *state;
-    assert_error(catalog_begin_like(&d, repo, "20250101T000000Z-incremental-3", "full", NULL),
-                 ERR_REFUSED, "%s: is no mbe repository: it has no file mbe-repository", repo);
-    catalog_draft_free(begin(repo));
+    struct catalog_draft *none;
     assert_null(catalog_begin_like(&d, repo, "20250101T000000Z-incremental-3", "full", NULL));
     assert_string_equal(catalog_draft_id(d), "20250101T000000Z-full");
     assert_null(catalog_begin_like(&again, repo, "20250101T000000Z-incremental-3", "full", NULL));
     assert_string_equal(catalog_draft_id(again), "20250101T000000Z-full-2");
-    struct catalog_draft *none;
     assert_error(catalog_begin_like(&none, repo, "../20250101", "full", NULL), ERR_FAILED,
                  "\"../20250101\" is no backup id");
 }

@@ -97,6 +97,8 @@ struct repo_draft;
  * "incremental"). like: NULL, or the id of a backup of the same state, whose time the id gets. */
 struct err *repo_begin(struct repo_draft **out, struct repo *r, const char *like,
                        const char *type) MUST_CHECK;
+/* The same, of a backup that has its id already: this one. REFUSED when there is one of this id, or one is being written. */
+struct err *repo_begin_as(struct repo_draft **out, struct repo *r, const char *id) MUST_CHECK;
 /* All borrowed. The sink takes the archive; its owner is the draft. The directory is on this machine, for files that are needed
  * until the draft is freed and are removed with it. */
 const char *repo_draft_id(const struct repo_draft *d);

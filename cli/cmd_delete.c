@@ -56,7 +56,7 @@ static struct err *choose(bool *chosen, const struct lineage *l, const struct se
 static struct err *print_chosen(void *ctx, size_t row)
 {
     const struct lineage *l = ctx;
-    removal_print("would delete", l->rows[row].id, NULL);
+    print_done("would delete", l->rows[row].id, NULL);
     return NULL;
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "cli/removal.h"
 #include "verify/pins.h"
 
 /* The backup is ours until the pin is written: a deletion that has claimed it is waited for, and then it is gone; one that has not
@@ -17,7 +16,7 @@ struct err *command_pin(const struct session *s)
     TRY(repo_find(&id, s->repo, o->backup));
     TRY(repo_use_begin(&in_use, s->repo, id));
     TRY(pins_add(s->repo, id, o->reason));
-    removal_print("pinned", id, o->reason);
+    print_done("pinned", id, o->reason);
     return NULL;
 }
 
@@ -29,7 +28,7 @@ static struct err *unpin(const struct session *s, const char *id)
         return err_make(REFUSED, "backup %s is not pinned", id);
     TRY(pins_remove(s->repo, id, pins));
     AUTO_FREE char *reasons = pins_reasons(pins);
-    removal_print("unpinned", id, reasons);
+    print_done("unpinned", id, reasons);
     return NULL;
 }
 

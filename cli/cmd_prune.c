@@ -170,14 +170,14 @@ static void print_kept(const struct prune *p)
         if (p->chosen[at])
             continue;
         AUTO_FREE char *why = why_kept(p, at);
-        removal_print("keep", p->lineage->rows[at].id, why);
+        print_done("keep", p->lineage->rows[at].id, why);
     }
 }
 
 static struct err *print_chosen(void *ctx, size_t row)
 {
     const struct prune *p = ctx;
-    removal_print("would delete", p->lineage->rows[row].id, p->why_deleted);
+    print_done("would delete", p->lineage->rows[row].id, p->why_deleted);
     return NULL;
 }
 

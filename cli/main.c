@@ -41,6 +41,8 @@ static struct err *run(const struct options *o)
         return session_run(o, command_pin);
     case VERB_UNPIN:
         return session_run(o, command_unpin);
+    case VERB_COPY:
+        return session_run(o, command_copy);
     case VERB_KEY:
         return session_run(o, command_key);
     case VERB_SERVE:

@@ -327,16 +327,24 @@ static struct err *check_level(const struct options *o)
 static const char *const s3_options[] = {
     "s3-endpoint", "s3-region", "s3-path-style", "s3-ca-file", "s3-timeout", "retain-until", NULL};
 
-static bool is_s3(const struct options *o)
+static bool begins_like(const char *text, const char *beginning)
 {
-    return o->repo && !strncmp(o->repo, "s3://", strlen("s3://"));
+    return text && !strncmp(text, beginning, strlen(beginning));
+}
+
+/* Whether one of the repositories is of this scheme ("s3://"). */
+static bool has_scheme(const struct options *o, const char *scheme)
+{
+    return begins_like(o->repo, scheme) || begins_like(o->to, scheme);
 }
 
 static struct err *check_s3(const struct options *o)
 {
     const char *s3 = first_given(o, s3_options);
-    if (s3 && !is_s3(o))
+    if (s3 && !has_scheme(o, "s3://"))
         return err_make(USAGE, "--%s is for a repository s3://...", s3);
+    if (o->verb == VERB_COPY && o->retain_until && !begins_like(o->to, "s3://"))
+        return err_make(USAGE, "--retain-until is for --to=s3://...");
     return o->retain_until ? err_wrap(s3_check_time(o->retain_until), "--retain-until") : NULL;
 }
 
@@ -393,12 +401,12 @@ static struct err *check_hash(const struct options *o)
 static struct err *check_stream(const struct options *o)
 {
     const bool is_stream = o->repo && !strcmp(o->repo, "-");
-    const bool is_ssh = o->repo && !strncmp(o->repo, "ssh://", strlen("ssh://"));
-    const bool may_seal = o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE;
-    if (o->tmp_dir && !is_stream && !may_seal)
+    const bool writes =
+        o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE || o->verb == VERB_COPY;
+    if (o->tmp_dir && !is_stream && !writes)
         return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                "to ssh:// or s3://");
-    if ((o->ssh_command || o->remote_mbe) && !is_ssh)
+    if ((o->ssh_command || o->remote_mbe) && !has_scheme(o, "ssh://"))
         return err_make(USAGE, "--%s is for --repo=ssh://...",
                         o->ssh_command ? "ssh-command" : "remote-mbe");
     if (!is_stream)
@@ -464,8 +472,20 @@ static struct err *check_rules(const struct options *o)
                     o->keep_verified ? " beside --keep-verified" : "");
 }
 
+static struct err *check_copy(const struct options *o)
+{
+    if (o->verb != VERB_COPY)
+        return NULL;
+    if (!strcmp(o->repo, "-") || !strcmp(o->to, "-"))
+        return err_make(USAGE, "copy goes from one repository to another, and - is a stream");
+    if (!strcmp(o->repo, o->to))
+        return err_make(USAGE, "--from and --to are the same repository");
+    return NULL;
+}
+
 static struct err *check_together(const struct options *o)
 {
+    TRY(check_copy(o));
     TRY(check_stream(o));
     TRY(check_type_of_backup(o));
     TRY(check_offline(o));

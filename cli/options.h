@@ -87,8 +87,8 @@ struct options {
     bool full, incremental, offline, require_base, no_defaults, redo_consumer, allow_corrupt,
         syslog, quiet, json, man, completion, debug, help, version, with_dependents, dry_run,
         compare, locate, no_lock, hashes, verify, no_check, stdio, s3_path_style;
-    const char *repo, *tmp_dir, *ssh_command, *remote_mbe, *backup, *base, *datadir, *defaults_file,
-        *defaults_extra_file;
+    const char *repo, *to, *tmp_dir, *ssh_command, *remote_mbe, *backup, *base, *datadir,
+        *defaults_file, *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user, *pace_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     const char *key_file, *key_command, *new_key_file;

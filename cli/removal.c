@@ -73,16 +73,6 @@ struct err *removal_check_pins(struct repo *repo, const struct lineage *l, const
     return NULL;
 }
 
-void removal_print(const char *what, const char *id, const char *why)
-{
-    print_clean(what, 0);
-    print_clean("  ", 0);
-    print_clean(id, 0);
-    print_clean(why ? "  " : "", 0);
-    print_clean(why ? why : "", 0);
-    putchar('\n');
-}
-
 struct err *removal_run(struct repo_deletion *d, const char *why)
 {
     for (;;) {
@@ -91,7 +81,7 @@ struct err *removal_run(struct repo_deletion *d, const char *why)
         TRY(repo_deletion_next(d, &id));
         if (!id)
             return repo_deletion_finish(d);
-        removal_print("deleted", id, why);
+        print_done("deleted", id, why);
         fflush(stdout);
     }
 }

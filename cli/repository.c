@@ -31,21 +31,25 @@ static char *tmp_dir_of(const struct options *o)
     return o->verb == VERB_RESTORE ? nearest_directory(o->datadir) : NULL;
 }
 
+static bool is_directory(const char *url)
+{
+    return strcmp(url, "-") && !strstr(url, "://");
+}
+
 /* Whether there is a key is known only now: it may be in the environment. */
 static struct err *check_tmp_dir(const struct options *o, const struct archive_keys *keys)
 {
-    const bool is_directory = strcmp(o->repo, "-") && !strstr(o->repo, "://");
-    return o->tmp_dir && !keys && is_directory
+    return o->tmp_dir && !keys && is_directory(o->repo) && (!o->to || is_directory(o->to))
                ? err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                  "to ssh://")
                : NULL;
 }
 
-struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
-                            struct progress *progress)
+/* But for keys. */
+static struct repo_options repo_options_of(const struct options *o, const char *tmp_dir,
+                                           struct log *log, struct progress *progress)
 {
-    AUTO_FREE char *tmp_dir = tmp_dir_of(o);
-    struct repo_options options = {
+    return (struct repo_options){
         .tmp_dir = tmp_dir,
         .ssh_command = o->ssh_command,
         .remote_mbe = o->remote_mbe,
@@ -58,6 +62,13 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
         .log = log,
         .progress = progress,
     };
+}
+
+struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
+                            struct progress *progress)
+{
+    AUTO_FREE char *tmp_dir = tmp_dir_of(o);
+    struct repo_options options = repo_options_of(o, tmp_dir, log, progress);
     TRY(keys_load(&options.keys, o));
     struct err *e = check_tmp_dir(o, options.keys);
     if (!e)
@@ -65,4 +76,11 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
     if (e)
         archive_keys_free(options.keys);
     return e;
+}
+
+struct err *repository_open_target(struct repo **out, const struct options *o, struct log *log,
+                                   struct progress *progress)
+{
+    const struct repo_options options = repo_options_of(o, o->tmp_dir, log, progress);
+    return repo_open(out, o->to, &options);
 }
