@@ -84,7 +84,7 @@ struct err *repo_use_begin(struct repo_use **out, struct repo *r, const char *id
 void repo_use_end(struct repo_use *u); /* NULL is fine */
 CLEANUP(repo_use, repo_use_end)
 
-/* The record of a backup's verifications, see verify/verified.h. The archive itself is never changed. */
+/* The record of a backup, see verify/record.h. The archive itself is never changed. */
 /* Appends one line (given without its end), durably; the backup must be in use. A kind that keeps none does nothing. */
 struct err *repo_record_append(struct repo *r, const char *id, const char *line) MUST_CHECK;
 /* All of it, NUL-terminated, owned by caller; empty when there is none. */

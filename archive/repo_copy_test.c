@@ -170,7 +170,7 @@ static void damage_each(const char *dir, const struct archive_key *seal,
     AUTO(repo) from = open_in(dir, "from", seal);
     take(from, ID);
     AUTO_FREE char *bytes = read_archive(&n, from, ID);
-    const size_t step = 29 * test_stride();
+    const size_t step = 101 * test_stride();
     for (size_t at = 0; at < n; at += step) {
         bytes[at] ^= 0x10;
         put_archive(dir, bytes, n);

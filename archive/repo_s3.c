@@ -3,7 +3,7 @@
  *   PREFIX/mbe-repository              text "mbe repository 1\n"
  *   PREFIX/<id>/backup.mbe             one complete archive: an object of several parts, which is not there before it is completed
  *   PREFIX/<id>/key                    the key block that counts instead of the archive's own, when its key was changed
- *   PREFIX/<id>/verified/<time>-<random>.json   one object for each line of the record of its verifications
+ *   PREFIX/<id>/verified/<time>-<random>.json   one object for each line of its record (verify/record.h)
  *
  * A backup is published by completing its upload, and deleted by deleting its archive: it is listed if and only if that is there. A store of
  * this kind shows what was written to whoever asks behind it. It has no locks: see docs/repository.md for what follows. What killed runs leave
@@ -35,7 +35,7 @@
 
 enum {
     MARKER_MAX = 4096,
-    RECORD_MAX = 1 << 20,  /* of one verification */
+    RECORD_MAX = 1 << 20,  /* of one line */
     KEY_BLOCK_MOST = 4096, /* that is read of one */
     SAME_SECOND_MAX = 1000,
     UPLOAD_DAYS = 7, /* no backup takes longer: an upload that old has nobody who completes it */
@@ -201,7 +201,7 @@ static void s3_repo_use_end(struct repo_use *u)
     free(u);
 }
 
-/* ---- the record of verifications ---- */
+/* ---- the record ---- */
 
 static struct err *s3_repo_record_append(struct repo *repo, const char *id, const char *line)
 {
