@@ -193,26 +193,40 @@ def pin_cases(s):
     s.check_equal((result["C"], result["A"][1]), (("keep", "pinned: end of the year"), "needed by " + r.ids["B"]), "why they are kept")
     s.check_equal(r.listed(), "ABCEF", "pruned with a pin")
     r.mbe.run("unpin", "--repo=" + r.path, "--backup=" + r.ids["B"], expect=REFUSED)
+    os.mkdir(os.path.join(r.path, r.ids["A"], "verified.jsonl"))    # whether A is pinned cannot be told
+    r.mbe.run("prune", "--repo=" + r.path, "--keep-full=1", expect=OPERATION_FAILED)
+    s.check_equal(r.listed(), "ABCEF", "pruned without knowing of pins")
+    os.rmdir(os.path.join(r.path, r.ids["A"], "verified.jsonl"))
     s.check_equal(r.mbe.run("unpin", "--repo=" + r.path, "--backup=" + r.ids["C"]).out,
                   "unpinned  %s  end of the year\n" % r.ids["C"], "what unpin says")
     r.prune("--keep-full=1")
     s.check_equal((r.listed(), r.mbe.leftovers()), ("EF", []), "pruned without the pin")
 
 
+def pin_while_it_reads(r, running_args, waits_at, name):
+    """Pins `name` when mbe, begun with these arguments, has read what is noted of the backups before those two; how mbe ended."""
+    fifos = [os.path.join(r.path, r.ids[n], "verified.jsonl") for n in waits_at]    # it waits for who writes to them
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    running = r.mbe.start(*running_args)
+    with open(fifos[0], "w", encoding="utf-8"):
+        r.mbe.run("pin", "--repo=" + r.path, "--backup=" + r.ids[name], "--reason=just now")
+    with open(fifos[1], "w", encoding="utf-8"):
+        done = running.wait()
+    for fifo in fifos:
+        os.remove(fifo)
+    return done
+
+
 def pinned_meanwhile(s):
     """A backup that is pinned when it was decided already that it goes stays; one that is deleted already cannot be pinned."""
     r = week(s, "meanwhile")
-    fifos = [os.path.join(r.path, r.ids[name], "verified.jsonl") for name in "EF"]  # it waits for who writes to them
-    for fifo in fifos:
-        os.mkfifo(fifo)
-    running = r.mbe.start("prune", "--repo=" + r.path, "--keep-full=1")
-    with open(fifos[0], "w", encoding="utf-8"):     # it has read what is noted of A to D
-        r.mbe.run("pin", "--repo=" + r.path, "--backup=" + r.ids["B"], "--reason=just now")
-    with open(fifos[1], "w", encoding="utf-8"):
-        s.check_equal(running.wait().status, OK, "prune")
-    s.check("keep  %s  pinned: just now" % r.ids["B"] in said(running), "not kept: %s", said(running))
-    for fifo in fifos:
-        os.remove(fifo)
+    done = pin_while_it_reads(r, ["delete", "--repo=" + r.path, "--backup=" + r.ids["A"], "--with-dependents"], "CD", "A")
+    s.check(done.status == REFUSED and "backup %s is pinned: just now" % r.ids["A"] in done.err, "deletion of what was pinned: %s", done)
+    s.check_equal(r.listed(), "ABCDEF", "after a refusal")
+    r.mbe.run("unpin", "--repo=" + r.path, "--backup=" + r.ids["A"])
+    done = pin_while_it_reads(r, ["prune", "--repo=" + r.path, "--keep-full=1"], "EF", "B")
+    s.check(done.status == OK and "keep  %s  pinned: just now" % r.ids["B"] in done.out, "not kept: %s", done)
     s.check_equal(r.listed(), "ABEF", "pruned while one was pinned")
     with locked(r.archive("F"), fcntl.LOCK_EX):
         running = r.mbe.start("pin", "--repo=" + r.path, "--backup=" + r.ids["F"], "--reason=too late")
