@@ -3,7 +3,7 @@
  *
  *  K1 What is published has been checked: every chunk while its bytes pass, by its checksum, and if it is sealed and the key is there
  *     by its tag. Of a source that is damaged nothing is published.
- *  K2 What is there already is known by its size, its random id and its end, and is not read again.
+ *  K2 What is there already is known by its size and its final record, which has its random id, and is not read again.
  *  K3 What is beside the archive in the source belongs to that repository and is not copied, but for the key block, without which the
  *     archive could be opened by an older key only. It is written when the archive is published; who is cut off in between does it the
  *     next time. One that is there already stays: the key may have been changed there.
