@@ -139,18 +139,6 @@ static struct err *write_archive(struct repo_copy_result *out, struct repo *to, 
 
 /* ---- the whole ---- */
 
-/* Index and manifest are sound. Where they cannot be opened for want of the key, the walk tells what there is to be told. */
-static struct err *check_opens(struct repo *from, const char *id)
-{
-    AUTO(archive_reader) reader = NULL;
-    bool locked;
-    struct err *e = repo_try_reader(&reader, &locked, from, id);
-    if (!e || !locked)
-        return e;
-    err_free(e);
-    return NULL;
-}
-
 /* K3 */
 static struct err *put_key_block(struct repo *to, const char *id, const uint8_t *block)
 {
@@ -176,7 +164,6 @@ static struct err *copy_used(struct repo_copy_result *out, struct repo *to, stru
     out->bytes = source->size;
     TRY(look_over_there(&out->there, to, id, source));
     if (!out->there) {
-        TRY(check_opens(from, id));
         progress_phase(progress, "copy", source->size);
         TRY(write_archive(out, to, from, id, source, progress));
     }

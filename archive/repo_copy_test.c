@@ -162,7 +162,9 @@ static void check_damage_is_found(const char *dir, const struct archive_key *key
     assert_empty(dir, "to");
 }
 
-/* Each byte in turn, and each length; sealed: with or without the key. */
+enum { N_CHUNKS = 6 }; /* of the sample */
+
+/* Bytes in turn, and lengths; sealed: with or without the key. */
 static void damage_each(const char *dir, const struct archive_key *seal,
                         const struct archive_key *copy_with)
 {
@@ -176,6 +178,11 @@ static void damage_each(const char *dir, const struct archive_key *seal,
         put_archive(dir, bytes, n);
         check_damage_is_found(dir, copy_with, at);
         bytes[at] ^= 0x10;
+        put_archive(dir, bytes, at);
+        check_damage_is_found(dir, copy_with, at);
+    }
+    for (uint32_t i = 0; i <= N_CHUNKS; i++) { /* cut off where nothing is torn */
+        const size_t at = test_chunk_at((const uint8_t *)bytes, i);
         put_archive(dir, bytes, at);
         check_damage_is_found(dir, copy_with, at);
     }
