@@ -15,7 +15,7 @@ import _path                                    # noqa: F401  pylint: disable=un
 from harness import proof, s3
 from harness.mbe import DAMAGE, REFUSED
 from harness.scenario import run
-from prune import Repository, check_whole, locked, said, week
+from prune import Repository, check_whole, lock_of, locked, said, week
 from ssh import stand_in
 
 
@@ -45,10 +45,15 @@ def choices(s):
     out = copy(r.mbe, r.path, t.path, "--backup=" + r.ids["D"]).out
     s.check_equal([line.split()[:2] for line in out.splitlines()], [["copied", r.ids[n]] for n in "ABD"], "bases first")
     s.check_equal(t.listed(), "ABD", "one chain")
-    with locked(r.archive("E"), fcntl.LOCK_SH):
-        out = copy(r.mbe, r.path, t.path).out
+    for held, what in ((r.archive("E"), "what is copied"), (t.archive("B"), "its base over there")):
+        with locked(held, fcntl.LOCK_EX):
+            running = r.mbe.start("copy", "--from=" + r.path, "--to=" + t.path)
+            s.wait_until(lambda pid=running.pid: lock_of(pid) == "waits", 20, "a deletion of %s is waited for" % what)
+            running.signal(signal.SIGTERM)
+            running.wait()
+    out = copy(r.mbe, r.path, t.path).out
     s.check_equal([line.split()[:2] for line in out.splitlines()],
-                  [["there" if n in "ABD" else "copied", r.ids[n]] for n in "ABCDEF"], "the rest")
+                  [["there" if n in "ABCD" else "copied", r.ids[n]] for n in "ABCDEF"], "the rest")
     s.check_equal((t.listed(), t.mbe.leftovers()), ("ABCDEF", []), "all")
     same_files(s, r.path, t.path, r.ids.values())
     check_whole(s, t)
@@ -103,27 +108,34 @@ def killed(s):
 
 
 def around(s, flavour):
-    """Directory, object store, other machine, directory: with one request in seven to the store failing."""
+    """Sealed ones: directory, object store, other machine, directory; while one request in seven to the store fails."""
     store = s3.Store().start()
     s.at_end.append(store.stop)
     source = proof.start_source(s, flavour=flavour)
     source.sql("create database b", "use b", "create table t (a int primary key, b char(200)) engine=innodb",
                "insert into t select seq, seq from " + source.numbers(20000))
     mbe = s.mbe(source)
+    mbe.run("key", "generate", "--output=" + s.path("key"))
+    mbe.key = ["--key-file=" + s.path("key")]
     mbe.backup("--hash")
     source.sql("update b.t set b = 'x' where a % 100 = 1")
     newest = mbe.backup("--incremental", "--hash")
     mbe.verify(newest.id)
     command, url = stand_in(s)
     there, back = s.path("there"), s.mbe(source, repo="back")
+    back.key = mbe.key
     in_store = "s3://%s/db 1" % s3.BUCKET
     with_s3 = store.options()
     with_ssh = ["--ssh-command=" + command, "--remote-mbe=" + mbe.program]
     env = dict(os.environ, **store.environment())
     store.denied = ("DELETE",)
     store.faults = s3.Faults(s.seed)
-    copy(mbe, mbe.repo, in_store, *with_s3, env=env)
-    copy(mbe, in_store, url + there, *with_s3, *with_ssh, env=env)
+    out = copy(mbe, mbe.repo, in_store, *with_s3, *mbe.key, env=env).out
+    s.check("only its checksums" not in out, "copied with the key: %s", out)
+    out = copy(mbe, in_store, url + there, *with_s3, *with_ssh, env=env).out
+    s.check_equal([bool(re.match(r"copied  %s  .*, sealed: only its checksums were verified$" % i, line))
+                   for i, line in zip(mbe.ids(), out.splitlines())], [True, True], "copied without the key: " + out)
+    copy(mbe, in_store, s.path("none"), "--backup=" + newest.id, *with_s3, env=env, expect=REFUSED)
     s.check_equal([line.split()[0] for line in copy(mbe, in_store, url + there, *with_s3, *with_ssh, env=env).out.splitlines()],
                   ["there", "there"], "once more")
     copy(mbe, url + there, back.repo, *with_ssh)
