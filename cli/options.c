@@ -401,9 +401,8 @@ static struct err *check_hash(const struct options *o)
 static struct err *check_stream(const struct options *o)
 {
     const bool is_stream = o->repo && !strcmp(o->repo, "-");
-    const bool writes =
-        o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE || o->verb == VERB_COPY;
-    if (o->tmp_dir && !is_stream && !writes)
+    const bool may_seal = o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE;
+    if (o->tmp_dir && !is_stream && !may_seal)
         return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                "to ssh:// or s3://");
     if ((o->ssh_command || o->remote_mbe) && !has_scheme(o, "ssh://"))

@@ -31,15 +31,11 @@ static char *tmp_dir_of(const struct options *o)
     return o->verb == VERB_RESTORE ? nearest_directory(o->datadir) : NULL;
 }
 
-static bool is_directory(const char *url)
-{
-    return strcmp(url, "-") && !strstr(url, "://");
-}
-
 /* Whether there is a key is known only now: it may be in the environment. */
 static struct err *check_tmp_dir(const struct options *o, const struct archive_keys *keys)
 {
-    return o->tmp_dir && !keys && is_directory(o->repo) && (!o->to || is_directory(o->to))
+    const bool is_directory = strcmp(o->repo, "-") && !strstr(o->repo, "://");
+    return o->tmp_dir && !keys && is_directory
                ? err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                  "to ssh://")
                : NULL;
@@ -81,6 +77,6 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
 struct err *repository_open_target(struct repo **out, const struct options *o, struct log *log,
                                    struct progress *progress)
 {
-    const struct repo_options options = repo_options_of(o, o->tmp_dir, log, progress);
+    const struct repo_options options = repo_options_of(o, NULL, log, progress);
     return repo_open(out, o->to, &options);
 }
