@@ -17,9 +17,10 @@ struct copying {
     const struct session *session;
     struct repo *to;
     const struct lineage *lineage;
-    bool *chosen, *good; /* of each row; good: it is there, with all that it needs */
-    size_t n, n_bad;     /* looked at; damaged */
-    struct err *first;   /* of the damaged, owned */
+    bool *chosen, *good,
+        *gone; /* of each row; good: it is there, with all that it needs; gone: deleted meanwhile */
+    size_t n, n_bad;   /* looked at; damaged */
+    struct err *first; /* of the damaged, owned */
 };
 
 /* ---- which ---- */
@@ -71,8 +72,7 @@ static void print_result(const struct repo_copy_result *r, const char *id)
     AUTO_FREE char *why =
         mem_printf("%s%s", text_bytes(size, r->bytes),
                    r->unopened ? ", sealed: only its checksums were verified" : "");
-    if (!r->gone)
-        print_done(r->there ? "there" : "copied", id, r->there ? NULL : why);
+    print_done(r->there ? "there" : "copied", id, r->there ? NULL : why);
     fflush(stdout);
 }
 
@@ -83,14 +83,20 @@ static struct err *copy_row(struct copying *c, size_t i)
     const struct lineage_row *row = &c->lineage->rows[i];
     AUTO(repo_use) base = NULL;
     struct repo_copy_result result;
+    if (row->base != LINEAGE_NONE && c->gone[row->base]) {
+        c->gone[i] = true; /* what needs a backup is deleted before it */
+        return NULL;
+    }
     TRY(check_base(c, row));
     if (row->base != LINEAGE_NONE)
         TRY(repo_use_begin(&base, c->to, c->lineage->rows[row->base].id));
     TRY_AT(repo_copy(&result, c->to, s->repo, row->id, s->progress), "backup %s", row->id);
+    c->gone[i] = result.gone;
+    c->good[i] = !result.gone;
     if (result.gone)
         log_info(s->log, "copy", "backup %s was deleted meanwhile", row->id);
-    c->good[i] = !result.gone;
-    print_result(&result, row->id);
+    else
+        print_result(&result, row->id);
     return NULL;
 }
 
@@ -135,7 +141,9 @@ struct err *command_copy(const struct session *s)
     TRY(lineage_load(&l, s->repo));
     AUTO_FREE bool *chosen = mem_zalloc(l.n * sizeof *chosen);
     AUTO_FREE bool *good = mem_zalloc(l.n * sizeof *good);
-    struct copying c = {.session = s, .to = to, .lineage = &l, .chosen = chosen, .good = good};
+    AUTO_FREE bool *gone = mem_zalloc(l.n * sizeof *gone);
+    struct copying c = {
+        .session = s, .to = to, .lineage = &l, .chosen = chosen, .good = good, .gone = gone};
     struct err *e = copy(&c);
     lineage_fini(&l);
     return e;
