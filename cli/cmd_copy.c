@@ -17,8 +17,8 @@ struct copying {
     const struct session *session;
     struct repo *to;
     const struct lineage *lineage;
-    bool *chosen, *good,
-        *gone; /* of each row; good: it is there, with all that it needs; gone: deleted meanwhile */
+    /* Of each row. good: it is over there, with all that it needs; gone: it was deleted meanwhile. */
+    bool *chosen, *good, *gone;
     size_t n, n_bad;   /* looked at; damaged */
     struct err *first; /* of the damaged, owned */
 };
