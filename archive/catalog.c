@@ -208,7 +208,7 @@ struct err *catalog_use(int *fd, const char *archive_path)
     return NULL;
 }
 
-/* ---- the record of verifications ---- */
+/* ---- the record ---- */
 
 /* The directory that the archive is in. */
 static char *backup_dir(const char *archive_path)

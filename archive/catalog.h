@@ -3,8 +3,8 @@
  *
  *   REPO/mbe-repository           text "mbe repository 1\n"
  *   REPO/<id>/backup.mbe          one complete archive; id: backup_id.h
- *   REPO/<id>/verified.jsonl      when and how the backup was verified: one JSON object a line, as in
- *                                 verify/verified.h; absent until then
+ *   REPO/<id>/verified.jsonl      the backup's record: when and how it was verified, and pins: one JSON object a
+ *                                 line, as in verify/record.h; absent until then
  *   REPO/<id>/backup.key          a key block that takes the place of the archive's own (envelope.h); absent until its key was
  *                                 changed
  *   REPO/.<id>.incomplete/        a backup in the making: backup.mbe, redo spool; a lock file
@@ -37,7 +37,7 @@ char *catalog_archive_path(const char *repo, const char *id);
  * whose os_errno is ENOENT: the backup is gone. */
 struct err *catalog_use(int *fd, const char *archive_path) MUST_CHECK;
 
-/* The record of a backup's verifications. The archive itself is never changed. to append, the
+/* The record of a backup. The archive itself is never changed. To append, the
  * backup must be in use (catalog_use). */
 enum { CATALOG_RECORD_MAX = 64 << 20 }; /* bytes; one that is longer is not read */
 /* Appends one line (given without its end), durably. A line that was cut off when its writer was killed stays a line of its own.

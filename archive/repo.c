@@ -223,6 +223,32 @@ struct err *repo_begin(struct repo_draft **out, struct repo *r, const char *like
     return NULL;
 }
 
+static struct err *is_taken(const struct repo *r, const char *id)
+{
+    return err_make(REFUSED, "%s: backup %s is there already, or is being written", r->name, id);
+}
+
+/* What stands behind the time is its type, and its number, if it has one. */
+static struct err *begin_like_itself(struct repo_draft **out, struct repo *r, const char *id)
+{
+    AUTO(repo_draft) d = NULL;
+    TRY(repo_begin(&d, r, id, id + BACKUP_STAMP_LEN + 1));
+    if (strcmp(d->id, id))
+        return is_taken(r, id);
+    *out = d;
+    d = NULL;
+    return NULL;
+}
+
+struct err *repo_begin_as(struct repo_draft **out, struct repo *r, const char *id)
+{
+    if (!r->kind->begin_as)
+        return begin_like_itself(out, r, id);
+    TRY(r->kind->begin_as(out, r, id));
+    (*out)->kind = r->kind;
+    return NULL;
+}
+
 const char *repo_draft_id(const struct repo_draft *d)
 {
     return d->id;

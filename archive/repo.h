@@ -91,7 +91,7 @@ struct err *repo_use_begin(struct repo_use **out, struct repo *r, const char *id
 void repo_use_end(struct repo_use *u); /* NULL is fine */
 CLEANUP(repo_use, repo_use_end)
 
-/* The record of a backup's verifications, see verify/verified.h. The archive itself is never changed. */
+/* The record of a backup, see verify/record.h. The archive itself is never changed. */
 /* Appends one line (given without its end), durably; the backup must be in use. A kind that keeps none does nothing. */
 struct err *repo_record_append(struct repo *r, const char *id, const char *line) MUST_CHECK;
 /* All of it, NUL-terminated, owned by caller; empty when there is none. */
@@ -104,6 +104,8 @@ struct repo_draft;
  * "incremental"). like: NULL, or the id of a backup of the same state, or of this one in another repository, whose time the id gets. */
 struct err *repo_begin(struct repo_draft **out, struct repo *r, const char *like,
                        const char *type) MUST_CHECK;
+/* The same, of a backup that has its id already: this one. REFUSED when there is one of this id, or one is being written. */
+struct err *repo_begin_as(struct repo_draft **out, struct repo *r, const char *id) MUST_CHECK;
 /* All borrowed. The sink takes the archive; its owner is the draft. The directory is on this machine, for files that are needed
  * until the draft is freed and are removed with it. */
 const char *repo_draft_id(const struct repo_draft *d);

@@ -28,6 +28,8 @@ struct repo_kind {
 
     struct err *(*begin)(struct repo_draft **out, struct repo *r, const char *like,
                          const char *type);
+    /* NULL: what `begin` makes of its time and the rest of it is taken if that is it. */
+    struct err *(*begin_as)(struct repo_draft **out, struct repo *r, const char *id);
     struct err *(*publish)(struct repo_draft *d);
     void (*draft_free)(struct repo_draft *d); /* the sink too */
 

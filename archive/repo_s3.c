@@ -3,7 +3,7 @@
  *   PREFIX/mbe-repository              text "mbe repository 1\n"
  *   PREFIX/<id>/backup.mbe             one complete archive: an object of several parts, which is not there before it is completed
  *   PREFIX/<id>/key                    the key block that counts instead of the archive's own, when its key was changed
- *   PREFIX/<id>/verified/<time>-<random>.json   one object for each line of the record of its verifications
+ *   PREFIX/<id>/verified/<time>-<random>.json   one object for each line of its record (verify/record.h)
  *
  * A backup is published by completing its upload, and deleted by deleting its archive: it is listed if and only if that is there. A store of
  * this kind shows what was written to whoever asks behind it. It has no locks: see docs/repository.md for what follows. What killed runs leave
@@ -35,7 +35,7 @@
 
 enum {
     MARKER_MAX = 4096,
-    RECORD_MAX = 1 << 20,  /* of one verification */
+    RECORD_MAX = 1 << 20,  /* of one line */
     KEY_BLOCK_MOST = 4096, /* that is read of one */
     SAME_SECOND_MAX = 1000,
     UPLOAD_DAYS = 7, /* no backup takes longer: an upload that old has nobody who completes it */
@@ -201,7 +201,7 @@ static void s3_repo_use_end(struct repo_use *u)
     free(u);
 }
 
-/* ---- the record of verifications ---- */
+/* ---- the record ---- */
 
 static struct err *s3_repo_record_append(struct repo *repo, const char *id, const char *line)
 {
@@ -302,6 +302,26 @@ static struct err *abort_old_uploads(struct s3_repo *r)
     return e;
 }
 
+static bool is_beside(const struct s3_repo *r, const char *key)
+{
+    AUTO_FREE char *of_key = id_in(r, key, KEY_NAME);
+    AUTO_FREE char *of_record = id_in(r, key, RECORDS_NAME);
+    return of_key || of_record;
+}
+
+/* Deletes what lies beside an archive that is gone: of another one of that id it would be taken for its own. */
+static struct err *delete_rest(struct s3_repo *r, const char *id)
+{
+    AUTO_FREE char *folder = key_of(r, id, "/");
+    struct s3_listing l;
+    struct err *e = s3_list(r->client, folder, &l);
+    for (size_t i = 0; !e && i < l.n_objects; i++)
+        if (is_beside(r, l.objects[i].key))
+            e = s3_delete(r->client, l.objects[i].key);
+    s3_listing_fini(&l);
+    return e;
+}
+
 static bool has_id(const struct backup_ids *list, const char *id)
 {
     for (size_t i = 0; i < list->n; i++)
@@ -391,11 +411,8 @@ static struct err *choose_id(struct s3_repo *r, const char *like, const char *ty
     return err_make(FAILED, "%s: all ids for this second are taken", r->repo.name);
 }
 
-static struct err *begin(struct s3_repo *r, struct s3_draft *d, const char *like, const char *type)
+static struct err *start_upload(struct s3_repo *r, struct s3_draft *d)
 {
-    TRY(open_or_create(r));
-    TRY(unless_refused(r, abort_old_uploads(r)));
-    TRY(choose_id(r, like, type, &d->id));
     TRY(repo_temp_dir(&d->dir, &r->repo.options));
     AUTO_FREE char *key = key_of(r, d->id, ARCHIVE_NAME);
     TRY(sink_s3_open(&d->upload, r->client, key));
@@ -403,11 +420,17 @@ static struct err *begin(struct s3_repo *r, struct s3_draft *d, const char *like
     return NULL;
 }
 
-static struct err *s3_repo_begin(struct repo_draft **out, struct repo *repo, const char *like,
-                                 const char *type)
+static struct err *begin(struct s3_repo *r, struct s3_draft *d, const char *like, const char *type)
 {
-    struct s3_draft *d = mem_zalloc(sizeof *d);
-    struct err *e = begin(self_of(repo), d, like, type);
+    TRY(open_or_create(r));
+    TRY(unless_refused(r, abort_old_uploads(r)));
+    TRY(choose_id(r, like, type, &d->id));
+    return start_upload(r, d);
+}
+
+/* *out has the draft, or nothing is left of it. */
+static struct err *draft_begun(struct repo_draft **out, struct s3_draft *d, struct err *e)
+{
     if (e) {
         s3_draft_free(&d->draft);
         return e;
@@ -416,6 +439,36 @@ static struct err *s3_repo_begin(struct repo_draft **out, struct repo *repo, con
     d->draft.dir = temp_dir_path(d->dir);
     *out = &d->draft;
     return NULL;
+}
+
+static struct err *s3_repo_begin(struct repo_draft **out, struct repo *repo, const char *like,
+                                 const char *type)
+{
+    struct s3_draft *d = mem_zalloc(sizeof *d);
+    return draft_begun(out, d, begin(self_of(repo), d, like, type));
+}
+
+/* An upload of this id may be what a killed run has left: it is in nobody's way, for of two that end the second one is refused, where
+ * the store knows conditions. */
+static struct err *begin_as(struct s3_repo *r, struct s3_draft *d, const char *id)
+{
+    AUTO_FREE char *key = key_of(r, id, ARCHIVE_NAME);
+    bool found;
+    uint64_t size;
+    TRY(open_or_create(r));
+    TRY(unless_refused(r, abort_old_uploads(r)));
+    TRY(s3_head(r->client, key, &found, &size));
+    if (found)
+        return err_make(REFUSED, "%s: backup %s is there already", r->repo.name, id);
+    TRY(delete_rest(r, id));
+    d->id = mem_strdup(id);
+    return start_upload(r, d);
+}
+
+static struct err *s3_repo_begin_as(struct repo_draft **out, struct repo *repo, const char *id)
+{
+    struct s3_draft *d = mem_zalloc(sizeof *d);
+    return draft_begun(out, d, begin_as(self_of(repo), d, id));
 }
 
 static struct err *s3_publish(struct repo_draft *draft)
@@ -471,20 +524,6 @@ static struct err *s3_deletion_next(struct repo_deletion *deletion, const char *
     return NULL;
 }
 
-/* What lies beside the archive. To delete an object that is not there is no error of S3's. */
-static struct err *delete_rest(struct s3_repo *r, const char *id)
-{
-    AUTO_FREE char *key = key_of(r, id, KEY_NAME);
-    AUTO_FREE char *prefix = key_of(r, id, RECORDS_NAME);
-    struct s3_listing l;
-    TRY(s3_delete(r->client, key));
-    struct err *e = s3_list(r->client, prefix, &l);
-    for (size_t i = 0; !e && i < l.n_objects; i++)
-        e = s3_delete(r->client, l.objects[i].key);
-    s3_listing_fini(&l);
-    return e;
-}
-
 static struct err *s3_deletion_finish(struct repo_deletion *deletion)
 {
     struct s3_deletion *d = deletion_of(deletion);
@@ -515,6 +554,7 @@ const struct repo_kind repo_kind_s3 = {
     .key_block_read = s3_key_block_read,
     .key_block_replace = s3_key_block_replace,
     .begin = s3_repo_begin,
+    .begin_as = s3_repo_begin_as,
     .publish = s3_publish,
     .draft_free = s3_draft_free,
     .deletion_begin = s3_deletion_begin,

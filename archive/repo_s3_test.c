@@ -312,6 +312,32 @@ static void deletion_cleans_up_after_killed_runs(void **state)
     check_ids(r, FULL " " INCREMENT " ");
 }
 
+/* What a killed copy and a killed deletion have left of it is in nobody's way, and is not the new one's. */
+static void a_backup_that_has_its_id_already_comes_under_that(void **state)
+{
+    struct memory_store *m = *state;
+    AUTO(repo) r = open_repo(m);
+    AUTO(repo_draft) killed = NULL;
+    AUTO(repo_draft) d = NULL;
+    AUTO(repo_draft) again = NULL;
+    assert_null(repo_begin_as(&killed, r, FULL "-7"));
+    memory_put_text(m, "db/" FULL "-7/key", "k");
+    memory_put_text(m, "db/" FULL "-7/verified/1.json", "old");
+    memory_put_text(m, "db/" FULL "/verified/1.json", "of another");
+    assert_null(repo_begin_as(&d, r, FULL "-7"));
+    assert_string_equal(repo_draft_id(d), FULL "-7");
+    struct sink *sink = repo_draft_sink(d);
+    assert_null(sink->append(sink, "archive", 7));
+    assert_null(sink->commit(sink));
+    assert_null(repo_publish(d));
+    check_ids(r, FULL "-7 ");
+    assert_null(memory_find(m, "db/" FULL "-7/key"));
+    assert_null(memory_find(m, "db/" FULL "-7/verified/1.json"));
+    assert_non_null(memory_find(m, "db/" FULL "/verified/1.json"));
+    check_error(repo_begin_as(&again, r, FULL "-7"), ERR_REFUSED,
+                "s3://buck/db: backup " FULL "-7 is there already");
+}
+
 #define STORED(test) cmocka_unit_test_setup_teardown(test, memory_start, memory_stop)
 
 int main(void)
@@ -330,6 +356,7 @@ int main(void)
         STORED(what_is_gone_cannot_be_used),
         STORED(deleting_takes_the_archive_first),
         STORED(deletion_cleans_up_after_killed_runs),
+        STORED(a_backup_that_has_its_id_already_comes_under_that),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,7 +56,7 @@ static struct err *choose(bool *chosen, const struct lineage *l, const struct se
 static struct err *print_chosen(void *ctx, size_t row)
 {
     const struct lineage *l = ctx;
-    removal_print("would delete", l->rows[row].id, NULL);
+    print_done("would delete", l->rows[row].id, NULL);
     return NULL;
 }
 
@@ -66,6 +66,7 @@ static struct err *delete_chosen(const struct session *s, struct lineage *l,
     AUTO_FREE bool *chosen = mem_zalloc(l->n * sizeof *chosen);
     size_t busy;
     TRY(choose(chosen, l, s));
+    TRY(removal_check_pins(s->repo, l, chosen));
     if (!d)
         return removal_each(l, chosen, print_chosen, l);
     TRY(removal_claim(&busy, d, l, chosen));
@@ -73,6 +74,7 @@ static struct err *delete_chosen(const struct session *s, struct lineage *l,
         return err_hint(
             err_make(REFUSED, "backup %s is in use by another process", l->rows[busy].id),
             "It is being restored, verified, or the base of a backup that is taken.");
+    TRY(removal_check_pins(s->repo, l, chosen)); /* who was pinning one had it in use until now */
     return removal_run(d, NULL);
 }
 

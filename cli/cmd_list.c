@@ -11,6 +11,7 @@
 #include "cli/repository.h"
 #include "verify/lineage.h"
 #include "verify/manifest_read.h"
+#include "verify/pins.h"
 #include "verify/verified.h"
 
 enum {
@@ -39,15 +40,29 @@ static int id_width(const struct lineage *l)
     return width;
 }
 
-/* The verification that counts, NULL if there is none; owned by caller. *readable: whether the record could be read. */
-static json_t *standing_of(struct repo *repo, const struct lineage_row *row, bool *readable)
+/* What is remembered of one backup. */
+struct memory {
+    bool readable;    /* the record could be read; else there is nothing in it */
+    json_t *standing; /* the verification that counts, or NULL; owned */
+    json_t *pins;     /* an array, owned */
+};
+
+static void memory_load(struct memory *m, struct repo *repo, const struct lineage_row *row)
 {
-    json_auto_t *records = NULL;
-    struct err *e = verified_load(&records, repo, row->id, row->archive_id);
-    *readable = !e;
-    err_free(e);
+    json_auto_t *lines = NULL;
+    struct err *e = record_load(&lines, repo, row->id);
+    json_auto_t *records = verified_of(lines, row->archive_id);
     const json_t *standing = verified_standing(records);
-    return standing ? json_deep_copy(standing) : NULL;
+    m->readable = !e;
+    m->standing = standing ? json_deep_copy(standing) : NULL;
+    m->pins = pins_of(lines);
+    err_free(e);
+}
+
+static void memory_fini(struct memory *m)
+{
+    json_decref(m->standing);
+    json_decref(m->pins);
 }
 
 /* What stands between level and day: why it did not pass, or that a boot had no hashes to compare its tables with. */
@@ -61,34 +76,38 @@ static const char *reservation(const json_t *standing)
 }
 
 /* "boot 2026-11-27", "boot only 2026-11-27", "archive damaged 2026-11-27", "-"; owned by caller. */
-static char *verified_text(struct repo *repo, const struct lineage_row *row)
+static char *verified_text(const struct memory *m)
 {
-    bool readable;
-    json_auto_t *standing = standing_of(repo, row, &readable);
-    if (!standing)
-        return mem_strdup(readable ? "-" : "?");
-    const char *but = reservation(standing);
-    return mem_printf("%s %s%s%.*s", manifest_text(standing, "level", ""), but, *but ? " " : "",
-                      DAY_LENGTH, manifest_text(standing, "time", ""));
+    if (!m->standing)
+        return mem_strdup(m->readable ? "-" : "?");
+    const char *but = reservation(m->standing);
+    return mem_printf("%s %s%s%.*s", manifest_text(m->standing, "level", ""), but, *but ? " " : "",
+                      DAY_LENGTH, manifest_text(m->standing, "time", ""));
 }
 
-static void print_row(struct repo *repo, const struct lineage_row *row, int width)
+static void print_remark(const char *what, const char *text)
+{
+    print_clean("  (", 0);
+    print_clean(what, 0);
+    print_clean(text, 0);
+    putchar(')');
+}
+
+static void print_pins(const struct memory *m)
+{
+    AUTO_FREE char *reasons = pins_reasons(m->pins);
+    if (json_array_size(m->pins))
+        print_remark("pinned: ", reasons);
+}
+
+static void print_facts(const struct lineage_row *row, const struct memory *m)
 {
     char read[16], stored[16];
-    const int indent = indent_of(row);
     const json_t *facts = row->facts;
-    printf("%*s", indent, "");
-    print_clean(row->id, width - indent);
-    if (row->error) {
-        print_clean("error: ", 0);
-        print_clean(row->error, 0);
-        putchar('\n');
-        return;
-    }
     AUTO_FREE char *chain = row->broken ? mem_strdup("-") : mem_printf("%zu", row->n_chain);
     AUTO_FREE char *server = mem_printf("%s %s", manifest_text(facts, "server.flavour", "?"),
                                         manifest_text(facts, "server.version", "?"));
-    AUTO_FREE char *verified = verified_text(repo, row);
+    AUTO_FREE char *verified = verified_text(m);
     print_clean(chain, CHAIN_WIDTH);
     print_clean(manifest_text(facts, "finished", "?"), TIME_WIDTH);
     print_clean(text_bytes(read, manifest_u64(facts, "bytes.read")), BYTES_WIDTH);
@@ -96,13 +115,27 @@ static void print_row(struct repo *repo, const struct lineage_row *row, int widt
     print_clean(verified, VERIFIED_WIDTH);
     print_clean(server, 0);
     if (row->damaged)
-        print_clean("  (damaged)", 0);
-    if (row->broken && !row->damaged) {
-        print_clean("  (broken: ", 0);
-        print_clean(row->broken, 0);
-        putchar(')');
+        print_remark("damaged", "");
+    if (row->broken && !row->damaged)
+        print_remark("broken: ", row->broken);
+}
+
+static void print_row(struct repo *repo, const struct lineage_row *row, int width)
+{
+    struct memory m;
+    const int indent = indent_of(row);
+    memory_load(&m, repo, row);
+    printf("%*s", indent, "");
+    print_clean(row->id, width - indent);
+    if (row->error) {
+        print_clean("error: ", 0);
+        print_clean(row->error, 0);
+    } else {
+        print_facts(row, &m);
     }
+    print_pins(&m);
     putchar('\n');
+    memory_fini(&m);
 }
 
 static void print_tree(struct repo *repo, const struct lineage *l)
@@ -125,21 +158,23 @@ static void add_chain(json_t *facts, const struct lineage_row *row)
     json_object_set_new(facts, "broken", row->broken ? json_string(row->broken) : json_null());
 }
 
-static void add_verified(json_t *facts, struct repo *repo, const struct lineage_row *row)
+static void add_memory(json_t *facts, const struct lineage_row *row, struct repo *repo)
 {
-    bool readable;
-    json_t *standing = standing_of(repo, row, &readable);
-    json_object_set_new(facts, "verified", standing ? standing : json_null());
+    struct memory m;
+    memory_load(&m, repo, row);
+    if (!row->error)
+        json_object_set(facts, "verified", m.standing ? m.standing : json_null());
+    json_object_set(facts, "pins", m.pins);
+    memory_fini(&m);
 }
 
 static void print_rows(struct repo *repo, const struct lineage *l)
 {
     json_auto_t *list = json_array();
     for (size_t i = 0; i < l->n; i++) {
-        if (!l->rows[i].error) {
+        if (!l->rows[i].error)
             add_chain(l->rows[i].facts, &l->rows[i]);
-            add_verified(l->rows[i].facts, repo, &l->rows[i]);
-        }
+        add_memory(l->rows[i].facts, &l->rows[i], repo);
         json_array_append(list, l->rows[i].facts);
     }
     print_json(list);

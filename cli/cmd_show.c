@@ -1,4 +1,4 @@
-/* cli/cmd_show.c: mbe show. --json is the manifest as it was written, with the verifications behind it; the other form is for
+/* cli/cmd_show.c: mbe show. --json is the manifest as it was written, with the verifications and pins behind it; the other form is for
  * reading. */
 #include "cli/command.h"
 
@@ -11,6 +11,7 @@
 #include "cli/manifest.h"
 #include "cli/repository.h"
 #include "verify/backup_hashes.h"
+#include "verify/pins.h"
 #include "verify/verified.h"
 
 enum { KEY_COLUMN = 32, DEEPEST = 8 };
@@ -97,15 +98,16 @@ struct err *command_show(const struct options *o)
     AUTO(repo) repo = NULL;
     AUTO_FREE char *id = NULL;
     AUTO(archive_reader) r = NULL;
-    json_auto_t *manifest = NULL, *verified = NULL;
+    json_auto_t *manifest = NULL, *lines = NULL;
     TRY(repository_open(&repo, o, NULL, NULL));
     TRY(repo_find(&id, repo, o->backup));
     TRY(repo_open_reader(&r, repo, id));
     if (o->hashes)
         return print_hashes(r, id);
     TRY(manifest_parse(&manifest, archive_reader_manifest(r), archive_reader_name(r)));
-    TRY(verified_load(&verified, repo, id, archive_reader_id(r)));
-    json_object_set(manifest, "verified", verified);
+    TRY(record_load(&lines, repo, id));
+    json_object_set_new(manifest, "verified", verified_of(lines, archive_reader_id(r)));
+    json_object_set_new(manifest, "pins", pins_of(lines));
     if (o->json)
         print_json(manifest);
     else

@@ -27,6 +27,9 @@ struct err *command_hash(const struct session *s) MUST_CHECK;
 struct err *command_consolidate(const struct session *s) MUST_CHECK;
 struct err *command_delete(const struct session *s) MUST_CHECK;
 struct err *command_prune(const struct session *s) MUST_CHECK;
+struct err *command_pin(const struct session *s) MUST_CHECK;
+struct err *command_unpin(const struct session *s) MUST_CHECK;
+struct err *command_copy(const struct session *s) MUST_CHECK;
 struct err *command_key(const struct session *s) MUST_CHECK;
 struct err *command_serve(const struct session *s) MUST_CHECK;
 struct err *command_list(const struct options *o) MUST_CHECK;
@@ -42,6 +45,8 @@ struct err *session_run(const struct options *o,
 
 /* Text of any origin on stdout, one line, padded to `width` columns. */
 void print_clean(const char *text, int width);
+/* What became of a backup, on a line: "deleted  ID", "  " and `why` behind it unless that is NULL. */
+void print_done(const char *what, const char *id, const char *why);
 void print_json(const json_t *value);
 
 #endif

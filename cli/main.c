@@ -37,6 +37,12 @@ static struct err *run(const struct options *o)
         return session_run(o, command_delete);
     case VERB_PRUNE:
         return session_run(o, command_prune);
+    case VERB_PIN:
+        return session_run(o, command_pin);
+    case VERB_UNPIN:
+        return session_run(o, command_unpin);
+    case VERB_COPY:
+        return session_run(o, command_copy);
     case VERB_KEY:
         return session_run(o, command_key);
     case VERB_SERVE:

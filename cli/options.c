@@ -373,13 +373,18 @@ static struct err *check_level(const struct options *o)
 static const char *const s3_options[] = {
     "s3-endpoint", "s3-region", "s3-path-style", "s3-ca-file", "s3-timeout", "retain-until", NULL};
 
+static bool begins_like(const char *text, const char *beginning)
+{
+    return text && !strncmp(text, beginning, strlen(beginning));
+}
+
 /* Whether one of the repositories is a text that begins like that. */
 static bool has_repo(const struct options *o, const char *beginning)
 {
     for (size_t i = 0; i < options_n_repos(o); i++)
-        if (!strncmp(options_repo(o, i), beginning, strlen(beginning)))
+        if (begins_like(options_repo(o, i), beginning))
             return true;
-    return false;
+    return begins_like(o->to, beginning);
 }
 
 static struct err *check_s3(const struct options *o)
@@ -387,6 +392,8 @@ static struct err *check_s3(const struct options *o)
     const char *s3 = first_given(o, s3_options);
     if (s3 && !has_repo(o, "s3://"))
         return err_make(USAGE, "--%s is for a repository s3://...", s3);
+    if (o->verb == VERB_COPY && o->retain_until && !begins_like(o->to, "s3://"))
+        return err_make(USAGE, "--retain-until is for --to=s3://...");
     return o->retain_until ? err_wrap(s3_check_time(o->retain_until), "--retain-until") : NULL;
 }
 
@@ -513,8 +520,33 @@ static struct err *check_key(const struct options *o)
     return NULL;
 }
 
+/* --keep-verified is a minimum beside another rule: alone it would have all go that nobody has verified yet. */
+static struct err *check_rules(const struct options *o)
+{
+    const bool any = o->keep_full || o->keep_days || o->keep_last || o->keep_daily ||
+                     o->keep_weekly || o->keep_monthly || o->keep_yearly;
+    if (o->verb != VERB_PRUNE || any)
+        return NULL;
+    return err_make(USAGE,
+                    "prune needs a rule%s: --keep-full=N, --keep-days=D, --keep-last=N, "
+                    "--keep-daily=N, --keep-weekly=N, --keep-monthly=N or --keep-yearly=N",
+                    o->keep_verified ? " beside --keep-verified" : "");
+}
+
+static struct err *check_copy(const struct options *o)
+{
+    if (o->verb != VERB_COPY)
+        return NULL;
+    if (!strcmp(o->repo, "-") || !strcmp(o->to, "-"))
+        return err_make(USAGE, "copy goes from one repository to another, and - is a stream");
+    if (!strcmp(o->repo, o->to))
+        return err_make(USAGE, "--from and --to are the same repository");
+    return NULL;
+}
+
 static struct err *check_together(const struct options *o)
 {
+    TRY(check_copy(o));
     TRY(check_stream(o));
     TRY(check_type_of_backup(o));
     TRY(check_offline(o));
@@ -533,9 +565,7 @@ static struct err *check_together(const struct options *o)
     TRY(check_key(o));
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
-    if (o->verb == VERB_PRUNE && !o->keep_full && !o->keep_days)
-        return err_make(USAGE, "prune needs --keep-full=N or --keep-days=D, or both");
-    return NULL;
+    return check_rules(o);
 }
 
 /* Processors this process may use, which in a container can be fewer than the machine has. */

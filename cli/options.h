@@ -90,21 +90,21 @@ struct options {
     bool full, incremental, offline, require_base, no_defaults, redo_consumer, allow_corrupt,
         syslog, quiet, json, man, completion, debug, help, version, with_dependents, dry_run,
         compare, locate, no_lock, hashes, verify, no_check, stdio, s3_path_style, signing;
-    const char *repo, *tmp_dir, *ssh_command, *remote_mbe, *backup, *base, *datadir, *defaults_file,
-        *defaults_extra_file;
+    const char *repo, *to, *tmp_dir, *ssh_command, *remote_mbe, *backup, *base, *datadir,
+        *defaults_file, *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user, *pace_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
     const char *key_file, *key_command, *new_key_file, *sign_key, *public_key, *public_output;
     const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
-    const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until;
+    const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until, *reason;
     const char *more_repos[OPTION_REPOS_MAX - 1]; /* behind `repo` */
     size_t n_more_repos;
     const char *sides[2]; /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd,
-        spill_max;
+        keep_days, keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, keep_verified,
+        change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd, spill_max;
     enum key_action key_action; /* of `mbe key` */
     bool given[OPTION_COUNT];   /* by row: it is on the command line */
 };

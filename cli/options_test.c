@@ -15,6 +15,10 @@
 
 enum { MAX_WORDS = 48 };
 
+#define RULES                                                                        \
+    "--keep-full=N, --keep-days=D, --keep-last=N, --keep-daily=N, --keep-weekly=N, " \
+    "--keep-monthly=N or --keep-yearly=N"
+
 /* A command line in writable memory, as the kernel gives it. Blanks separate the words. */
 struct line {
     char *text;
@@ -247,8 +251,29 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe backup --full --repo=/r --pace=20", "--pace: '20' is not latency:MS"},
         {"mbe backup --full --repo=/r --pace=latency:0",
          "--pace: '0' is not a whole number from 1 to 60000"},
-        {"mbe prune --repo=/r", "prune needs --keep-full=N or --keep-days=D, or both"},
-        {"mbe prune --repo=/r --dry-run", "prune needs --keep-full=N or --keep-days=D, or both"},
+        {"mbe prune --repo=/r", "prune needs a rule: " RULES},
+        {"mbe prune --repo=/r --dry-run", "prune needs a rule: " RULES},
+        {"mbe prune --repo=/r --keep-verified=2",
+         "prune needs a rule beside --keep-verified: " RULES},
+        {"mbe pin --repo=/r --backup=latest", "pin needs --reason=TEXT: why it is kept"},
+        {"mbe pin --repo=/r --reason=x",
+         "pin needs --backup=ID|latest|latest-full: the backup: its id, the newest, or the newest "
+         "full one"},
+        {"mbe copy --from=/a",
+         "copy needs --to=REPO: the repository that is copied to, in the same "
+         "forms; one that is not there is made"},
+        {"mbe copy --from=- --to=/b",
+         "copy goes from one repository to another, and - is a stream"},
+        {"mbe copy --from=/a --to=-",
+         "copy goes from one repository to another, and - is a stream"},
+        {"mbe copy --from=/a --to=/a", "--from and --to are the same repository"},
+        {"mbe copy --from=/a --to=/b --s3-region=x", "--s3-region is for a repository s3://..."},
+        {"mbe copy --from=s3://a/b --to=/b --retain-until=2027-01-31T00:00:00Z",
+         "--retain-until is for --to=s3://..."},
+        {"mbe copy --from=/a --to=/b --remote-mbe=x", "--remote-mbe is for --repo=ssh://..."},
+        {"mbe unpin --repo=/r", "unpin needs --backup=ID: the backup: its id"},
+        {"mbe pin --repo=- --backup=latest --reason=x",
+         "pin needs a repository, and --repo=- is a stream"},
         {"mbe prune --repo=/r --keep-full=0",
          "--keep-full: '0' is not a whole number from 1 to 1000000"},
         {"mbe prune --repo=/r --keep-days=-1",
@@ -392,6 +417,17 @@ static void every_option_of_a_command_arrives(void **state)
     free(l.text);
     o = parsed(&l, "mbe prune --repo=/r --keep-full=4 --keep-days=30");
     assert_true(o.keep_full == 4 && o.keep_days == 30 && !o.dry_run);
+    free(l.text);
+    o = parsed(&l, "mbe copy --from=ssh://h/a --to=s3://b/c --remote-mbe=x --s3-region=y");
+    assert_string_equal(o.repo, "ssh://h/a");
+    assert_string_equal(o.to, "s3://b/c");
+    assert_string_equal(o.backup, "all");
+    free(l.text);
+    o = parsed(&l, "mbe copy --from=/a --to=s3://b/c --retain-until=2027-01-31T00:00:00Z");
+    assert_non_null(o.retain_until);
+    free(l.text);
+    o = parsed(&l, "mbe prune --repo=/r --keep-yearly=9 --keep-verified=3");
+    assert_true(o.keep_yearly == 9 && o.keep_verified == 3);
     free(l.text);
     o = parsed(&l, "mbe prune --repo=/r --keep-days=30");
     assert_true(o.keep_full == 0 && o.keep_days == 30);

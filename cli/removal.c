@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/signals.h"
 #include "cli/command.h"
+#include "verify/pins.h"
 
 struct err *removal_each(const struct lineage *l, const bool *chosen,
                          struct err *(*each)(void *ctx, size_t row), void *ctx)
@@ -56,14 +58,19 @@ struct err *removal_claim(size_t *busy, struct repo_deletion *d, const struct li
     return NULL;
 }
 
-void removal_print(const char *what, const char *id, const char *why)
+struct err *removal_check_pins(struct repo *repo, const struct lineage *l, const bool *chosen)
 {
-    print_clean(what, 0);
-    print_clean("  ", 0);
-    print_clean(id, 0);
-    print_clean(why ? "  " : "", 0);
-    print_clean(why ? why : "", 0);
-    putchar('\n');
+    for (size_t i = 0; i < l->n; i++) {
+        json_auto_t *pins = NULL;
+        if (!chosen[i])
+            continue;
+        TRY(pins_load(&pins, repo, l->rows[i].id));
+        AUTO_FREE char *reasons = pins_reasons(pins);
+        if (json_array_size(pins))
+            return err_hint(err_make(REFUSED, "backup %s is pinned: %s", l->rows[i].id, reasons),
+                            "Only `mbe unpin` lets it be deleted.");
+    }
+    return NULL;
 }
 
 struct err *removal_run(struct repo_deletion *d, const char *why)
@@ -74,7 +81,7 @@ struct err *removal_run(struct repo_deletion *d, const char *why)
         TRY(repo_deletion_next(d, &id));
         if (!id)
             return repo_deletion_finish(d);
-        removal_print("deleted", id, why);
+        print_done("deleted", id, why);
         fflush(stdout);
     }
 }

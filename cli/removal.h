@@ -14,9 +14,10 @@ struct err *removal_check(const struct lineage *l, const bool *chosen, size_t fr
 /* Claims all that is chosen. *busy is the first row that is in use, and nothing is claimed then; or LINEAGE_NONE. */
 struct err *removal_claim(size_t *busy, struct repo_deletion *d, const struct lineage *l,
                           const bool *chosen) MUST_CHECK;
-/* Deletes what is claimed and prints one line for each: "deleted ID", "  " and `why` behind it unless that is NULL. */
+/* REFUSED when one of the chosen is pinned, with the reason. What is claimed nobody can pin any more. */
+struct err *removal_check_pins(struct repo *repo, const struct lineage *l,
+                               const bool *chosen) MUST_CHECK;
+/* Deletes what is claimed and prints one line for each (print_done). */
 struct err *removal_run(struct repo_deletion *d, const char *why) MUST_CHECK;
-/* One line of the kind. */
-void removal_print(const char *what, const char *id, const char *why);
 
 #endif

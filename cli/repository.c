@@ -57,17 +57,11 @@ static struct err *open_one(struct repo **out, const char *url, const struct rep
     return e;
 }
 
-struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
-                            struct progress *progress)
+/* But for keys. */
+static struct repo_options repo_options_of(const struct options *o, const char *tmp_dir,
+                                           struct log *log, struct progress *progress)
 {
-    AUTO_FREE char *tmp_dir = tmp_dir_of(o);
-    AUTO(archive_keys) keys = NULL;
-    AUTO(archive_keys) signing_keys = NULL;
-    AUTO(archive_keys) public_keys = NULL;
-    TRY(keys_load(&keys, o));
-    TRY(keys_load_signing(&signing_keys, &public_keys, o));
-    TRY(check_tmp_dir(o, keys));
-    const struct repo_options options = {
+    return (struct repo_options){
         .tmp_dir = tmp_dir,
         .ssh_command = o->ssh_command,
         .remote_mbe = o->remote_mbe,
@@ -79,11 +73,31 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
                .timeout_s = (unsigned)o->s3_timeout},
         .log = log,
         .progress = progress,
-        .keys = keys,
-        .signing_keys = signing_keys,
-        .public_keys = public_keys,
     };
+}
+
+struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
+                            struct progress *progress)
+{
+    AUTO_FREE char *tmp_dir = tmp_dir_of(o);
+    AUTO(archive_keys) keys = NULL;
+    AUTO(archive_keys) signing_keys = NULL;
+    AUTO(archive_keys) public_keys = NULL;
+    struct repo_options options = repo_options_of(o, tmp_dir, log, progress);
+    TRY(keys_load(&keys, o));
+    TRY(keys_load_signing(&signing_keys, &public_keys, o));
+    TRY(check_tmp_dir(o, keys));
+    options.keys = keys;
+    options.signing_keys = signing_keys;
+    options.public_keys = public_keys;
     for (size_t i = 0; i < options_n_repos(o); i++)
         TRY(open_one(&out[i], options_repo(o, i), &options));
     return NULL;
+}
+
+struct err *repository_open_target(struct repo **out, const struct options *o, struct log *log,
+                                   struct progress *progress)
+{
+    const struct repo_options options = repo_options_of(o, NULL, log, progress);
+    return repo_open(out, o->to, &options);
 }

@@ -9,5 +9,8 @@
  * pointers as there are repositories (options_n_repos), all of them NULL; after an error some may be open. */
 struct err *repository_open(struct repo **out, const struct options *o, struct log *log,
                             struct progress *progress) MUST_CHECK;
+/* The one that `mbe copy` writes to. It has no keys: what goes there is sealed already, or is not. */
+struct err *repository_open_target(struct repo **out, const struct options *o, struct log *log,
+                                   struct progress *progress) MUST_CHECK;
 
 #endif

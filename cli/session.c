@@ -59,6 +59,16 @@ void print_clean(const char *text, int width)
     printf("%-*s", width, line);
 }
 
+void print_done(const char *what, const char *id, const char *why)
+{
+    print_clean(what, 0);
+    print_clean("  ", 0);
+    print_clean(id, 0);
+    print_clean(why ? "  " : "", 0);
+    print_clean(why ? why : "", 0);
+    putchar('\n');
+}
+
 void print_json(const json_t *value)
 {
     json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));

@@ -87,8 +87,9 @@ static struct err *take_manifest(struct lineage_row *row, const json_t *m, const
         manifest_text(m, "server.server_uuid", manifest_text(m, "server.server_uid", where)));
     row->to = manifest_u64(m, "lsn.to");
     row->damaged = json_is_true(manifest_value(m, "damaged"));
+    parse_time(&row->begun, row->id, "%Y%m%dT%H%M%SZ");
     if (!parse_time(&row->finished, manifest_text(m, "finished", ""), "%Y-%m-%dT%H:%M:%SZ"))
-        parse_time(&row->finished, row->id, "%Y%m%dT%H%M%SZ");
+        row->finished = row->begun;
     row->facts = list_facts(m, row);
     return NULL;
 }

@@ -33,6 +33,7 @@ struct lineage_row {
     char *
         unfit; /* why it is not to be taken for that backup all the same (chain_check_place), in words that continue "it ...";
                 NULL: it may be */
+    int64_t begun;    /* the time in its id: seconds since 1970 */
     int64_t finished; /* the moment it is of, near enough: seconds since 1970 */
 
     /* made by lineage_link */

@@ -2,14 +2,7 @@
 #include "verify/verified.h"
 
 #include <inttypes.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/mem.h"
 
 /* From the shallowest to the deepest. */
 enum { LEVEL_ARCHIVE, LEVEL_PAGES, LEVEL_TABLES, LEVEL_BOOT, N_LEVELS, NOT_A_LEVEL = -1 };
@@ -45,19 +38,12 @@ json_t *verified_chain(const struct chain *chain)
 struct err *verified_append(struct repo *repo, const char *id, const json_t *chain,
                             const struct verified *v)
 {
-    char now[32], host[HOST_NAME_MAX + 1] = "";
-    clock_utc(now);
-    if (gethostname(host, sizeof host - 1))
-        host[0] = '\0';
-    json_auto_t *record =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:s, s:s, s:o}", "time", now, "level", v->level,
-                  "result", v->result, "tables", (json_int_t)v->tables, "compared",
-                  (json_int_t)v->compared, "seconds", v->seconds, "mbe", MBE_VERSION, "host", host,
-                  "chain", chain ? json_deep_copy(chain) : json_array());
-    AUTO_FREE char *line =
-        record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
-    return line ? repo_record_append(repo, id, line)
-                : err_make(FAILED, "cannot make a record of the verification");
+    json_auto_t *members =
+        json_pack("{s:s, s:s, s:I, s:I, s:f, s:o}", "level", v->level, "result", v->result,
+                  "tables", (json_int_t)v->tables, "compared", (json_int_t)v->compared, "seconds",
+                  v->seconds, "chain", chain ? json_deep_copy(chain) : json_array());
+    return members ? record_append(repo, id, members)
+                   : err_make(FAILED, "cannot make a record of the verification");
 }
 
 /* Whether it has what is asked of it later, and is of this archive. */
@@ -71,23 +57,21 @@ static bool is_record_of(const json_t *record, uint64_t archive_id)
            json_is_string(json_object_get(record, "time"));
 }
 
-struct err *verified_load(json_t **out, struct repo *repo, const char *id, uint64_t archive_id)
+json_t *verified_of(const json_t *lines, uint64_t archive_id)
 {
-    AUTO_FREE char *text = NULL;
-    char *save = NULL;
-    TRY(repo_record_read(&text, repo, id));
-    *out = json_array();
-    for (const char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        json_auto_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        if (is_record_of(record, archive_id))
-            json_array_append(*out, record);
+    json_t *records = json_array(), *line;
+    size_t i;
+    json_array_foreach(lines, i, line)
+    {
+        if (is_record_of(line, archive_id))
+            json_array_append(records, line);
     }
-    return NULL;
+    return records;
 }
 
-static bool passed(const json_t *record)
+bool verified_passed(const json_t *record)
 {
-    return !strcmp(json_string_value(json_object_get(record, "result")), "ok");
+    return record && !strcmp(json_string_value(json_object_get(record, "result")), "ok");
 }
 
 const json_t *verified_standing(const json_t *records)
@@ -97,9 +81,9 @@ const json_t *verified_standing(const json_t *records)
     json_t *record;
     json_array_foreach(records, i, record)
     {
-        if (!passed(record) && level_of(record) == LEVEL_TABLES)
+        if (!verified_passed(record) && level_of(record) == LEVEL_TABLES)
             continue;
-        if (!standing || !passed(record) || level_of(record) >= level_of(standing))
+        if (!standing || !verified_passed(record) || level_of(record) >= level_of(standing))
             standing = record;
     }
     return standing;

@@ -31,9 +31,9 @@ static struct repo *repo_in(const char *dir)
 
 static json_t *load(struct repo *repo)
 {
-    json_t *records;
-    assert_null(verified_load(&records, repo, BACKUP, ID));
-    return records;
+    json_auto_t *lines = NULL;
+    assert_null(record_load(&lines, repo, BACKUP));
+    return verified_of(lines, ID);
 }
 
 static void append(struct repo *repo, uint64_t id, const char *level, const char *result)

@@ -15,7 +15,7 @@ import time
 
 import _path                                    # noqa: F401  pylint: disable=unused-import
 from harness import proof
-from harness.mbe import OK, REFUSED, USAGE
+from harness.mbe import OK, OPERATION_FAILED, REFUSED, USAGE
 from harness.scenario import run
 
 DAY = 86400
@@ -156,6 +156,105 @@ def prune_cases(s):
         s.check_equal("".join(sorted(n for n, w in real.items() if w[0] == "keep")), left, "said to be kept by %s" % rules)
         s.check_equal([b["id"] for b in r.mbe.list() if b["broken"]], [], "broken by %s" % rules)
         s.check_equal({n: w[0] for n, w in r.prune(*rules).items()}, {n: "keep" for n in left}, "the same again")
+
+
+def calendar_cases(s):
+    """What the calendar and verifications keep, as the command line says it; that it is right is verify/prune_test.c's."""
+    r = Repository(s, "calendar")
+    for day in range(10):
+        r.put("ABCDEFGHIJ"[day], None, 20 - 2 * day)
+    for name in "BD":
+        r.mbe.run("verify", "--repo=" + r.path, "--backup=" + r.ids[name], expect=None)
+    with open(os.path.join(r.path, r.ids["B"], "verified.jsonl"), "w", encoding="utf-8") as f:
+        f.write('{"time":"2026-11-27T16:02:11Z","level":"boot","result":"ok","chain":[]}\n')
+    rules = ["--keep-daily=3", "--keep-last=1", "--keep-verified=2"]
+    dry = r.prune("--dry-run", *rules)
+    s.check_equal({n: w[1] for n, w in dry.items() if w[0] == "keep"},
+                  {"B": "one of the newest 2 verified backups of its server", "H": "the last of its day, of 3 days",
+                   "I": "the last of its day, of 3 days", "J": "one of the newest 1 backup of its server"}, "kept")
+    s.check_equal({w[1] for w in dry.values() if w[0] != "keep"},
+                  {"not kept by --keep-last=1 --keep-daily=3 --keep-verified=2"}, "why the rest goes")
+    r.prune(*rules)
+    s.check_equal((r.listed(), r.mbe.leftovers()), ("BHIJ", []), "left by the calendar")
+
+
+def pin_cases(s):
+    r = week(s, "pins")
+    pinned = r.mbe.run("pin", "--repo=" + r.path, "--backup=" + r.ids["C"], "--reason=end of the year")
+    s.check_equal(pinned.out, "pinned  %s  end of the year\n" % r.ids["C"], "what pin says")
+    s.check("(pinned: end of the year)" in r.mbe.run("list", "--repo=" + r.path).out, "list does not show the pin")
+    s.check_equal({b["id"]: [p["reason"] for p in b["pins"]] for b in r.mbe.list() if b["pins"]},
+                  {r.ids["C"]: ["end of the year"]}, "pins in JSON")
+    s.check_equal([p["reason"] for p in r.mbe.show(r.ids["C"])["pins"]], ["end of the year"], "pins that are shown")
+    for name, more in (("C", []), ("A", ["--with-dependents"]), ("A", ["--with-dependents", "--dry-run"])):
+        done = r.delete(name, *more, expect=REFUSED)
+        s.check("backup %s is pinned: end of the year" % r.ids["C"] in done.err and "mbe unpin" in done.err, "no reason: %s", done)
+    result = r.prune("--keep-full=1")
+    s.check_equal((result["C"], result["A"][1]), (("keep", "pinned: end of the year"), "needed by " + r.ids["B"]), "why they are kept")
+    s.check_equal(r.listed(), "ABCEF", "pruned with a pin")
+    r.mbe.run("unpin", "--repo=" + r.path, "--backup=" + r.ids["B"], expect=REFUSED)
+    os.mkdir(os.path.join(r.path, r.ids["A"], "verified.jsonl"))    # whether A is pinned cannot be told
+    r.mbe.run("prune", "--repo=" + r.path, "--keep-full=1", expect=OPERATION_FAILED)
+    s.check_equal(r.listed(), "ABCEF", "pruned without knowing of pins")
+    os.rmdir(os.path.join(r.path, r.ids["A"], "verified.jsonl"))
+    s.check_equal(r.mbe.run("unpin", "--repo=" + r.path, "--backup=" + r.ids["C"]).out,
+                  "unpinned  %s  end of the year\n" % r.ids["C"], "what unpin says")
+    r.prune("--keep-full=1")
+    s.check_equal((r.listed(), r.mbe.leftovers()), ("EF", []), "pruned without the pin")
+
+
+def pin_while_it_reads(r, running_args, waits_at, name):
+    """Pins `name` when mbe, begun with these arguments, has read what is noted of the backups before those two; how mbe ended."""
+    fifos = [os.path.join(r.path, r.ids[n], "verified.jsonl") for n in waits_at]    # it waits for who writes to them
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    running = r.mbe.start(*running_args)
+    with open(fifos[0], "w", encoding="utf-8"):
+        r.mbe.run("pin", "--repo=" + r.path, "--backup=" + r.ids[name], "--reason=just now")
+    with open(fifos[1], "w", encoding="utf-8"):
+        done = running.wait()
+    for fifo in fifos:
+        os.remove(fifo)
+    return done
+
+
+def pinned_meanwhile(s):
+    """A backup that is pinned when it was decided already that it goes stays; one that is deleted already cannot be pinned."""
+    r = week(s, "meanwhile")
+    done = pin_while_it_reads(r, ["delete", "--repo=" + r.path, "--backup=" + r.ids["A"], "--with-dependents"], "CD", "A")
+    s.check(done.status == REFUSED and "backup %s is pinned: just now" % r.ids["A"] in done.err, "deletion of what was pinned: %s", done)
+    s.check_equal(r.listed(), "ABCDEF", "after a refusal")
+    r.mbe.run("unpin", "--repo=" + r.path, "--backup=" + r.ids["A"])
+    done = pin_while_it_reads(r, ["prune", "--repo=" + r.path, "--keep-full=1"], "EF", "B")
+    s.check(done.status == OK and "keep  %s  pinned: just now" % r.ids["B"] in done.out, "not kept: %s", done)
+    s.check_equal(r.listed(), "ABEF", "pruned while one was pinned")
+    with locked(r.archive("F"), fcntl.LOCK_EX):
+        running = r.mbe.start("pin", "--repo=" + r.path, "--backup=" + r.ids["F"], "--reason=too late")
+        s.wait_until(lambda: lock_of(running.pid) == "waits", 20, "pin waits for a deletion")
+        shutil.rmtree(os.path.dirname(r.archive("F")))
+    done = running.wait()
+    s.check(done.status == OPERATION_FAILED and "was deleted" in done.err, "what was deleted got a pin: %s", done)
+
+
+def kill_pin(s):
+    """kill -9 at random moments of pin and unpin: a pin is there whole or not, and what was told holds."""
+    r = week(s, "killed-pin")
+    told = set()
+    for n in range(s.rounds(12)):
+        reason = "reason %d" % n
+        running = r.mbe.start("pin", "--repo=" + r.path, "--backup=" + r.ids["B"], "--reason=" + reason)
+        time.sleep(s.random.uniform(0, 0.03))
+        running.signal(signal.SIGKILL)
+        running.wait()
+        if reason in said(running):
+            told.add(reason)
+        check_whole(s, r)
+        pins = [p["reason"] for b in r.mbe.list() if b["id"] == r.ids["B"] for p in b["pins"]]
+        s.check(told <= set(pins) <= {"reason %d" % k for k in range(n + 1)}, "told %s, there %s", told, pins)
+    r.mbe.run("pin", "--repo=" + r.path, "--backup=" + r.ids["B"], "--reason=last")
+    r.delete("A", "--with-dependents", expect=REFUSED)
+    r.mbe.run("unpin", "--repo=" + r.path, "--backup=" + r.ids["B"])
+    s.check_equal([b["pins"] for b in r.mbe.list() if b["pins"]], [], "pins that are left")
 
 
 def damaged_cases(s):
@@ -329,8 +428,12 @@ def body(s):
     delete_cases(s)
     in_use_cases(s)
     prune_cases(s)
+    calendar_cases(s)
+    pin_cases(s)
+    pinned_meanwhile(s)
     damaged_cases(s)
     s.say("decisions are right")
+    kill_pin(s)
     kill_chain_deletion(s)
     real_cases(s, "mariadb-10.11")
 
