@@ -200,14 +200,14 @@ static void of_a_damaged_source_nothing_arrives(void **state)
 static void of_a_sealed_one_damage_is_found_without_its_key(void **state)
 {
     struct archive_key key;
-    ok(archive_key_random(&key));
+    ok(archive_key_random(&key, ARCHIVE_KEY_SEAL));
     damage_each(*state, &key, NULL);
 }
 
 static void of_a_sealed_one_damage_is_found_with_its_key(void **state)
 {
     struct archive_key key;
-    ok(archive_key_random(&key));
+    ok(archive_key_random(&key, ARCHIVE_KEY_SEAL));
     damage_each(*state, &key, &key);
 }
 
@@ -216,8 +216,8 @@ static void of_a_sealed_one_damage_is_found_with_its_key(void **state)
 static void a_sealed_backup_is_copied_without_its_key(void **state)
 {
     struct archive_key key, other;
-    ok(archive_key_random(&key));
-    ok(archive_key_random(&other));
+    ok(archive_key_random(&key, ARCHIVE_KEY_SEAL));
+    ok(archive_key_random(&other, ARCHIVE_KEY_SEAL));
     AUTO(repo) sealing = open_in(*state, "from", &key);
     AUTO(repo) locked = open_in(*state, "from", NULL);
     AUTO(repo) wrong = open_in(*state, "from", &other);
@@ -243,9 +243,9 @@ static void its_key_block_comes_with_it_and_one_that_is_there_stays(void **state
 {
     struct archive_key old, new, third;
     enum rewrap_outcome outcome;
-    ok(archive_key_random(&old));
-    ok(archive_key_random(&new));
-    ok(archive_key_random(&third));
+    ok(archive_key_random(&old, ARCHIVE_KEY_SEAL));
+    ok(archive_key_random(&new, ARCHIVE_KEY_SEAL));
+    ok(archive_key_random(&third, ARCHIVE_KEY_SEAL));
     AUTO(repo) from = open_in(*state, "from", &old);
     AUTO(repo) to = open_in(*state, "to", NULL);
     AUTO(repo) with_new = open_in(*state, "to", &new);
