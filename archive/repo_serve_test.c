@@ -414,7 +414,8 @@ static void a_backup_to_be_kept_is_gone_on_with_behind_what_is_kept(void **state
 static void a_kept_backup_is_not_taken_from_who_has_it_nor_from_who_may_come_again(void **state)
 {
     struct peer second = start_and_greet(*state);
-    struct peer first = start_and_greet(*state); /* has the descriptors of the other one, and ends first */
+    struct peer first =
+        start_and_greet(*state); /* has the descriptors of the other one, and ends first */
     AUTO_FREE char *id = begin_kept(&first, 4);
     put_resume(&second, id, 0);
     assert_refused(&second, "cannot lock");

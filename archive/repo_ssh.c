@@ -39,9 +39,9 @@ struct ssh_repo {
     struct ssh_place place;
     pthread_mutex_t lock; /* from making a request to having taken its answer; guards all below */
     struct ssh_process ssh;
-    struct wire wire;     /* while there is an ssh */
-    uint64_t connections; /* that were made; handles are those of one */
-    struct ssh_use *uses; /* to be used again behind a new connection */
+    struct wire wire;        /* while there is an ssh */
+    uint64_t connections;    /* that were made; handles are those of one */
+    struct ssh_use *uses;    /* to be used again behind a new connection */
     struct ssh_draft *draft; /* the one to be gone on with behind a new connection, or NULL */
     double broken_since;     /* 0: there was an answer since then */
     int attempts;            /* to connect since then */

@@ -285,7 +285,8 @@ static void an_upload_goes_on_wherever_it_is_cut_off(void **state)
     uint64_t random = 20261128;
     for (int i = 0; i < 5; i++)
         upload(*state, TO_BEFORE + test_random(&random) % SMALL, ~0ULL);
-    for (unsigned from = 0; from < 10; from += 3) /* within and between the answers to commit and to publish */
+    for (unsigned from = 0; from < 10;
+         from += 3) /* within and between the answers to commit and to publish */
         upload(*state, ~0ULL, ANSWERS_BEFORE + from);
 }
 

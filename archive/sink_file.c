@@ -144,15 +144,14 @@ static struct sink_file *make(int fd, const char *path)
 {
     struct stat st;
     struct sink_file *f = mem_zalloc(sizeof *f);
-    *f = (struct sink_file){
-        .sink = {.append = file_append,
-                 .commit = file_commit,
-                 .sync = file_sync,
-                 .free = file_free},
-        .fd = fd,
-        .path = mem_strdup(path),
-        .regular = !fstat(fd, &st) && S_ISREG(st.st_mode),
-        .held = mem_alloc(HELD_MAX)};
+    *f = (struct sink_file){.sink = {.append = file_append,
+                                     .commit = file_commit,
+                                     .sync = file_sync,
+                                     .free = file_free},
+                            .fd = fd,
+                            .path = mem_strdup(path),
+                            .regular = !fstat(fd, &st) && S_ISREG(st.st_mode),
+                            .held = mem_alloc(HELD_MAX)};
     return f;
 }
 

@@ -163,8 +163,8 @@ struct err *ssh_start(struct ssh_process *p, const struct ssh_place *place, cons
 {
     AUTO_FREE char *words = mem_strdup(ssh_command ? ssh_command : "ssh");
     AUTO_FREE char *remote = mem_strdup(command);
-    AUTO_FREE char *destination = place->user ? mem_printf("%s@%s", place->user, place->host)
-                                              : mem_strdup(place->host);
+    AUTO_FREE char *destination =
+        place->user ? mem_printf("%s@%s", place->user, place->host) : mem_strdup(place->host);
     char *argv[WORDS_MAX + 6];
     char dash_p[] = "-p", dashes[] = "--";
     size_t n = 0;

@@ -40,10 +40,10 @@ enum wire_op {
     WIRE_RECORD_APPEND, /* id: text, line: text -> */
     WIRE_RECORD_READ,   /* id: text, offset -> bytes, at most WIRE_PIECE_MAX: the rest when fewer */
     WIRE_BEGIN, /* like: text ("": none), type: text, keep_every: bytes, 0: it goes with the connection -> id: text */
-    WIRE_APPEND,        /* bytes; see above */
-    WIRE_COMMIT,        /* -> */
-    WIRE_PUBLISH,       /* -> */
-    WIRE_ABANDON,       /* -> ; what was published stays */
+    WIRE_APPEND,           /* bytes; see above */
+    WIRE_COMMIT,           /* -> */
+    WIRE_PUBLISH,          /* -> */
+    WIRE_ABANDON,          /* -> ; what was published stays */
     WIRE_DELETION_BEGIN,   /* -> */
     WIRE_DELETION_CLAIM,   /* id: text -> 1 if in use, else 0 */
     WIRE_DELETION_UNCLAIM, /* -> */

@@ -98,7 +98,8 @@ struct options {
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
-        keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, ssh_retry, key_fd;
+        keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, ssh_retry,
+        key_fd;
     enum key_action key_action; /* of `mbe key` */
     bool given[OPTION_COUNT];   /* by row: it is on the command line */
 };
