@@ -148,13 +148,19 @@ static bool is_rtree_direction(const uint8_t *page, uint32_t at)
            at < INDEX_N_DIRECTION + 2;
 }
 
-/* What MySQL leaves of the header of a packed page when it has unpacked it, and writes when the page is not packed again. A page that was
- * never out of its memory has zeros there: of two copies of one page from different times either may be the one that has it. */
-static bool is_pack_leftover(const uint8_t *page, uint32_t at)
+/* What MySQL leaves of the header of a packed page when it has unpacked it, and writes when the page is not packed again: all of it, or,
+ * where the page was enciphered, the length alone. A page that was never out of its memory has zeros there: of two copies of one page
+ * from different times either may be the one that has it. Fact: MySQL 9.7.4. */
+static bool is_pack_leftover(const struct space_format *format, const uint8_t *page, uint32_t at)
 {
-    return at >= FIL_AFTER_TYPE && at < FIL_SPACE && be16(page + FIL_TYPE) != FIL_TYPE_RTREE &&
-           be16(page + FIL_PACK_TYPE) == be16(page + FIL_TYPE) && page[FIL_PACK_VERSION] &&
-           page[FIL_PACK_ALGORITHM];
+    if (at < FIL_AFTER_TYPE || at >= FIL_SPACE || be16(page + FIL_TYPE) == FIL_TYPE_RTREE)
+        return false;
+    if (bytes_are_zero(page + FIL_AFTER_TYPE, FIL_PACK_STORED - FIL_AFTER_TYPE))
+        return !format->zip && at >= FIL_PACK_STORED;
+    struct err *e = page_check_pack(format, page);
+    const bool is_header = !e;
+    err_free(e);
+    return is_header && be16(page + FIL_PACK_TYPE) == be16(page + FIL_TYPE);
 }
 
 /* First differing offset that matters, or no_difference. */
@@ -164,7 +170,8 @@ static uint32_t first_difference(const struct space_format *format, space_id_t i
     for (uint32_t at = 0; at < format->physical; at++)
         if (a[at] != b[at] && is_compared(format, id, no, at) &&
             !(mysql &&
-              (is_rtree_direction(b, at) || is_pack_leftover(a, at) || is_pack_leftover(b, at))))
+              (is_rtree_direction(b, at) || is_pack_leftover(format, a, at) ||
+               is_pack_leftover(format, b, at))))
             return at;
     return no_difference;
 }
