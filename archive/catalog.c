@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "archive/format.h"
@@ -32,6 +33,7 @@
 #define RECORD_NAME "verified.jsonl"
 #define KEY_BLOCK_NAME "backup.key"
 #define LOCK_NAME "lock"
+#define RESUMABLE_NAME "resumable"
 #define DRAFT_SUFFIX ".incomplete"
 #define DELETED_SUFFIX ".deleted"
 
@@ -305,6 +307,18 @@ static char *take_hidden(const char *repo, const char *name)
     return ours ? mem_strdup(name) : NULL;
 }
 
+/* Whether its process said so, and not too long ago. A clock that was set makes it the shorter. */
+static struct err *draft_is_resumable(const char *dir, bool *is)
+{
+    AUTO_FREE char *path = join(dir, RESUMABLE_NAME);
+    struct stat st;
+    *is = false;
+    if (lstat(path, &st))
+        return errno == ENOENT ? NULL : err_os("%s: cannot stat", path);
+    *is = llabs((long long)time(NULL) - st.st_mtime) < CATALOG_RESUME_WITHIN_S;
+    return NULL;
+}
+
 /* *held: a living process has the lock. A draft without lock file was never begun, or nearly
  * published, by a process that is gone: those two steps are taken under the repository's lock,
  * which we have. */
@@ -332,6 +346,8 @@ static struct err *remove_if_abandoned(const char *repo, const char *name, struc
     bool held = false;
     if (is_draft)
         TRY(draft_is_held(dir, &held));
+    if (is_draft && !held)
+        TRY(draft_is_resumable(dir, &held));
     if (held)
         return NULL;
     TRY(file_remove_tree(dir));
@@ -355,11 +371,16 @@ static struct err *remove_abandoned(const char *repo, struct log *log)
     return e;
 }
 
+static char *draft_path(const char *repo, const char *id)
+{
+    return mem_printf("%s/.%s" DRAFT_SUFFIX, repo, id);
+}
+
 /* Takes `id`. *taken: mkdir of the draft would clash, or its rename would later. */
 static struct err *try_id(struct catalog_draft *d, char *id, bool *taken)
 {
     d->id = id;
-    d->dir = mem_printf("%s/.%s" DRAFT_SUFFIX, d->repo, d->id);
+    d->dir = draft_path(d->repo, d->id);
     AUTO_FREE char *final = join(d->repo, d->id);
     struct stat st;
     *taken = lstat(final, &st) == 0;
@@ -486,6 +507,17 @@ struct err *catalog_publish(struct catalog_draft *d)
     return e;
 }
 
+static void release(struct catalog_draft *d)
+{
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
+    free(d->repo);
+    free(d->id);
+    free(d->dir);
+    free(d->archive);
+    free(d);
+}
+
 /* The lock is given up last: until then nobody else takes the directory for abandoned. What
  * cannot be removed now is removed by the next catalog_begin. */
 void catalog_draft_free(struct catalog_draft *d)
@@ -494,13 +526,66 @@ void catalog_draft_free(struct catalog_draft *d)
         return;
     if (!d->published && d->dir)
         err_free(file_remove_tree(d->dir));
-    if (d->lock_fd >= 0)
-        close(d->lock_fd);
-    free(d->repo);
-    free(d->id);
-    free(d->dir);
-    free(d->archive);
-    free(d);
+    release(d);
+}
+
+/* ---- drafts that outlive their process ---- */
+
+struct err *catalog_draft_make_resumable(struct catalog_draft *d)
+{
+    AUTO_FREE char *path = join(d->dir, RESUMABLE_NAME);
+    AUTO_FD int fd = -1;
+    TRY(file_open(&fd, path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+    return futimens(fd, NULL) ? err_os("%s: cannot set its time", path) : NULL;
+}
+
+void catalog_draft_leave(struct catalog_draft *d)
+{
+    err_free(catalog_draft_make_resumable(d)); /* without it there is less time to go on with it */
+    release(d);
+}
+
+/* The draft's lock is ours afterwards, or none of it. */
+static struct err *take_over(struct catalog_draft **out, const char *repo, const char *id)
+{
+    AUTO_FREE char *dir = draft_path(repo, id);
+    AUTO_FREE char *path = join(dir, LOCK_NAME);
+    AUTO_FD int fd = -1;
+    TRY(file_open(&fd, path, O_RDWR | O_NOFOLLOW, 0));
+    if (flock(fd, LOCK_EX | LOCK_NB))
+        return err_os("%s: cannot lock", path);
+    struct catalog_draft *d = mem_zalloc(sizeof *d);
+    *d = (struct catalog_draft){.repo = mem_strdup(repo),
+                                .id = mem_strdup(id),
+                                .dir = mem_strdup(dir),
+                                .archive = join(dir, ARCHIVE_NAME),
+                                .lock_fd = fd};
+    fd = -1;
+    *out = d;
+    return NULL;
+}
+
+struct err *catalog_resume(struct catalog_draft **out, uint64_t *published, const char *repo,
+                           const char *id)
+{
+    AUTO_FD int repo_lock = -1;
+    AUTO_FREE char *archive = catalog_archive_path(repo, id);
+    struct stat st;
+    *out = NULL;
+    *published = 0;
+    TRY(check_marker(repo));
+    TRY(lock_repository(&repo_lock, repo));
+    if (!stat(archive, &st)) {
+        *published = (uint64_t)st.st_size;
+        return NULL;
+    }
+    TRY(take_over(out, repo, id));
+    struct err *e = catalog_draft_make_resumable(*out);
+    if (!e)
+        return NULL;
+    catalog_draft_leave(*out);
+    *out = NULL;
+    return e;
 }
 
 /* ---- deletion ---- */

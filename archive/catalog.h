@@ -8,13 +8,14 @@
  *   REPO/<id>/backup.key          a key block that takes the place of the archive's own (envelope.h); absent until its key was
  *                                 changed
  *   REPO/.<id>.incomplete/        a backup in the making: backup.mbe, redo spool; a lock file
- *                                 held by its process
+ *                                 held by its process; a file `resumable` if another process may go on with it
  *   REPO/.<id>.deleted/           a backup that is no more: what is left of it may go
  *
  * A backup is published by fsync of the archive and its directory, rename to <id>, fsync of
  * REPO. It is deleted by rename to .<id>.deleted, fsync of REPO, and only then its files are
  * removed. What a killed run left (a directory .deleted, an incomplete one whose lock nobody
- * holds) is removed by the next catalog_begin or catalog_deletion_begin. */
+ * holds) is removed by the next catalog_begin or catalog_deletion_begin; one that is resumable not before a quarter of an hour has
+ * gone by since its process said so last. */
 #ifndef MBE_ARCHIVE_CATALOG_H
 #define MBE_ARCHIVE_CATALOG_H
 
@@ -69,6 +70,17 @@ const char *catalog_draft_archive(const struct catalog_draft *d);
 struct err *catalog_publish(struct catalog_draft *d) MUST_CHECK;
 void catalog_draft_free(struct catalog_draft *d); /* removes the directory unless published */
 CLEANUP(catalog_draft, catalog_draft_free)
+
+enum { CATALOG_RESUME_WITHIN_S = 900 };
+/* From now on, and for CATALOG_RESUME_WITHIN_S, the draft is not taken for abandoned when its process is gone. To be said again and
+ * again. */
+struct err *catalog_draft_make_resumable(struct catalog_draft *d) MUST_CHECK;
+/* Frees d and leaves what there is to catalog_resume. */
+void catalog_draft_leave(struct catalog_draft *d);
+/* Goes on with the draft of backup `id`. *out is NULL and *published its archive's size if it was published. An error whose os_errno
+ * is EWOULDBLOCK: another process still has it; ENOENT: there is none any more. */
+struct err *catalog_resume(struct catalog_draft **out, uint64_t *published, const char *repo,
+                           const char *id) MUST_CHECK;
 
 /* Backups are deleted in three steps: all are claimed, then taken out of the list one by one, then
  * their files are removed. Whatever moment it is cut off at, each backup is listed whole or not at

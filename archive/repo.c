@@ -61,6 +61,11 @@ const char *repo_directory(const struct repo *r)
     return r->directory;
 }
 
+struct err *repo_check(struct repo *r)
+{
+    return r->kind->check ? r->kind->check(r) : NULL;
+}
+
 bool repo_is_stream(const struct repo *r)
 {
     return r->kind->is_stream;
@@ -273,6 +278,32 @@ void repo_draft_free(struct repo_draft *d)
 {
     if (d)
         d->kind->draft_free(d);
+}
+
+static struct err *not_resumable(void)
+{
+    return err_make(REFUSED, "backups in this kind of repository cannot be gone on with");
+}
+
+struct err *repo_draft_make_resumable(struct repo_draft *d)
+{
+    return d->kind->draft_make_resumable ? d->kind->draft_make_resumable(d) : not_resumable();
+}
+
+struct err *repo_resume(struct repo_draft **out, uint64_t *published, struct repo *r,
+                        const char *id, uint64_t size)
+{
+    if (!r->kind->resume)
+        return not_resumable();
+    TRY(r->kind->resume(out, published, r, id, size));
+    if (*out)
+        (*out)->kind = r->kind;
+    return NULL;
+}
+
+void repo_draft_leave(struct repo_draft *d)
+{
+    d->kind->draft_leave(d);
 }
 
 struct err *repo_temp_dir(struct temp_dir **out, const struct repo_options *options)

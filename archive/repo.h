@@ -34,6 +34,9 @@ struct repo_options {
     /* ssh: the program and its first words, blanks between them; NULL: ssh. And the mbe on the other side; NULL: mbe, in the PATH
      * there. Borrowed until repo_close. */
     const char *ssh_command, *remote_mbe;
+    /* ssh: for how long a connection that broke is made again; 0: it is not. Less than
+     * CATALOG_RESUME_WITHIN_S, for which the other side keeps a draft. */
+    unsigned ssh_retry_s;
     struct s3_settings s3; /* of an object store; only to be read by repo_open */
     struct log *log;
     struct progress *progress;
@@ -56,6 +59,9 @@ const char *repo_name(const struct repo *r);
 const char *repo_directory(const struct repo *r);
 /* Whether it is one archive that goes by: nothing else is in it, and what was written cannot be read again. */
 bool repo_is_stream(const struct repo *r);
+/* The error with which nothing more can be asked of the repository, if that is so: the connection to it is lost. For who goes on behind
+ * errors of single backups. */
+struct err *repo_check(struct repo *r) MUST_CHECK;
 /* The key that new archives are sealed with; NULL: they are not. Where there is one, an archive in clear can be anybody's. */
 const struct archive_key *repo_sealing_key(const struct repo *r);
 /* The key that new archives are signed with; NULL: they are not. */

@@ -137,6 +137,43 @@ static struct err *directory_begin(struct repo_draft **out, struct repo *r, cons
     return NULL;
 }
 
+static struct err *directory_draft_make_resumable(struct repo_draft *draft)
+{
+    return catalog_draft_make_resumable(((struct directory_draft *)draft)->catalog);
+}
+
+/* A sink that was committed leaves its file where it is. What is not durable is appended again. */
+static void directory_draft_leave(struct repo_draft *draft)
+{
+    struct directory_draft *d = (struct directory_draft *)draft;
+    err_free(draft->sink->commit(draft->sink));
+    draft->sink->free(draft->sink);
+    catalog_draft_leave(d->catalog);
+    temp_dir_close(d->elsewhere);
+    free(d);
+}
+
+static struct err *directory_resume(struct repo_draft **out, uint64_t *published, struct repo *r,
+                                    const char *id, uint64_t size)
+{
+    struct catalog_draft *catalog;
+    *out = NULL;
+    TRY(catalog_resume(&catalog, published, r->directory, id));
+    if (!catalog)
+        return NULL;
+    struct directory_draft *d = mem_zalloc(sizeof *d);
+    d->catalog = catalog;
+    d->draft.id = catalog_draft_id(catalog);
+    struct err *e = choose_dir(d, &r->options);
+    if (!e)
+        e = sink_file_resume(&d->draft.sink, catalog_draft_archive(catalog), size);
+    if (e)
+        directory_draft_free(&d->draft);
+    else
+        *out = &d->draft;
+    return e;
+}
+
 static struct err *directory_publish(struct repo_draft *draft)
 {
     return catalog_publish(((struct directory_draft *)draft)->catalog);
@@ -199,6 +236,9 @@ const struct repo_kind repo_kind_directory = {
     .begin = directory_begin,
     .publish = directory_publish,
     .draft_free = directory_draft_free,
+    .draft_make_resumable = directory_draft_make_resumable,
+    .draft_leave = directory_draft_leave,
+    .resume = directory_resume,
     .deletion_begin = directory_deletion_begin,
     .deletion_claim = directory_deletion_claim,
     .deletion_unclaim = directory_deletion_unclaim,

@@ -33,6 +33,16 @@ struct repo_kind {
     struct err *(*publish)(struct repo_draft *d);
     void (*draft_free)(struct repo_draft *d); /* the sink too */
 
+    /* NULL, all of them: a draft ends with its process. As catalog.h says of such functions; a resumed sink goes on behind `size` bytes,
+     * and can make durable what it has (sink.h: sync). */
+    struct err *(*draft_make_resumable)(struct repo_draft *d);
+    void (*draft_leave)(struct repo_draft *d);
+    struct err *(*resume)(struct repo_draft **out, uint64_t *published, struct repo *r,
+                          const char *id, uint64_t size);
+
+    /* NULL: each request stands for itself. The error with which nothing can be asked any more, if that is so. */
+    struct err *(*check)(struct repo *r);
+
     /* NULL, all of them: nothing is deleted in this kind. */
     struct err *(*deletion_begin)(struct repo_deletion **out, struct repo *r);
     struct err *(*deletion_claim)(struct repo_deletion *d, const char *id, bool *in_use);
@@ -69,6 +79,12 @@ struct repo_deletion {
 struct err *repo_key_block_read(uint8_t *p, bool *there, struct repo *r, const char *id) MUST_CHECK;
 /* As of the kind; REFUSED where it keeps none. */
 struct err *repo_key_block_replace(struct repo *r, const char *id, const uint8_t *p) MUST_CHECK;
+
+/* As of the kind; REFUSED, the first two, where it cannot. A draft is left only if it was made resumable. */
+struct err *repo_draft_make_resumable(struct repo_draft *d) MUST_CHECK;
+struct err *repo_resume(struct repo_draft **out, uint64_t *published, struct repo *r,
+                        const char *id, uint64_t size) MUST_CHECK;
+void repo_draft_leave(struct repo_draft *d);
 
 /* For drafts of kinds that have no directory on this machine. Owned by caller. */
 struct err *repo_temp_dir(struct temp_dir **out, const struct repo_options *options) MUST_CHECK;

@@ -28,6 +28,8 @@ struct server {
     struct repo_use *uses[HANDLES_MAX];
     struct repo_draft *draft;
     enum draft_state draft_state; /* of the last draft, or of appends without one */
+    uint64_t keep_every;          /* of the draft, see WIRE_BEGIN */
+    uint64_t n_appended, n_kept;
     struct repo_deletion *deletion;
 };
 
@@ -231,33 +233,93 @@ static struct err *check_draft(const struct server *s, enum draft_state wanted)
                : err_make(FAILED, "the backup on this connection is %s", names[s->draft_state]);
 }
 
+static struct err *check_no_draft(const struct server *s)
+{
+    return s->draft ? err_make(FAILED, "a backup was begun on this connection already") : NULL;
+}
+
+static void take_draft(struct server *s, struct repo_draft *draft, uint64_t n, uint64_t keep_every)
+{
+    s->draft = draft;
+    s->draft_state = DRAFT_OPEN;
+    s->n_appended = s->n_kept = n;
+    s->keep_every = keep_every;
+}
+
 static struct err *on_begin(struct server *s, struct reader *f)
 {
     AUTO_FREE char *like = wire_text(f), *type = wire_text(f);
+    const uint64_t keep_every = wire_number(f);
     TRY(wire_check(&s->wire, f));
-    if (s->draft)
-        return err_make(FAILED, "a backup was begun on this connection already");
-    TRY(repo_begin(&s->draft, s->repo, *like ? like : NULL, type));
-    s->draft_state = DRAFT_OPEN;
+    TRY(check_no_draft(s));
+    AUTO(repo_draft) draft = NULL;
+    TRY(repo_begin(&draft, s->repo, *like ? like : NULL, type));
+    if (keep_every)
+        TRY(repo_draft_make_resumable(draft));
+    take_draft(s, draft, 0, keep_every);
+    draft = NULL;
     answer(s);
     wire_put_text(&s->wire, repo_draft_id(s->draft));
     return NULL;
 }
 
+static struct err *on_resume(struct server *s, struct reader *f)
+{
+    AUTO_FREE char *id = NULL;
+    struct repo_draft *draft;
+    uint64_t published;
+    TRY(take_id(&id, s, f, false));
+    const uint64_t n = wire_number(f), keep_every = wire_number(f);
+    TRY(wire_check(&s->wire, f));
+    TRY(check_no_draft(s));
+    if (!keep_every || n > INT64_MAX)
+        return err_make(USAGE, "what came is no size");
+    TRY(repo_resume(&draft, &published, s->repo, id, n));
+    if (draft)
+        take_draft(s, draft, n, keep_every);
+    answer(s);
+    wire_put_number(&s->wire, published);
+    return NULL;
+}
+
+static struct err *append(struct server *s, const struct reader *f)
+{
+    TRY(check_draft(s, DRAFT_OPEN));
+    struct sink *sink = repo_draft_sink(s->draft);
+    s->n_appended += rd_left(f);
+    return sink->append(sink, f->p, rd_left(f));
+}
+
+/* *kept: there is something to be told. */
+static struct err *keep(struct server *s, bool *kept)
+{
+    *kept = s->keep_every && s->n_appended - s->n_kept >= s->keep_every;
+    if (!*kept)
+        return NULL;
+    struct sink *sink = repo_draft_sink(s->draft);
+    TRY(sink->sync(sink));
+    s->n_kept = s->n_appended;
+    return repo_draft_make_resumable(s->draft);
+}
+
 /* The only one without an answer. */
 static struct err *on_append(struct server *s, const struct reader *f)
 {
+    bool kept = false;
     if (s->draft_state == DRAFT_FAILED)
         return NULL;
-    struct err *e = check_draft(s, DRAFT_OPEN);
-    if (!e) {
-        struct sink *sink = repo_draft_sink(s->draft);
-        e = sink->append(sink, f->p, rd_left(f));
-    }
+    struct err *e = append(s, f);
     if (!e)
+        e = keep(s, &kept);
+    if (e) {
+        s->draft_state = DRAFT_FAILED;
+        return wire_send_error(&s->wire, WIRE_APPEND_FAILED, e);
+    }
+    if (!kept)
         return NULL;
-    s->draft_state = DRAFT_FAILED;
-    return wire_send_error(&s->wire, WIRE_APPEND_FAILED, e);
+    wire_begin(&s->wire, WIRE_KEPT);
+    wire_put_number(&s->wire, s->n_kept);
+    return wire_send(&s->wire);
 }
 
 static struct err *on_commit(struct server *s, struct reader *f)
@@ -376,6 +438,8 @@ static struct err *handle(struct server *s, enum wire_op op, struct reader *f)
         return on_key_block_replace(s, f);
     case WIRE_BEGIN:
         return on_begin(s, f);
+    case WIRE_RESUME:
+        return on_resume(s, f);
     case WIRE_COMMIT:
         return on_commit(s, f);
     case WIRE_PUBLISH:
@@ -394,6 +458,7 @@ static struct err *handle(struct server *s, enum wire_op op, struct reader *f)
     case WIRE_OK:
     case WIRE_ERROR:
     case WIRE_APPEND_FAILED:
+    case WIRE_KEPT:
         break;
     }
     return err_make(FAILED, "message %d is not known", (int)op);
@@ -407,9 +472,19 @@ static struct err *serve_one(struct server *s, enum wire_op op, struct reader *f
     return e ? wire_send_error(&s->wire, WIRE_ERROR, e) : wire_send(&s->wire);
 }
 
+/* The connection is gone, or we are to end; the other side may come again. */
+static void let_go_of_draft(struct server *s)
+{
+    const bool unfinished = s->draft_state == DRAFT_OPEN || s->draft_state == DRAFT_COMMITTED;
+    if (s->draft && s->keep_every && unfinished)
+        repo_draft_leave(s->draft);
+    else
+        repo_draft_free(s->draft);
+}
+
 static void server_fini(struct server *s)
 {
-    repo_draft_free(s->draft);
+    let_go_of_draft(s);
     repo_deletion_free(s->deletion);
     for (size_t i = 0; i < HANDLES_MAX; i++) {
         source_free(s->sources[i]);

@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "archive/archive_test_util.h"
+#include "archive/catalog.h"
 #include "archive/repo_serve.h"
 #include "archive/wire.h"
 #include "base/dir_test_util.h"
@@ -108,7 +110,7 @@ static void nothing_is_done_before_the_greeting(void **state)
     assert_refused(&p, "before the greeting");
     wire_begin(&p.wire, WIRE_HELLO);
     wire_put_number(&p.wire, WIRE_VERSION + 1);
-    assert_refused(&p, "version 2 of the protocol");
+    assert_refused(&p, "version 3 of the protocol");
     assert_int_equal(stop(&p), 0);
 }
 
@@ -226,13 +228,19 @@ static void append(struct peer *p, const char *text)
 }
 
 /* Begins a backup, owned by caller its id. */
-static char *begin(struct peer *p)
+static char *begin_kept(struct peer *p, uint64_t keep_every)
 {
     wire_begin(&p->wire, WIRE_BEGIN);
     wire_put_text(&p->wire, "");
     wire_put_text(&p->wire, "full");
+    wire_put_number(&p->wire, keep_every);
     struct reader f = ask(p);
     return wire_text(&f);
+}
+
+static char *begin(struct peer *p)
+{
+    return begin_kept(p, 0);
 }
 
 static void what_is_published_is_there_and_what_is_not_is_gone_with_the_connection(void **state)
@@ -337,6 +345,120 @@ static void what_grew_after_its_commit_is_not_published(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+/* --- a backup that outlives its connection --- */
+
+static void put_resume(struct peer *p, const char *id, uint64_t n)
+{
+    wire_begin(&p->wire, WIRE_RESUME);
+    wire_put_text(&p->wire, id);
+    wire_put_number(&p->wire, n);
+    wire_put_number(&p->wire, 4);
+}
+
+/* What size it was published with, 0: it was not. */
+static uint64_t resume(struct peer *p, const char *id, uint64_t n)
+{
+    put_resume(p, id, n);
+    struct reader f = ask(p);
+    return wire_number(&f);
+}
+
+static void assert_draft(const char *repo, const char *id, int there)
+{
+    AUTO_FREE char *draft = mem_printf("%s/.%s.incomplete", repo, id);
+    assert_int_equal(access(draft, F_OK), there ? 0 : -1);
+}
+
+static struct peer start_and_greet(const char *dir)
+{
+    struct peer p = start(dir);
+    greet(&p);
+    return p;
+}
+
+static void a_backup_to_be_kept_is_gone_on_with_behind_what_is_kept(void **state)
+{
+    struct peer p = start_and_greet(*state);
+    AUTO_FREE char *id = begin_kept(&p, 4);
+    append(&p, "one ");
+    assert_null(wire_wait_notice(&p.wire));
+    assert_int_equal(p.wire.kept, 4);
+    append(&p, "xx");
+    assert_int_equal(stop(&p), 0);
+
+    for (int i = 0; i < 2; i++) { /* and once more behind the commit */
+        p = start_and_greet(*state);
+        assert_int_equal(resume(&p, id, 4), 0);
+        append(&p, "two");
+        request(&p, WIRE_COMMIT);
+        assert_int_equal(stop(&p), 0);
+        assert_draft(*state, id, 1);
+    }
+    p = start_and_greet(*state);
+    assert_int_equal(resume(&p, id, 7), 0);
+    request(&p, WIRE_COMMIT);
+    request(&p, WIRE_PUBLISH);
+    assert_int_equal(stop(&p), 0);
+
+    p = start_and_greet(*state);
+    assert_int_equal(resume(&p, id, 7), 7);
+    assert_int_equal(stop(&p), 0);
+    AUTO_FREE char *path = mem_printf("%s/%s/backup.mbe", (char *)*state, id);
+    AUTO_FREE char *text = NULL;
+    size_t len;
+    assert_null(file_read_all(&text, &len, path, 100));
+    assert_string_equal(text, "one two");
+    assert_draft(*state, id, 0);
+}
+
+static void a_kept_backup_is_not_taken_from_who_has_it_nor_from_who_may_come_again(void **state)
+{
+    struct peer second = start_and_greet(*state);
+    struct peer first =
+        start_and_greet(*state); /* has the descriptors of the other one, and ends first */
+    AUTO_FREE char *id = begin_kept(&first, 4);
+    put_resume(&second, id, 0);
+    assert_refused(&second, "cannot lock");
+    assert_int_equal(stop(&first), 0);
+    AUTO_FREE char *other = begin(&second); /* which cleans up */
+    assert_draft(*state, id, 1);
+    assert_int_equal(stop(&second), 0);
+    assert_draft(*state, other, 0);
+
+    AUTO_FREE char *mark = mem_printf("%s/.%s.incomplete/resumable", (char *)*state, id);
+    const time_t long_ago = time(NULL) - CATALOG_RESUME_WITHIN_S - 1;
+    const struct timespec times[2] = {{.tv_sec = long_ago}, {.tv_sec = long_ago}};
+    assert_int_equal(utimensat(AT_FDCWD, mark, times, 0), 0);
+    struct peer third = start_and_greet(*state);
+    free(begin(&third)); /* which may have got the id */
+    assert_int_equal(access(mark, F_OK), -1);
+    assert_int_equal(stop(&third), 0);
+}
+
+static void what_cannot_be_gone_on_with_is_refused(void **state)
+{
+    struct peer p = start_and_greet(*state);
+    AUTO_FREE char *id = begin_kept(&p, 4), *abandoned = NULL;
+    put_resume(&p, id, 0);
+    assert_refused(&p, "begun on this connection already");
+    assert_int_equal(stop(&p), 0);
+
+    p = start_and_greet(*state);
+    put_resume(&p, "../" ID, 0);
+    assert_refused(&p, "no backup id");
+    put_resume(&p, ID, 0);
+    assert_refused(&p, "No such file");
+    put_resume(&p, id, UINT64_MAX);
+    assert_refused(&p, "no size");
+    put_resume(&p, id, 1); /* of which there was nothing yet */
+    assert_refused(&p, "has 0 bytes, and there were 1");
+    assert_draft(*state, id, 0);
+    abandoned = begin_kept(&p, 4);
+    request(&p, WIRE_ABANDON);
+    assert_draft(*state, abandoned, 0);
+    assert_int_equal(stop(&p), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +472,9 @@ int main(void)
         IN_DIR(an_append_that_fails_is_told_beside_the_answers),
         IN_DIR(only_what_was_committed_is_published_and_that_once),
         IN_DIR(what_grew_after_its_commit_is_not_published),
+        IN_DIR(a_backup_to_be_kept_is_gone_on_with_behind_what_is_kept),
+        IN_DIR(a_kept_backup_is_not_taken_from_who_has_it_nor_from_who_may_come_again),
+        IN_DIR(what_cannot_be_gone_on_with_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

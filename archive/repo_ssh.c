@@ -1,55 +1,66 @@
 /* archive/repo_ssh.c: the repository ssh://[user@]host[:port]/path: a directory of another machine, where `mbe serve` works for us
- * (repo_serve.c), through the user's own ssh program, with all that it is set up to do: keys, agents, jump hosts.
+ * (repo_serve.c), through the user's own ssh program (ssh.h).
  *
- *  H1 One connection, made when something is asked for the first time. When it breaks, what was not published is gone there.
- *  H2 What we pass to ssh cannot be taken for an option or for more than one word: host and user have no other characters than
- *     names have, and the path is quoted for the shell of the other side.
+ *  H1 One connection, made when something is asked for the first time. When it breaks another one is made, for so long as the options
+ *     say. Then what is in use is used again, archives are opened again, and a backup goes on behind what the other side keeps of it;
+ *     what it may have lost is in the upload window. A deletion is not gone on with: its locks were let go.
+ *  H2 A request is sent again only if it does no harm when it was carried out before.
  *  H3 The other side is not trusted with our memory: what it sends in any number of messages, a list or a record, is bounded. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/random.h>
 
 #include "archive/catalog.h"
 #include "archive/format.h"
 #include "archive/repo_kind.h"
+#include "archive/ssh.h"
+#include "archive/upload_window.h"
 #include "archive/wire.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "base/temp_dir.h"
-
-#define SCHEME "ssh://"
-#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+#include "s3/retry.h"
 
 enum {
-    WORDS_MAX = 64,
-    IDS_MAX = 1 << 20, /* of a list: a backup each hour for a century */
+    IDS_MAX = 1 << 20,                  /* of a list: a backup each hour for a century */
+    KEEP_EVERY = UPLOAD_WINDOW_MAX / 4, /* bytes of an upload; an fsync of the other side each */
+    LAST_WORDS_S = 5,
+    SLICE_MS = 200,
 };
+
+struct ssh_use;
+struct ssh_draft;
 
 struct ssh_repo {
     struct repo repo;
-    char *user, *host, *port, *path; /* user and port: or NULL */
-    pid_t child;                     /* 0: it was not started */
-    int in, out;
-    pthread_mutex_t lock; /* from making a request to having taken its answer */
-    struct wire wire;
+    struct ssh_place place;
+    pthread_mutex_t lock; /* from making a request to having taken its answer; guards all below */
+    struct ssh_process ssh;
+    struct wire wire;        /* while there is an ssh */
+    uint64_t connections;    /* that were made; handles are those of one */
+    struct ssh_use *uses;    /* to be used again behind a new connection */
+    struct ssh_draft *draft; /* the one to be gone on with behind a new connection, or NULL */
+    double broken_since;     /* 0: there was an answer since then */
+    int attempts;            /* to connect since then */
+    char *lost;              /* there will be no other connection, and why; or NULL */
 };
 
 struct ssh_source {
     struct source source;
     struct ssh_repo *repo;
-    char *name;
-    uint64_t handle;
+    char *id, *name;
+    uint64_t handle, connection;
 };
 
 struct ssh_use {
     struct repo_use use;
     struct ssh_repo *repo;
-    uint64_t handle;
+    struct ssh_use *next;
+    char *id;
+    uint64_t handle, connection;
 };
 
 struct ssh_draft {
@@ -57,7 +68,10 @@ struct ssh_draft {
     struct ssh_repo *repo;
     struct sink sink;
     struct temp_dir *dir;
-    char *id; /* NULL: it was not begun there */
+    char *id;                     /* NULL: it was not begun there */
+    struct upload_window *window; /* NULL: it ends with its connection */
+    uint64_t committed_by;        /* the number of a connection */
+    bool published;               /* as was found out by a new connection */
 };
 
 struct ssh_deletion {
@@ -66,81 +80,31 @@ struct ssh_deletion {
     char *id; /* the last that was taken out */
 };
 
-/* --- the URL --- */
-
-static bool is_name(const char *text)
+static void disconnect(struct ssh_repo *s)
 {
-    return *text && *text != '-' && !text[strspn(text, NAME_LETTERS)];
-}
-
-static bool is_host(const char *text)
-{
-    return *text && *text != '-' && !text[strspn(text, NAME_LETTERS ":")];
-}
-
-static bool is_port(const char *text)
-{
-    const size_t n = strspn(text, "0123456789");
-    const long port = n && n <= 5 && !text[n] ? atol(text) : 0;
-    return port >= 1 && port <= 65535;
-}
-
-/* authority: [user@]host[:port], the host in brackets if it is an IPv6 address. */
-static bool split_authority(struct ssh_repo *s, const char *authority)
-{
-    const char *at = strrchr(authority, '@'), *host = at ? at + 1 : authority;
-    const char *end = *host == '[' ? strchr(host, ']') : host + strcspn(host, ":");
-    if (!end)
-        return false;
-    s->user = at ? mem_printf("%.*s", (int)(at - authority), authority) : NULL;
-    s->host = *host == '[' ? mem_printf("%.*s", (int)(end - host - 1), host + 1)
-                           : mem_printf("%.*s", (int)(end - host), host);
-    end += *end == ']' ? 1 : 0;
-    s->port = *end == ':' ? mem_strdup(end + 1) : NULL;
-    return (!*end || s->port) && (!s->user || is_name(s->user)) && is_host(s->host) &&
-           (!s->port || is_port(s->port));
-}
-
-static struct err *split_url(struct ssh_repo *s, const char *url)
-{
-    const char *authority = url + strlen(SCHEME), *path = strchr(authority, '/');
-    AUTO_FREE char *first =
-        path ? mem_printf("%.*s", (int)(path - authority), authority) : mem_strdup(authority);
-    if (!path || !path[1] || !split_authority(s, first))
-        return err_make(USAGE, "%s: ssh://[user@]host[:port]/path is expected", url);
-    s->path = mem_strdup(path);
-    return NULL;
+    if (s->ssh.pid)
+        wire_fini(&s->wire);
+    ssh_stop(&s->ssh);
 }
 
 static void ssh_close(struct repo *r)
 {
     struct ssh_repo *s = (struct ssh_repo *)r; /* the first member, as below */
-    if (s->child) {
-        close(s->in);
-        close(s->out);
-        kill(s->child, SIGTERM); /* every answer that we want has come */
-        while (waitpid(s->child, NULL, 0) < 0 && errno == EINTR)
-            ;
-        wire_fini(&s->wire);
-    }
+    disconnect(s);                             /* every answer that we want has come */
     pthread_mutex_destroy(&s->lock);
-    free(s->user);
-    free(s->host);
-    free(s->port);
-    free(s->path);
+    ssh_place_fini(&s->place);
+    free(s->lost);
     free(s);
 }
 
 static struct err *ssh_open(struct repo **out, const char *url, const struct repo_options *options)
 {
+    struct ssh_place place;
     (void)options;
+    TRY(ssh_place_parse(&place, url));
     struct ssh_repo *s = mem_zalloc(sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
-    struct err *e = split_url(s, url);
-    if (e) {
-        ssh_close(&s->repo);
-        return e;
-    }
+    s->place = place;
     s->repo.name = mem_strdup(url);
     *out = &s->repo;
     return NULL;
@@ -148,102 +112,23 @@ static struct err *ssh_open(struct repo **out, const char *url, const struct rep
 
 /* --- the connection --- */
 
-/* 'text', for a shell. Owned by caller. */
-static char *quoted(const char *text)
+/* What was made is sent, and its answer's fields are taken. */
+static struct err *exchange(struct ssh_repo *s, struct reader *f)
 {
-    char *out = mem_alloc(4 * strlen(text) + 3), *p = out;
-    *p++ = '\'';
-    for (; *text; text++)
-        if (*text == '\'')
-            p = stpcpy(p, "'\\''");
-        else
-            *p++ = *text;
-    strcpy(p, "'");
-    return out;
-}
-
-/* The user's ssh command is words with blanks between them. `command` is cut to pieces. */
-static struct err *split_command(char **argv, size_t *n, char *command)
-{
-    char *save = NULL;
-    for (char *w = strtok_r(command, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
-        if (*n == WORDS_MAX)
-            return err_make(USAGE, "--ssh-command: more than %d words", WORDS_MAX);
-        argv[(*n)++] = w;
-    }
-    return *n ? NULL : err_make(USAGE, "--ssh-command: names no program");
-}
-
-static struct err *spawn(struct ssh_repo *s, char *const *argv, int in, int out)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t ignored;
-    sigemptyset(&ignored);
-    sigaddset(&ignored, SIGPIPE); /* by us, not by it */
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setsigdefault(&attr, &ignored);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-    const int rc = posix_spawnp(&s->child, argv[0], &actions, &attr, argv, environ);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
-    if (!rc)
-        return NULL;
-    s->child = 0;
-    return err_new_os(rc, __FILE__, __LINE__, "%s: cannot run %s", s->repo.name, argv[0]);
-}
-
-static struct err *spawn_with_pipes(struct ssh_repo *s, char *const *argv)
-{
-    int to[2], from[2];
-    if (pipe2(to, O_CLOEXEC))
-        return err_os("cannot make a pipe");
-    if (pipe2(from, O_CLOEXEC)) {
-        struct err *e = err_os("cannot make a pipe");
-        close(to[0]);
-        close(to[1]);
-        return e;
-    }
-    struct err *e = spawn(s, argv, to[0], from[1]);
-    close(to[0]);
-    close(from[1]);
-    if (e) {
-        close(to[1]);
-        close(from[0]);
-        return e;
-    }
-    s->in = from[0];
-    s->out = to[1];
-    (void)fcntl(s->out, F_SETFL, O_NONBLOCK); /* without it, a signal is seen later */
-    wire_init(&s->wire, s->in, s->out, s->repo.name);
-    return NULL;
+    TRY(wire_send(&s->wire));
+    return wire_answer(&s->wire, f);
 }
 
 static struct err *start(struct ssh_repo *s)
 {
     const struct repo_options *o = &s->repo.options;
-    AUTO_FREE char *command = mem_strdup(o->ssh_command ? o->ssh_command : "ssh");
-    AUTO_FREE char *path = quoted(s->path),
-                   *program = quoted(o->remote_mbe ? o->remote_mbe : "mbe");
-    AUTO_FREE char *remote = mem_printf("%s serve --stdio --repo=%s", program, path);
-    AUTO_FREE char *destination =
-        s->user ? mem_printf("%s@%s", s->user, s->host) : mem_strdup(s->host);
-    char *argv[WORDS_MAX + 6];
-    char dash_p[] = "-p", dashes[] = "--";
-    size_t n = 0;
-    TRY(split_command(argv, &n, command));
-    if (s->port) {
-        argv[n++] = dash_p;
-        argv[n++] = s->port;
-    }
-    argv[n++] = dashes;
-    argv[n++] = destination;
-    argv[n++] = remote;
-    argv[n] = NULL;
-    return spawn_with_pipes(s, argv);
+    AUTO_FREE char *path = ssh_quoted(s->place.path),
+                   *program = ssh_quoted(o->remote_mbe ? o->remote_mbe : "mbe");
+    AUTO_FREE char *command = mem_printf("%s serve --stdio --repo=%s", program, path);
+    TRY(ssh_start(&s->ssh, &s->place, o->ssh_command, command, s->repo.name));
+    wire_init(&s->wire, s->ssh.in, s->ssh.out, s->repo.name);
+    s->connections++;
+    return NULL;
 }
 
 static struct err *greet(struct ssh_repo *s)
@@ -251,8 +136,7 @@ static struct err *greet(struct ssh_repo *s)
     struct reader f;
     wire_begin(&s->wire, WIRE_HELLO);
     wire_put_number(&s->wire, WIRE_VERSION);
-    TRY(wire_send(&s->wire));
-    TRY(wire_answer(&s->wire, &f));
+    TRY(exchange(s, &f));
     const uint64_t version = wire_number(&f);
     TRY(wire_check(&s->wire, &f));
     return version == WIRE_VERSION
@@ -261,56 +145,179 @@ static struct err *greet(struct ssh_repo *s)
                           s->repo.name, (unsigned)version, WIRE_VERSION);
 }
 
-/* Begins a request, with the lock in our hands until done(), whatever this returns. */
-static struct err *request(struct ssh_repo *s, enum wire_op op)
+static struct err *take_use(struct ssh_use *u)
+{
+    struct ssh_repo *s = u->repo;
+    struct reader f;
+    wire_begin(&s->wire, WIRE_USE);
+    wire_put_text(&s->wire, u->id);
+    TRY(exchange(s, &f));
+    u->handle = wire_number(&f);
+    u->connection = s->connections;
+    return wire_check(&s->wire, &f);
+}
+
+static struct err *resume(struct ssh_draft *d);
+
+static struct err *take_up(struct ssh_repo *s)
+{
+    TRY(start(s));
+    TRY(greet(s));
+    for (struct ssh_use *u = s->uses; u; u = u->next)
+        TRY(take_use(u));
+    return s->draft ? resume(s->draft) : NULL;
+}
+
+/* From now on nothing can be asked any more, because of e. Returns e. */
+static struct err *lose(struct ssh_repo *s, struct err *e)
+{
+    disconnect(s);
+    if (!s->lost)
+        s->lost = mem_strdup(e->message);
+    return e;
+}
+
+static struct err *wait_before(const struct ssh_repo *s)
+{
+    uint32_t random = 0;
+    (void)!getrandom(&random, sizeof random, 0); /* without it the wait is the shortest one */
+    for (unsigned left = retry_wait_ms(s->attempts, random); left;) {
+        const unsigned slice = left < SLICE_MS ? left : SLICE_MS;
+        TRY(signals_check());
+        clock_sleep_ms(slice);
+        left -= slice;
+    }
+    return NULL;
+}
+
+/* Waits and makes another connection. *again: it failed, and the next one may not. */
+static struct err *try_to_connect(struct ssh_repo *s, bool *again)
+{
+    *again = false;
+    s->attempts++;
+    TRY(wait_before(s));
+    struct err *e = take_up(s);
+    /* The process that has our draft may not have seen yet that we were gone. */
+    *again = e && (s->wire.broken || e->os_errno == EWOULDBLOCK);
+    return e;
+}
+
+/* After e, the end of a connection: has another one, on which the message that was being made stands to be sent, or gives e, or
+ * what it was not possible for. */
+static struct err *connect_again(struct ssh_repo *s, struct err *e)
+{
+    struct out_bytes message = s->wire.sent;
+    s->wire.sent = (struct out_bytes){0};
+    if (!s->broken_since)
+        s->broken_since = clock_seconds();
+    for (bool again = true; e && again;) {
+        disconnect(s);
+        again = clock_seconds() - s->broken_since < s->repo.options.ssh_retry_s;
+        if (!again)
+            break;
+        log_warning(s->repo.options.log, "ssh", "%s; connecting again", e->message);
+        err_free(e);
+        e = try_to_connect(s, &again);
+    }
+    if (e) {
+        free(message.p);
+        return lose(s, e);
+    }
+    free(s->wire.sent.p);
+    s->wire.sent = message;
+    return NULL;
+}
+
+/* What becomes of the error e: NULL if there is another connection now, on which the same can be tried again. As in
+ * while ((e = try_it()) && !(e = recover(s, e))); */
+static struct err *recover(struct ssh_repo *s, struct err *e)
+{
+    return s->wire.broken ? connect_again(s, e) : e;
+}
+
+static void note_progress(struct ssh_repo *s)
+{
+    s->broken_since = 0;
+    s->attempts = 0;
+}
+
+static struct err *connect_first(struct ssh_repo *s)
+{
+    struct err *e =
+        err_hint(take_up(s),
+                 "What ssh, and the other side, have to say about it stands above. mbe has to be "
+                 "installed there; --remote-mbe says where.");
+    return e ? lose(s, e) : NULL;
+}
+
+/* The lock is in our hands until done(), whatever this returns. */
+static struct err *enter(struct ssh_repo *s)
 {
     pthread_mutex_lock(&s->lock);
-    if (!s->child) {
-        TRY(start(s));
-        TRY(err_hint(
-            greet(s),
-            "What ssh, and the other side, have to say about it stands above. mbe has to be "
-            "installed there; --remote-mbe says where."));
-    }
+    if (s->lost)
+        return err_make(IO, "%s", s->lost);
+    return s->ssh.pid ? NULL : connect_first(s);
+}
+
+/* Begins a request; as enter(). */
+static struct err *request(struct ssh_repo *s, enum wire_op op)
+{
+    TRY(enter(s));
     wire_begin(&s->wire, op);
     return NULL;
 }
 
 /* Sends what was made and takes the answer's fields. */
+static struct err *ask_once(struct ssh_repo *s, struct reader *f)
+{
+    struct err *e = exchange(s, f);
+    if (!e)
+        note_progress(s);
+    return e;
+}
+
+/* The same, on another connection if need be. For what has no handles, and does no harm when it is done twice: H2. */
 static struct err *ask(struct ssh_repo *s, struct reader *f)
 {
-    TRY(wire_send(&s->wire));
-    return wire_answer(&s->wire, f);
+    for (;;) {
+        struct err *e = ask_once(s, f);
+        if (!e)
+            return NULL;
+        TRY(recover(s, e));
+    }
 }
 
 static struct err *done(struct ssh_repo *s, struct err *e)
 {
+    if (e && s->wire.broken)
+        e = lose(s, e);
     pthread_mutex_unlock(&s->lock);
     return e;
 }
 
-/* A request with at most one text, whose answer has no fields. */
-static struct err *tell(struct ssh_repo *s, enum wire_op op, const char *text)
+/* A request with no field, sent once, whose answer has none. */
+static struct err *tell(struct ssh_repo *s, enum wire_op op)
 {
     struct reader f;
     struct err *e = request(s, op);
-    if (!e && text)
-        wire_put_text(&s->wire, text);
     if (!e)
-        e = ask(s, &f);
+        e = ask_once(s, &f);
     return done(s, e ? e : wire_check(&s->wire, &f));
 }
 
-/* A request with a handle, whose answer, or failure, does not matter any more. */
-static void give_back(struct ssh_repo *s, enum wire_op op, uint64_t handle)
+/* A request with a handle of `connection`, whose answer, or failure, does not matter any more. */
+static void give_back(struct ssh_repo *s, enum wire_op op, uint64_t handle, uint64_t connection)
 {
     struct reader f;
-    struct err *e = request(s, op);
-    if (!e) {
+    struct err *e = NULL;
+    pthread_mutex_lock(&s->lock);
+    if (s->ssh.pid && s->connections == connection) {
+        wire_begin(&s->wire, op);
         wire_put_number(&s->wire, handle);
-        e = ask(s, &f);
+        e = ask_once(s, &f);
     }
-    err_free(done(s, e));
+    pthread_mutex_unlock(&s->lock);
+    err_free(e);
 }
 
 /* --- reading --- */
@@ -349,18 +356,49 @@ static struct err *ssh_list(struct backup_ids *out, struct repo *r)
     return NULL;
 }
 
+/* Opens src->id. */
+static struct err *open_there(struct ssh_source *src, struct reader *f)
+{
+    struct ssh_repo *s = src->repo;
+    wire_begin(&s->wire, WIRE_OPEN);
+    wire_put_text(&s->wire, src->id);
+    TRY(exchange(s, f));
+    src->handle = wire_number(f);
+    src->connection = s->connections;
+    return NULL;
+}
+
+/* Behind a new connection. Meanwhile the backup was not in use. */
+static struct err *open_again(struct ssh_source *src)
+{
+    struct reader f;
+    TRY(open_there(src, &f));
+    if (wire_number(&f) != src->source.size)
+        return err_make(IO, "%s: is another archive than it was", src->name);
+    return NULL;
+}
+
+static struct err *read_once(struct ssh_source *src, size_t n, uint64_t offset, struct reader *f)
+{
+    struct ssh_repo *s = src->repo;
+    if (src->connection != s->connections)
+        TRY(open_again(src));
+    wire_begin(&s->wire, WIRE_READ);
+    wire_put_number(&s->wire, src->handle);
+    wire_put_number(&s->wire, offset);
+    wire_put_number(&s->wire, n);
+    return ask_once(s, f);
+}
+
 static struct err *read_piece(struct ssh_source *src, uint8_t *buf, size_t n, uint64_t offset,
                               size_t *got)
 {
     struct ssh_repo *s = src->repo;
     struct reader f;
-    struct err *e = request(s, WIRE_READ);
-    if (!e) {
-        wire_put_number(&s->wire, src->handle);
-        wire_put_number(&s->wire, offset);
-        wire_put_number(&s->wire, n);
-        e = ask(s, &f);
-    }
+    struct err *e = enter(s);
+    if (!e)
+        while ((e = read_once(src, n, offset, &f)) && !(e = recover(s, e)))
+            ;
     if (e)
         return done(s, e);
     if (rd_left(&f) > n)
@@ -377,7 +415,7 @@ static struct err *ssh_read_at(struct source *source, void *buf, size_t n, uint6
     *got = 0;
     while (*got < n) {
         const size_t left = n - *got, piece = left < WIRE_PIECE_MAX ? left : WIRE_PIECE_MAX;
-        size_t came;
+        size_t came = 0;
         TRY(read_piece(src, (uint8_t *)buf + *got, piece, offset + *got, &came));
         *got += came;
         if (came < piece)
@@ -401,35 +439,39 @@ static void ssh_in_order(struct source *source)
 static void ssh_source_free(struct source *source)
 {
     struct ssh_source *src = (struct ssh_source *)source;
-    give_back(src->repo, WIRE_CLOSE, src->handle);
+    give_back(src->repo, WIRE_CLOSE, src->handle, src->connection);
+    free(src->id);
     free(src->name);
     free(src);
 }
 
-static struct err *ssh_open_source(struct source **out, struct repo *r, const char *id)
+static struct err *open_first(struct ssh_source *src)
 {
-    struct ssh_repo *s = (struct ssh_repo *)r;
+    struct ssh_repo *s = src->repo;
     struct reader f;
-    struct err *e = request(s, WIRE_OPEN);
-    if (!e) {
-        wire_put_text(&s->wire, id);
-        e = ask(s, &f);
-    }
+    struct err *e = enter(s);
+    if (!e)
+        while ((e = open_there(src, &f)) && !(e = recover(s, e)))
+            ;
     if (e)
         return done(s, e);
-    struct ssh_source *src = mem_zalloc(sizeof *src);
-    src->repo = s;
-    src->handle = wire_number(&f);
-    const uint64_t size = wire_number(&f);
+    src->source.size = wire_number(&f);
     AUTO_FREE char *name = wire_text(&f);
-    src->name = mem_printf("%s:%s", s->host, name);
-    src->source = (struct source){.name = src->name,
-                                  .size = size,
-                                  .read_at = ssh_read_at,
+    src->name = mem_printf("%s:%s", s->place.host, name);
+    src->source.name = src->name;
+    return done(s, wire_check(&s->wire, &f));
+}
+
+static struct err *ssh_open_source(struct source **out, struct repo *r, const char *id)
+{
+    struct ssh_source *src = mem_zalloc(sizeof *src);
+    src->repo = (struct ssh_repo *)r;
+    src->id = mem_strdup(id);
+    src->source = (struct source){.read_at = ssh_read_at,
                                   .drop = ssh_drop,
                                   .in_order = ssh_in_order,
                                   .free = ssh_source_free};
-    e = done(s, wire_check(&s->wire, &f));
+    struct err *e = open_first(src);
     if (e)
         ssh_source_free(&src->source);
     else
@@ -437,33 +479,44 @@ static struct err *ssh_open_source(struct source **out, struct repo *r, const ch
     return e;
 }
 
+static void use_free(struct ssh_use *u)
+{
+    free(u->id);
+    free(u);
+}
+
 static struct err *ssh_use(struct repo_use **out, struct repo *r, const char *id)
 {
     struct ssh_repo *s = (struct ssh_repo *)r;
-    struct reader f;
-    uint64_t handle = 0;
-    struct err *e = request(s, WIRE_USE);
-    if (!e) {
-        wire_put_text(&s->wire, id);
-        e = ask(s, &f);
-    }
-    if (!e) {
-        handle = wire_number(&f);
-        e = wire_check(&s->wire, &f);
-    }
-    TRY(done(s, e));
     struct ssh_use *u = mem_zalloc(sizeof *u);
     u->repo = s;
-    u->handle = handle;
-    *out = &u->use;
-    return NULL;
+    u->id = mem_strdup(id);
+    struct err *e = enter(s);
+    if (!e)
+        while ((e = take_use(u)) && !(e = recover(s, e)))
+            ;
+    if (!e) {
+        u->next = s->uses;
+        s->uses = u;
+        *out = &u->use;
+    } else {
+        use_free(u);
+    }
+    return done(s, e);
 }
 
 static void ssh_use_end(struct repo_use *use)
 {
     struct ssh_use *u = (struct ssh_use *)use;
-    give_back(u->repo, WIRE_UNUSE, u->handle);
-    free(u);
+    struct ssh_repo *s = u->repo;
+    pthread_mutex_lock(&s->lock);
+    struct ssh_use **at = &s->uses;
+    while (*at != u)
+        at = &(*at)->next;
+    *at = u->next;
+    pthread_mutex_unlock(&s->lock);
+    give_back(s, WIRE_UNUSE, u->handle, u->connection);
+    use_free(u);
 }
 
 static struct err *ssh_record_append(struct repo *r, const char *id, const char *line)
@@ -559,42 +612,152 @@ static struct ssh_draft *draft_of(struct sink *sink)
     return (struct ssh_draft *)((char *)sink - offsetof(struct ssh_draft, sink));
 }
 
-/* Without an answer. The other side speaks up when something is wrong. */
-static struct err *append_piece(struct ssh_repo *s, const void *data, size_t n)
+/* What the other side keeps has not to be kept here. */
+static struct err *let_go_of_kept(struct ssh_draft *d)
 {
-    struct err *e = request(s, WIRE_APPEND);
-    if (!e)
-        e = wire_append_error(&s->wire);
-    if (!e) {
-        wire_put_bytes(&s->wire, data, n);
-        e = wire_send(&s->wire);
+    struct ssh_repo *s = d->repo;
+    struct upload_window *w = d->window;
+    if (!w || s->wire.kept <= w->from)
+        return NULL;
+    if (s->wire.kept > w->to)
+        return err_make(IO, "%s: says that it has more than was sent", s->repo.name);
+    w->from = s->wire.kept;
+    note_progress(s);
+    return NULL;
+}
+
+/* Reads each piece into the message itself. */
+static struct err *send_window(struct ssh_draft *d)
+{
+    struct ssh_repo *s = d->repo;
+    const struct upload_window *w = d->window;
+    for (uint64_t at = w->from; at < w->to; at += WIRE_PIECE_MAX) {
+        const size_t n = w->to - at < WIRE_PIECE_MAX ? (size_t)(w->to - at) : WIRE_PIECE_MAX;
+        wire_begin(&s->wire, WIRE_APPEND);
+        TRY(upload_window_get(w, out_reserve(&s->wire.sent, n), n, at));
+        TRY(wire_send(&s->wire));
+        TRY(wire_append_error(&s->wire));
     }
-    return done(s, e);
+    return let_go_of_kept(d);
+}
+
+/* On a new connection: goes on behind what the other side keeps. */
+static struct err *resume(struct ssh_draft *d)
+{
+    struct ssh_repo *s = d->repo;
+    struct upload_window *w = d->window;
+    struct reader f;
+    wire_begin(&s->wire, WIRE_RESUME);
+    wire_put_text(&s->wire, d->id);
+    wire_put_number(&s->wire, w->from);
+    wire_put_number(&s->wire, KEEP_EVERY);
+    TRY(exchange(s, &f));
+    const uint64_t published = wire_number(&f);
+    TRY(wire_check(&s->wire, &f));
+    if (published && (!d->committed_by || published != w->to))
+        return err_make(FAILED, "%s: backup %s was published by somebody else", s->repo.name,
+                        d->id);
+    d->published = published > 0;
+    return published ? NULL : send_window(d);
+}
+
+static struct err *make_room(struct ssh_draft *d, size_t n)
+{
+    struct ssh_repo *s = d->repo;
+    while (upload_window_room(d->window) < n) {
+        struct err *e = wire_wait_notice(&s->wire);
+        if (!e)
+            e = let_go_of_kept(d);
+        if (e)
+            TRY(recover(s, e));
+    }
+    return NULL;
+}
+
+static struct err *put_into_window(struct ssh_draft *d, const void *data, size_t n)
+{
+    if (!d->window)
+        return NULL;
+    TRY(make_room(d, n));
+    return err_hint(upload_window_put(d->window, data, n),
+                    "What the other side does not keep yet is kept there: name a directory with "
+                    "more room with --tmp-dir=DIR, or do without by --ssh-retry=0.");
+}
+
+/* Without an answer. The other side speaks up when something is wrong. */
+static struct err *send_piece(struct ssh_draft *d, const void *data, size_t n)
+{
+    struct ssh_repo *s = d->repo;
+    TRY(wire_append_error(&s->wire));
+    TRY(let_go_of_kept(d));
+    wire_begin(&s->wire, WIRE_APPEND);
+    wire_put_bytes(&s->wire, data, n);
+    return wire_send(&s->wire);
+}
+
+static struct err *append_piece(struct ssh_draft *d, const void *data, size_t n)
+{
+    struct ssh_repo *s = d->repo;
+    TRY(put_into_window(d, data, n));
+    struct err *e = send_piece(d, data, n);
+    return e ? recover(s, e) : NULL; /* a new connection has got it with the window */
 }
 
 static struct err *ssh_append(struct sink *sink, const void *data, size_t n)
 {
-    for (size_t at = 0; at < n; at += WIRE_PIECE_MAX)
-        TRY(append_piece(draft_of(sink)->repo, (const uint8_t *)data + at,
-                         n - at < WIRE_PIECE_MAX ? n - at : WIRE_PIECE_MAX));
+    struct ssh_draft *d = draft_of(sink);
+    struct err *e = enter(d->repo);
+    for (size_t at = 0; at < n && !e; at += WIRE_PIECE_MAX)
+        e = append_piece(d, (const uint8_t *)data + at,
+                         n - at < WIRE_PIECE_MAX ? n - at : WIRE_PIECE_MAX);
+    return done(d->repo, e);
+}
+
+static struct err *commit_once(struct ssh_draft *d)
+{
+    struct ssh_repo *s = d->repo;
+    struct reader f;
+    wire_begin(&s->wire, WIRE_COMMIT);
+    struct err *e = ask_once(s, &f);
+    struct err *first = s->wire.append_error;
+    s->wire.append_error = NULL;
+    TRY(err_first(first, e));
+    d->committed_by = s->connections;
+    if (d->window)
+        d->window->from = d->window->to;
     return NULL;
 }
 
 static struct err *ssh_commit(struct sink *sink)
 {
-    struct ssh_repo *s = draft_of(sink)->repo;
-    struct reader f;
-    struct err *e = request(s, WIRE_COMMIT);
+    struct ssh_draft *d = draft_of(sink);
+    struct err *e = enter(d->repo);
     if (!e)
-        e = ask(s, &f);
-    struct err *first = s->wire.append_error;
-    s->wire.append_error = NULL;
-    return done(s, err_first(first, e));
+        while ((e = commit_once(d)) && !(e = recover(d->repo, e)))
+            ;
+    return done(d->repo, e);
 }
 
 static void ssh_sink_free(struct sink *sink)
 {
     (void)sink; /* part of its draft */
+}
+
+/* Also when a signal ends us, after which one that is to be gone on with would stay there for a while. */
+static void abandon(struct ssh_draft *d)
+{
+    struct ssh_repo *s = d->repo;
+    struct reader f;
+    pthread_mutex_lock(&s->lock);
+    s->draft = NULL;
+    struct err *e = s->ssh.pid ? wire_last_words(&s->wire, LAST_WORDS_S) : NULL;
+    if (s->ssh.pid && !e) {
+        wire_begin(&s->wire, WIRE_ABANDON);
+        e = exchange(s, &f);
+        s->wire.give_up_at = 0;
+    }
+    err_free(e);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static void ssh_draft_free(struct repo_draft *draft)
@@ -603,8 +766,8 @@ static void ssh_draft_free(struct repo_draft *draft)
     if (draft->sink)
         draft->sink->free(draft->sink);
     if (d->id)
-        err_free(
-            tell(d->repo, WIRE_ABANDON, NULL)); /* one that is not told sees that we are gone */
+        abandon(d);
+    upload_window_close(d->window);
     temp_dir_close(d->dir);
     free(d->id);
     free(d);
@@ -618,17 +781,22 @@ static struct err *begin_there(struct ssh_draft *d, const char *like, const char
     if (!e) {
         wire_put_text(&s->wire, like);
         wire_put_text(&s->wire, type);
-        e = ask(s, &f);
+        wire_put_number(&s->wire, d->window ? KEEP_EVERY : 0);
+        e = ask_once(s, &f);
     }
     if (e)
         return done(s, e);
     d->id = wire_text(&f);
+    s->draft = d->window ? d : NULL;
     return done(s, wire_check(&s->wire, &f));
 }
 
 static struct err *open_draft(struct ssh_draft *d, const char *like, const char *type)
 {
-    TRY(repo_temp_dir(&d->dir, &d->repo->repo.options));
+    const struct repo_options *o = &d->repo->repo.options;
+    TRY(repo_temp_dir(&d->dir, o));
+    if (o->ssh_retry_s)
+        TRY(upload_window_open(&d->window, temp_dir_path(d->dir)));
     TRY(begin_there(d, like, type));
     if (!backup_id_is_valid(d->id))
         return err_make(IO, "%s: an id came that is none", d->repo->repo.name);
@@ -652,16 +820,34 @@ static struct err *ssh_begin(struct repo_draft **out, struct repo *r, const char
     return e;
 }
 
+/* What was committed on a connection that broke is committed again. */
+static struct err *publish_once(struct ssh_draft *d)
+{
+    struct ssh_repo *s = d->repo;
+    struct reader f;
+    if (d->published)
+        return NULL;
+    if (d->committed_by != s->connections)
+        TRY(commit_once(d));
+    wire_begin(&s->wire, WIRE_PUBLISH);
+    return ask_once(s, &f);
+}
+
 static struct err *ssh_publish(struct repo_draft *draft)
 {
-    return tell(((struct ssh_draft *)draft)->repo, WIRE_PUBLISH, NULL);
+    struct ssh_draft *d = (struct ssh_draft *)draft;
+    struct err *e = enter(d->repo);
+    if (!e)
+        while ((e = publish_once(d)) && !(e = recover(d->repo, e)))
+            ;
+    return done(d->repo, e);
 }
 
 /* --- deletion --- */
 
 static struct err *ssh_deletion_begin(struct repo_deletion **out, struct repo *r)
 {
-    TRY(tell((struct ssh_repo *)r, WIRE_DELETION_BEGIN, NULL));
+    TRY(tell((struct ssh_repo *)r, WIRE_DELETION_BEGIN));
     struct ssh_deletion *d = mem_zalloc(sizeof *d);
     d->repo = (struct ssh_repo *)r;
     *out = &d->deletion;
@@ -675,7 +861,7 @@ static struct err *ssh_deletion_claim(struct repo_deletion *deletion, const char
     struct err *e = request(s, WIRE_DELETION_CLAIM);
     if (!e) {
         wire_put_text(&s->wire, id);
-        e = ask(s, &f);
+        e = ask_once(s, &f);
     }
     if (e)
         return done(s, e);
@@ -685,7 +871,7 @@ static struct err *ssh_deletion_claim(struct repo_deletion *deletion, const char
 
 static void ssh_deletion_unclaim(struct repo_deletion *deletion)
 {
-    err_free(tell(((struct ssh_deletion *)deletion)->repo, WIRE_DELETION_UNCLAIM, NULL));
+    err_free(tell(((struct ssh_deletion *)deletion)->repo, WIRE_DELETION_UNCLAIM));
 }
 
 static struct err *ssh_deletion_next(struct repo_deletion *deletion, const char **id)
@@ -696,7 +882,7 @@ static struct err *ssh_deletion_next(struct repo_deletion *deletion, const char 
     *id = NULL;
     struct err *e = request(s, WIRE_DELETION_NEXT);
     if (!e)
-        e = ask(s, &f);
+        e = ask_once(s, &f);
     if (e)
         return done(s, e);
     free(d->id);
@@ -707,15 +893,24 @@ static struct err *ssh_deletion_next(struct repo_deletion *deletion, const char 
 
 static struct err *ssh_deletion_finish(struct repo_deletion *deletion)
 {
-    return tell(((struct ssh_deletion *)deletion)->repo, WIRE_DELETION_FINISH, NULL);
+    return tell(((struct ssh_deletion *)deletion)->repo, WIRE_DELETION_FINISH);
 }
 
 static void ssh_deletion_free(struct repo_deletion *deletion)
 {
     struct ssh_deletion *d = (struct ssh_deletion *)deletion;
-    err_free(tell(d->repo, WIRE_DELETION_END, NULL));
+    err_free(tell(d->repo, WIRE_DELETION_END));
     free(d->id);
     free(d);
+}
+
+static struct err *ssh_check(struct repo *r)
+{
+    struct ssh_repo *s = (struct ssh_repo *)r;
+    pthread_mutex_lock(&s->lock);
+    struct err *e = s->lost ? err_make(IO, "%s", s->lost) : NULL;
+    pthread_mutex_unlock(&s->lock);
+    return e;
 }
 
 const struct repo_kind repo_kind_ssh = {
@@ -733,6 +928,7 @@ const struct repo_kind repo_kind_ssh = {
     .begin = ssh_begin,
     .publish = ssh_publish,
     .draft_free = ssh_draft_free,
+    .check = ssh_check,
     .deletion_begin = ssh_deletion_begin,
     .deletion_claim = ssh_deletion_claim,
     .deletion_unclaim = ssh_deletion_unclaim,

@@ -4,6 +4,7 @@
  * needs the room. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "archive/sink.h"
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/signals.h"
@@ -111,12 +113,17 @@ static struct err *file_append(struct sink *s, const void *data, size_t n)
     return NULL;
 }
 
-static struct err *file_commit(struct sink *s)
+static struct err *file_sync(struct sink *s)
 {
     struct sink_file *f = self_of(s);
     TRY(write_out(f, f->held, 0)); /* what is held */
-    if (f->regular && fdatasync(f->fd))
-        return err_os("%s: cannot fdatasync", f->path);
+    return f->regular && fdatasync(f->fd) ? err_os("%s: cannot fdatasync", f->path) : NULL;
+}
+
+static struct err *file_commit(struct sink *s)
+{
+    struct sink_file *f = self_of(s);
+    TRY(file_sync(s));
     (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
     f->temporary = false;
     return NULL;
@@ -137,12 +144,14 @@ static struct sink_file *make(int fd, const char *path)
 {
     struct stat st;
     struct sink_file *f = mem_zalloc(sizeof *f);
-    *f = (struct sink_file){
-        .sink = {.append = file_append, .commit = file_commit, .free = file_free},
-        .fd = fd,
-        .path = mem_strdup(path),
-        .regular = !fstat(fd, &st) && S_ISREG(st.st_mode),
-        .held = mem_alloc(HELD_MAX)};
+    *f = (struct sink_file){.sink = {.append = file_append,
+                                     .commit = file_commit,
+                                     .sync = file_sync,
+                                     .free = file_free},
+                            .fd = fd,
+                            .path = mem_strdup(path),
+                            .regular = !fstat(fd, &st) && S_ISREG(st.st_mode),
+                            .held = mem_alloc(HELD_MAX)};
     return f;
 }
 
@@ -152,6 +161,26 @@ struct err *sink_file_open(struct sink **out, const char *path)
     TRY(file_open(&fd, path, O_WRONLY | O_CREAT | O_EXCL, 0600));
     struct sink_file *f = make(fd, path);
     f->temporary = true;
+    *out = &f->sink;
+    return NULL;
+}
+
+struct err *sink_file_resume(struct sink **out, const char *path, uint64_t size)
+{
+    AUTO_FD int fd = -1;
+    struct stat st;
+    TRY(file_open(&fd, path, O_WRONLY | O_NOFOLLOW, 0));
+    if (fstat(fd, &st))
+        return err_os("%s: cannot stat", path);
+    if ((uint64_t)st.st_size < size)
+        return err_make(IO, "%s: has %" PRIu64 " bytes, and there were %" PRIu64, path,
+                        (uint64_t)st.st_size, size);
+    if (ftruncate(fd, (off_t)size) || lseek(fd, (off_t)size, SEEK_SET) < 0)
+        return err_os("%s: cannot truncate", path);
+    struct sink_file *f = make(fd, path);
+    fd = -1;
+    f->temporary = true;
+    f->written = f->writeback_from = f->cached_from = size;
     *out = &f->sink;
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/signals.h"
 
@@ -23,52 +24,72 @@ void wire_fini(struct wire *w)
     free(w->sent.p);
     free(w->got);
     err_free(w->append_error);
+    *w = (struct wire){0};
 }
 
 /* --- bytes --- */
 
+static struct err *must_go_on(const struct wire *w)
+{
+    if (!w->give_up_at)
+        return signals_check();
+    return clock_seconds() < w->give_up_at ? NULL : err_make(IO, "%s: does not answer", w->name);
+}
+
 /* A peer may be silent for long, and which thread a signal interrupts is not known. */
-static struct err *wait_until_ready(int fd, short events)
+static struct err *wait_until_ready(const struct wire *w, int fd, short events)
 {
     struct pollfd p = {.fd = fd, .events = events};
     do
-        TRY(signals_check());
+        TRY(must_go_on(w));
     while (poll(&p, 1, WAIT_MS) <= 0);
     return NULL;
 }
 
-static struct err *read_all(const struct wire *w, void *buf, size_t n, size_t *got)
+static struct err *read_all(struct wire *w, void *buf, size_t n, size_t *got)
 {
     *got = 0;
     while (*got < n) {
-        TRY(wait_until_ready(w->in, POLLIN));
+        TRY(wait_until_ready(w, w->in, POLLIN));
         const ssize_t r = read(w->in, (char *)buf + *got, n - *got);
-        if (r < 0 && errno != EINTR && errno != EAGAIN)
+        if (r < 0 && errno != EINTR && errno != EAGAIN) {
+            w->broken = true;
             return err_os("%s: cannot read", w->name);
-        if (r == 0)
+        }
+        if (r == 0) {
+            w->broken = true;
             return NULL;
+        }
         *got += r > 0 ? (size_t)r : 0;
     }
     return NULL;
 }
 
-static struct err *write_all(const struct wire *w, const void *buf, size_t n)
+static struct err *write_all(struct wire *w)
 {
-    for (size_t done = 0; done < n;) {
-        TRY(wait_until_ready(w->out, POLLOUT));
-        const ssize_t r = write(w->out, (const char *)buf + done, n - done);
-        if (r < 0 && errno != EINTR && errno != EAGAIN)
+    while (w->n_left) {
+        TRY(wait_until_ready(w, w->out, POLLOUT));
+        const ssize_t r = write(w->out, w->sent.p + w->sent.n - w->n_left, w->n_left);
+        if (r < 0 && errno != EINTR && errno != EAGAIN) {
+            w->broken = true;
             return err_os("%s: cannot write", w->name);
-        done += r > 0 ? (size_t)r : 0;
+        }
+        w->n_left -= r > 0 ? (size_t)r : 0;
     }
     return NULL;
+}
+
+struct err *wire_last_words(struct wire *w, double seconds)
+{
+    w->give_up_at = clock_seconds() + seconds;
+    return write_all(w);
 }
 
 /* --- making one --- */
 
 void wire_begin(struct wire *w, enum wire_op op)
 {
-    w->sent.n = 0;
+    w->sent.n = w->n_left = 0;
     out_reserve(&w->sent, LENGTH_SIZE);
     *out_reserve(&w->sent, 1) = (uint8_t)op;
 }
@@ -97,7 +118,8 @@ struct err *wire_send(struct wire *w)
         return err_make(FAILED, "%s: a message of %zu bytes, %d are the most", w->name, n,
                         WIRE_MAX);
     put_le32(w->sent.p, (uint32_t)n);
-    return write_all(w, w->sent.p, w->sent.n);
+    w->n_left = w->sent.n;
+    return write_all(w);
 }
 
 struct err *wire_send_error(struct wire *w, enum wire_op op, struct err *e)
@@ -147,36 +169,67 @@ static struct err *error_of(struct wire *w, struct reader fields)
     return *hint ? err_hint(e, "%s", hint) : e;
 }
 
+static struct err *closed(const struct wire *w)
+{
+    return err_make(IO, "%s: the connection was closed", w->name);
+}
+
+/* *is_one: it is a message that nobody asks for, and was taken. */
+static struct err *take_notice(bool *is_one, struct wire *w, enum wire_op op, struct reader fields)
+{
+    *is_one = op == WIRE_APPEND_FAILED || op == WIRE_KEPT;
+    if (op == WIRE_APPEND_FAILED)
+        w->append_error = err_first(w->append_error, error_of(w, fields));
+    if (op != WIRE_KEPT)
+        return NULL;
+    w->kept = wire_number(&fields);
+    return wire_check(w, &fields);
+}
+
 struct err *wire_answer(struct wire *w, struct reader *fields)
 {
     enum wire_op op;
-    TRY(wire_receive(w, &op, fields));
-    while (op == WIRE_APPEND_FAILED) {
-        w->append_error = err_first(w->append_error, error_of(w, *fields));
+    bool is_notice;
+    do {
         TRY(wire_receive(w, &op, fields));
-    }
+        TRY(take_notice(&is_notice, w, op, *fields));
+    } while (is_notice);
     if (op == WIRE_ERROR)
         return error_of(w, *fields);
     if (!op)
-        return err_make(IO, "%s: the connection was closed", w->name);
+        return closed(w);
     return op == WIRE_OK ? NULL
                          : err_make(IO, "%s: message %d came as an answer", w->name, (int)op);
+}
+
+static struct err *receive_notice(struct wire *w)
+{
+    enum wire_op op;
+    struct reader fields;
+    bool is_notice;
+    TRY(wire_receive(w, &op, &fields));
+    TRY(take_notice(&is_notice, w, op, fields));
+    if (is_notice)
+        return NULL;
+    return op ? err_make(IO, "%s: message %d came and was not asked for", w->name, (int)op)
+              : closed(w);
 }
 
 struct err *wire_append_error(struct wire *w)
 {
     struct pollfd p = {.fd = w->in, .events = POLLIN};
+    while (!w->append_error && poll(&p, 1, 0) > 0)
+        TRY(receive_notice(w));
     struct err *e = w->append_error;
     w->append_error = NULL;
-    if (e || poll(&p, 1, 0) <= 0)
-        return e;
-    enum wire_op op;
-    struct reader fields;
-    TRY(wire_receive(w, &op, &fields));
-    if (op == WIRE_APPEND_FAILED)
-        return error_of(w, fields);
-    return op ? err_make(IO, "%s: message %d came and was not asked for", w->name, (int)op)
-              : err_make(IO, "%s: the connection was closed", w->name);
+    return e;
+}
+
+struct err *wire_wait_notice(struct wire *w)
+{
+    if (!w->append_error)
+        TRY(receive_notice(w));
+    return wire_append_error(w);
 }
 
 uint64_t wire_number(struct reader *fields)

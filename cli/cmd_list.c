@@ -191,5 +191,5 @@ struct err *command_list(const struct options *o)
     else
         print_tree(repo, &l);
     lineage_fini(&l);
-    return NULL;
+    return repo_check(repo); /* records that could not be read */
 }

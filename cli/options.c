@@ -454,6 +454,8 @@ static bool has_stream(const struct options *o)
     return false;
 }
 
+static const char *const ssh_options[] = {"ssh-command", "remote-mbe", "ssh-retry", NULL};
+
 /* What is asked of a stream, which is one archive that goes by. */
 static struct err *check_stream(const struct options *o)
 {
@@ -462,9 +464,9 @@ static struct err *check_stream(const struct options *o)
     if (o->tmp_dir && !is_stream && !may_seal)
         return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                "to ssh:// or s3://");
-    if ((o->ssh_command || o->remote_mbe) && !has_repo(o, "ssh://"))
-        return err_make(USAGE, "--%s is for --repo=ssh://...",
-                        o->ssh_command ? "ssh-command" : "remote-mbe");
+    const char *ssh_option = first_given(o, ssh_options);
+    if (ssh_option && !has_repo(o, "ssh://"))
+        return err_make(USAGE, "--%s is for --repo=ssh://...", ssh_option);
     if (!is_stream)
         return NULL;
     if (o->verb != VERB_BACKUP && o->verb != VERB_RESTORE && o->verb != VERB_VERIFY)

@@ -104,7 +104,8 @@ struct options {
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
         keep_days, keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, keep_verified,
-        change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd, spill_max;
+        change_map, level, server_wait, hash, throttle, pace, s3_timeout, ssh_retry, key_fd,
+        spill_max;
     enum key_action key_action; /* of `mbe key` */
     bool given[OPTION_COUNT];   /* by row: it is on the command line */
 };

@@ -97,6 +97,7 @@ static void bad_usage_is_told_in_so_many_words(void **state)
          "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh:// or s3://"},
         {"mbe list --repo=/r --ssh-command=x", "--ssh-command is for --repo=ssh://..."},
         {"mbe list --repo=/r --remote-mbe=x", "--remote-mbe is for --repo=ssh://..."},
+        {"mbe list --repo=- --ssh-retry=0", "--ssh-retry is for --repo=ssh://..."},
         {"mbe serve --repo=/r", "serve needs --stdio: serve on standard input and output"},
         {"mbe serve --stdio --repo=-", "serve needs a repository, and --repo=- is a stream"},
         {"mbe restore --repo=s3://buck --datadir=/d --tmp-dir=/t",

@@ -65,6 +65,7 @@ static struct repo_options repo_options_of(const struct options *o, const char *
         .tmp_dir = tmp_dir,
         .ssh_command = o->ssh_command,
         .remote_mbe = o->remote_mbe,
+        .ssh_retry_s = (unsigned)o->ssh_retry,
         .s3 = {.endpoint = o->s3_endpoint,
                .region = o->s3_region,
                .ca_file = o->s3_ca_file,

@@ -145,6 +145,7 @@ static struct err *add_rows(struct lineage *l, struct repo *repo, const struct b
     for (size_t i = 0; i < list->n; i++) {
         TRY(signals_check());
         add_row(l, repo, list->ids[i]);
+        TRY(repo_check(repo));
     }
     return NULL;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A repository on another machine, through ssh: backup under load, increment, list, show, verify, restore, consolidate, delete; equal,
-table by table. A connection that breaks, a full disk over there, and an mbe that is not there end with one clear line and leave nothing.
+table by table. A connection that breaks is made again, and the backup goes on. One that may not be, a full disk over there, and an mbe that
+is not there end with one clear line and leave nothing.
 
 The other machine is this one, behind an sshd of our own with its own keys where there is one, else behind a stand-in for ssh that
 runs what ssh would have run.
@@ -19,11 +20,13 @@ from harness.load import Load
 from harness.mbe import OPERATION_FAILED, REFUSED, USAGE, Mbe
 from harness.scenario import run
 
-# Does what ssh does with [-p PORT] -- HOST COMMAND. Notes its pid, and limits the size of files where that is asked for.
+# Does what ssh does with [-p PORT] -- HOST COMMAND. Notes its pid, limits the size of files where that is asked for, or ends when so many
+# bytes have come from the other side.
 STAND_IN = """#!/bin/bash
 while [ "$1" != -- ]; do shift; done
 echo $$ >>%s
 if [ -n "$LIMIT" ]; then trap '' XFSZ; ulimit -f "$LIMIT"; fi
+if [ -n "$CUT" ]; then exec 5<&0; exec dd bs=1 count="$CUT" status=none < <(exec bash -c "$3" <&5); fi
 exec bash -c "$3"
 """
 
@@ -78,15 +81,32 @@ class Remote(Mbe):
         return sorted(set(os.listdir(self.there)) - set(self.ids()) - {"mbe-repository"})
 
 
-def failures(s, mbe, pids):
-    """The connection breaks in the middle; no room over there; no mbe over there; a URL that is none."""
+def break_connection(pids):
+    with open(pids, encoding="utf-8") as f:
+        os.kill(int(f.read().split()[-1]), signal.SIGKILL)
+
+
+def interruptions(s, mbe, pids):
+    """The connection breaks in the middle: the backup goes on, and is whole."""
     with proof.held_after_copy(s, mbe.server, mbe, "--lock-wait=100") as running:
-        with open(pids, encoding="utf-8") as f:
-            os.kill(int(f.read().split()[-1]), signal.SIGKILL)
+        break_connection(pids)
+    done = mbe.finished_backup(running.wait(100))
+    s.check("connecting again" in running.progress(), "nothing was broken: %s", running.progress())
+    mbe.verify(done.id)
+    s.check_equal(mbe.leftovers(), [], "left over there")
+
+
+def failures(s, mbe, pids):
+    """The connection breaks in the middle, for good; no room over there; no mbe over there; a URL that is none."""
+    with proof.held_after_copy(s, mbe.server, mbe, "--lock-wait=100", "--ssh-retry=0") as running:
+        break_connection(pids)
     done = running.wait(100)
     s.check_equal(done.status, OPERATION_FAILED, str(done))
     s.check(re.search(r"(?m)^mbe: ssh://.*(connection was closed|Broken pipe)", done.err), "a broken connection is not told: %s", done)
     s.check_equal(proof.locked_out(mbe.server), None, "locks after a broken connection")
+    cut = {**os.environ, "CUT": "300"}              # behind the list, within the first archive
+    done = mbe.run("list", "--repo=" + mbe.repo, "--ssh-retry=0", expect=OPERATION_FAILED, env=cut)
+    s.check("connection was closed" in done.err and not done.out, "a list that was cut off: %s", done)
     mbe.backup_fails(OPERATION_FAILED, "--remote-mbe=/nonexistent/mbe")
     mbe.run("list", "--repo=ssh://-oProxyCommand=x/y", expect=USAGE)
     full = mbe.backup_fails(OPERATION_FAILED, "--compress=none", env={**os.environ, "LIMIT": "2048"})
@@ -118,7 +138,9 @@ def body(s, flavour):
     mbe.run("delete", "--repo=" + mbe.repo, "--backup=" + full.id, "--with-dependents")
     s.check_equal(local.ids(), [new], "list after the deletion")
     s.check_equal(local.leftovers(), [], "left over there")
-    failures(s, Remote(s, source, stand_in(s), s.path("other")), s.path("pids"))
+    other = Remote(s, source, stand_in(s), s.path("other"))
+    interruptions(s, other, s.path("pids"))
+    failures(s, other, s.path("pids"))
 
 
 if __name__ == "__main__":
