@@ -85,6 +85,23 @@ static struct err *set_value(struct options *o, const struct option_row *row, ch
     return err_make(FAILED, "option type %d is not known", (int)row->type);
 }
 
+const struct option_row *option_find(unsigned verbs, const char *name)
+{
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (option_rows[i].verbs & verbs && !strcmp(option_rows[i].name, name))
+            return &option_rows[i];
+    return NULL;
+}
+
+struct err *option_check(const struct option_row *row, const char *value)
+{
+    struct options scratch = {.verb = VERB_NONE};
+    AUTO_FREE char *copy = mem_strdup(value); /* a password is wiped where it was read */
+    struct err *e = set_value(&scratch, row, copy);
+    options_fini(&scratch);
+    return e;
+}
+
 static struct err *set_presets(struct options *o)
 {
     for (size_t i = 0; i < N_ROWS; i++) {
@@ -196,6 +213,14 @@ static struct err *set_key_action(struct options *o, const char *word)
     return o->key_action ? NULL : err_make(USAGE, "key has no action '%s'", word);
 }
 
+static struct err *set_config_action(struct options *o, const char *word)
+{
+    o->config_action = !strcmp(word, "check")  ? CONFIG_ACTION_CHECK
+                       : !strcmp(word, "show") ? CONFIG_ACTION_SHOW
+                                               : CONFIG_ACTION_NONE;
+    return o->config_action ? NULL : err_make(USAGE, "config has no action '%s'", word);
+}
+
 static struct err *parse_rest(struct options *o, int argc, char **argv)
 {
     if (optind < argc && o->verb == VERB_HELP) {
@@ -208,6 +233,12 @@ static struct err *parse_rest(struct options *o, int argc, char **argv)
         TRY(set_key_action(o, argv[optind]));
         optind++;
     }
+    if (optind < argc && o->verb == VERB_CONFIG) {
+        TRY(set_config_action(o, argv[optind]));
+        optind++;
+    }
+    if (optind < argc && (o->verb == VERB_RUN || o->config_action == CONFIG_ACTION_SHOW))
+        o->task = argv[optind++];
     for (int i = 0; i < 2 && optind < argc && o->compare; i++)
         o->sides[i] = argv[optind++];
     if (optind >= argc)
@@ -451,6 +482,16 @@ static struct err *check_key(const struct options *o)
     return NULL;
 }
 
+static struct err *check_task(const struct options *o)
+{
+    if (o->verb == VERB_CONFIG && !o->config_action)
+        return err_make(USAGE, "config needs an action: check or show");
+    if (!o->task && (o->verb == VERB_RUN || o->config_action == CONFIG_ACTION_SHOW))
+        return err_make(USAGE, "%s needs the name of a task",
+                        o->verb == VERB_RUN ? "run" : "config show");
+    return NULL;
+}
+
 static struct err *check_together(const struct options *o)
 {
     TRY(check_stream(o));
@@ -467,6 +508,7 @@ static struct err *check_together(const struct options *o)
         return err_make(USAGE, "--password and --password-file exclude each other");
     TRY(check_hash(o));
     TRY(check_key(o));
+    TRY(check_task(o));
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
     if (o->verb == VERB_PRUNE && !o->keep_full && !o->keep_days)

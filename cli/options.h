@@ -70,6 +70,7 @@ enum verify_level {
 };
 enum hash_choice { HASH_CHOICE_TABLES, HASH_CHOICE_ALL, HASH_CHOICE_NONE };
 enum key_action { KEY_ACTION_NONE, KEY_ACTION_GENERATE, KEY_ACTION_ROTATE };
+enum config_action { CONFIG_ACTION_NONE, CONFIG_ACTION_CHECK, CONFIG_ACTION_SHOW };
 enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -86,7 +87,7 @@ struct options {
     enum verb help_of; /* `mbe help COMMAND` */
     bool full, incremental, offline, require_base, no_defaults, redo_consumer, allow_corrupt,
         syslog, quiet, json, man, completion, debug, help, version, with_dependents, dry_run,
-        compare, locate, no_lock, hashes, verify, no_check, stdio, s3_path_style;
+        compare, locate, no_lock, hashes, verify, no_check, stdio, s3_path_style, verbose;
     const char *repo, *tmp_dir, *ssh_command, *remote_mbe, *backup, *base, *datadir, *defaults_file,
         *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user, *pace_file;
@@ -94,13 +95,15 @@ struct options {
     const char *key_file, *key_command, *new_key_file;
     const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
     const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until;
-    const char *sides[2]; /* what `mbe hash --compare` compares */
+    const char *config, *task; /* of `mbe run` and `mbe config` */
+    const char *sides[2];      /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
         keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd;
     enum key_action key_action; /* of `mbe key` */
-    bool given[OPTION_COUNT];   /* by row: it is on the command line */
+    enum config_action config_action;
+    bool given[OPTION_COUNT]; /* by row: it is on the command line */
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.
@@ -136,6 +139,11 @@ struct option_row {
 extern const struct verb_row verb_rows[VERB_COUNT];
 extern const struct option_row option_rows[];
 extern const size_t n_option_rows;
+
+/* The row of that option in one of the commands (IN_* bits); NULL: none has it. */
+const struct option_row *option_find(unsigned verbs, const char *name);
+/* Whether the text is a value of the option, as the command line has it. The reason reads on behind the option's name. */
+struct err *option_check(const struct option_row *row, const char *value) MUST_CHECK;
 
 /* Whether the option may be given without a value, though it has one. */
 static inline bool option_value_is_optional(const struct option_row *row)
