@@ -139,6 +139,7 @@ static struct err *do_step(struct task_run *run, size_t i)
     struct facts facts = facts_of(run, i, 0);
     struct err *e =
         task_process_run(end, &(struct task_process){.argc = s->argc,
+                                                     .n_inherited = s->n_inherited,
                                                      .argv = s->argv,
                                                      .is_mbe = s->verb != VERB_NONE,
                                                      .facts = (const char *const *)facts.items});

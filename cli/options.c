@@ -182,7 +182,8 @@ static struct err *not_understood(const struct getopt_tables *t, enum verb verb,
     return err_make(USAGE, "%s has no option %.*s", verb_rows[verb].name, n, word);
 }
 
-static struct err *parse_options(struct options *o, int argc, char **argv)
+/* Every inherited option is one word: optind has passed it by one. */
+static struct err *parse_options(struct options *o, int argc, char **argv, int n_inherited)
 {
     struct getopt_tables t;
     make_tables(&t, o->verb);
@@ -201,7 +202,7 @@ static struct err *parse_options(struct options *o, int argc, char **argv)
             return err_make(USAGE, "--%s needs a value: --%s=%s", row->name, row->name,
                             row->argument);
         TRY_AT(set_value(o, row, optarg), "--%s", row->name);
-        o->given[row - option_rows] = true;
+        o->given[row - option_rows] |= optind > n_inherited + 1;
     }
 }
 
@@ -280,7 +281,7 @@ static struct err *check_type_of_backup(const struct options *o)
     return NULL;
 }
 
-static bool is_given(const struct options *o, const char *name)
+bool options_given(const struct options *o, const char *name)
 {
     for (int i = 0; i < N_ROWS; i++)
         if (o->given[i] && !strcmp(option_rows[i].name, name))
@@ -291,7 +292,7 @@ static bool is_given(const struct options *o, const char *name)
 /* The first of `names`, which NULL ends, that was given; NULL: none. */
 static const char *first_given(const struct options *o, const char *const *names)
 {
-    while (*names && !is_given(o, *names))
+    while (*names && !options_given(o, *names))
         names++;
     return *names;
 }
@@ -306,6 +307,7 @@ static const char *const server_options[] = {"mysqld", "scratch", "server-user",
 /* How a server is read. */
 static const char *const reading_options[] = {"throttle", "no-lock", "lock-wait", "parallel", NULL};
 
+static const char *const keyring_options[] = {"keyring-file", "keyring-pass-file", NULL};
 /* Of a server that runs. */
 static const char *const running_options[] = {
     "hash", "lock-wait",    "redo-consumer", "redo-archive", "change-map",
@@ -332,6 +334,7 @@ static struct err *check_level(const struct options *o)
 {
     const char *connection = first_given(o, connection_options);
     const char *server = first_given(o, server_options);
+    const char *keyring = first_given(o, keyring_options);
     if (o->verb == VERB_RESTORE && server && !o->verify)
         return err_make(USAGE, "--%s is for restore --verify", server);
     if (o->verb != VERB_VERIFY)
@@ -341,14 +344,13 @@ static struct err *check_level(const struct options *o)
     if (server && o->level != VERIFY_LEVEL_BOOT &&
         !(o->level == VERIFY_LEVEL_PAGES && !strcmp(server, "scratch")))
         return err_make(USAGE, "--%s is for verify --level=boot", server);
-    if (is_given(o, "lock-wait") && o->level != VERIFY_LEVEL_TABLES)
+    if (options_given(o, "lock-wait") && o->level != VERIFY_LEVEL_TABLES)
         return err_make(USAGE, "--lock-wait is for verify --level=tables");
-    if (is_given(o, "memory") && o->level != VERIFY_LEVEL_PAGES && o->level != VERIFY_LEVEL_BOOT)
+    if (options_given(o, "memory") && o->level != VERIFY_LEVEL_PAGES &&
+        o->level != VERIFY_LEVEL_BOOT)
         return err_make(USAGE, "--memory is for verify --level=pages or --level=boot");
-    if ((o->keyring_file || o->keyring_pass_file) && o->level != VERIFY_LEVEL_BOOT &&
-        o->level != VERIFY_LEVEL_PAGES)
-        return err_make(USAGE, "--keyring-%sfile is for verify --level=pages or --level=boot",
-                        o->keyring_file ? "" : "pass-");
+    if (keyring && o->level != VERIFY_LEVEL_BOOT && o->level != VERIFY_LEVEL_PAGES)
+        return err_make(USAGE, "--%s is for verify --level=pages or --level=boot", keyring);
     if (o->level == VERIFY_LEVEL_TABLES && !strcmp(o->backup, "all"))
         return err_make(USAGE, "--level=tables compares a server with one backup: name it");
     return NULL;
@@ -415,23 +417,26 @@ static struct err *check_hash(const struct options *o)
         return err_make(USAGE, "--locate is for --compare");
     if (o->output && o->compare)
         return err_make(USAGE, "--output and --compare exclude each other");
-    if (o->no_lock && is_given(o, "lock-wait"))
+    if (o->no_lock && options_given(o, "lock-wait"))
         return err_make(USAGE, "--no-lock and --lock-wait exclude each other");
     return NULL;
 }
+
+/* About a repository on another machine. */
+static const char *const ssh_options[] = {"ssh-command", "remote-mbe", NULL};
 
 /* What is asked of a stream, which is one archive that goes by. */
 static struct err *check_stream(const struct options *o)
 {
     const bool is_stream = o->repo && !strcmp(o->repo, "-");
     const bool is_ssh = o->repo && !strncmp(o->repo, "ssh://", strlen("ssh://"));
+    const char *ssh = first_given(o, ssh_options);
     const bool may_seal = o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE;
-    if (o->tmp_dir && !is_stream && !may_seal)
+    if (options_given(o, "tmp-dir") && !is_stream && !may_seal)
         return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                "to ssh:// or s3://");
-    if ((o->ssh_command || o->remote_mbe) && !is_ssh)
-        return err_make(USAGE, "--%s is for --repo=ssh://...",
-                        o->ssh_command ? "ssh-command" : "remote-mbe");
+    if (ssh && !is_ssh)
+        return err_make(USAGE, "--%s is for --repo=ssh://...", ssh);
     if (!is_stream)
         return NULL;
     if (o->verb != VERB_BACKUP && o->verb != VERB_RESTORE && o->verb != VERB_VERIFY)
@@ -440,7 +445,7 @@ static struct err *check_stream(const struct options *o)
     if (o->incremental)
         return err_make(USAGE, "an incremental backup needs its base, which is not in a stream: "
                                "--repo=- is for --full");
-    if (is_given(o, "backup"))
+    if (options_given(o, "backup"))
         return err_make(USAGE, "--backup chooses from a repository, and a stream holds one backup");
     return NULL;
 }
@@ -524,10 +529,10 @@ static uint64_t default_threads(void)
     return (uint64_t)(n < MAX_DEFAULT_THREADS ? n : MAX_DEFAULT_THREADS);
 }
 
-static struct err *parse_verb(struct options *o, int argc, char **argv)
+static struct err *parse_verb(struct options *o, int argc, char **argv, int n_inherited)
 {
     TRY(set_presets(o));
-    TRY(parse_options(o, argc, argv));
+    TRY(parse_options(o, argc, argv, n_inherited));
     if (o->help || o->version)
         return NULL;
     TRY(parse_rest(o, argc, argv));
@@ -539,6 +544,11 @@ static struct err *parse_verb(struct options *o, int argc, char **argv)
 }
 
 struct err *options_parse(struct options *out, int argc, char **argv)
+{
+    return options_parse_inherited(out, argc, argv, 0);
+}
+
+struct err *options_parse_inherited(struct options *out, int argc, char **argv, int n_inherited)
 {
     *out = (struct options){.verb = VERB_NONE, .help_of = VERB_NONE};
     if (argc < 2)
@@ -554,8 +564,8 @@ struct err *options_parse(struct options *out, int argc, char **argv)
     if (out->verb == VERB_NONE)
         return err_hint(err_make(USAGE, "there is no command '%s'", argv[1]),
                         "Run 'mbe --help' for the commands.");
-    return err_hint(parse_verb(out, argc - 1, argv + 1), "Run 'mbe %s --help' for its options.",
-                    verb_rows[out->verb].name);
+    return err_hint(parse_verb(out, argc - 1, argv + 1, n_inherited),
+                    "Run 'mbe %s --help' for its options.", verb_rows[out->verb].name);
 }
 
 void options_fini(struct options *o)

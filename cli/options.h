@@ -103,12 +103,18 @@ struct options {
         keep_days, change_map, level, server_wait, hash, throttle, pace, s3_timeout, key_fd;
     enum key_action key_action; /* of `mbe key` */
     enum config_action config_action;
-    bool given[OPTION_COUNT]; /* by row: it is on the command line */
+    bool given[OPTION_COUNT]; /* by row: it is on the command line, and not inherited */
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.
  * getopt_long keeps its state in globals: one thread at a time. */
 struct err *options_parse(struct options *out, int argc, char **argv) MUST_CHECK;
+/* The same, where the n_inherited words behind the command are options, each --NAME or --NAME=VALUE, that several commands share: that
+ * one of them is of no use to this one is no error. */
+struct err *options_parse_inherited(struct options *out, int argc, char **argv,
+                                    int n_inherited) MUST_CHECK;
+/* Whether this command was told that option, for itself. */
+bool options_given(const struct options *o, const char *name);
 void options_fini(struct options *o);
 static inline void options_cleanup(struct options *o)
 {

@@ -216,7 +216,8 @@ static struct err *check_section(const struct config_file *f, const struct confi
         TRY(at(err_wrap(check_key(k, a), "%s", k->name), f, k->line));
         const struct option_row *row = row_of(a->verbs, k->name);
         if (row && row->type == OPTION_PASSWORD && f->others_read)
-            return at(err_hint(err_make(REFUSED, "a password in a file that others can read"),
+            return at(err_hint(err_make(REFUSED, "%s: a password in a file that others can read",
+                                        k->name),
                                "chmod 600 %s", f->path),
                       f, k->line);
     }
@@ -229,6 +230,7 @@ static struct err *check_section(const struct config_file *f, const struct confi
 struct scope {
     const struct config_file *file;
     const struct config_section *sections[3];
+    const struct config_section *own; /* what is set elsewhere is inherited */
 };
 
 /* *v stays empty when it is not given. */
@@ -294,15 +296,16 @@ static struct err *add_words(struct task_step *s, const char *text)
     return NULL;
 }
 
-/* One option of the command, if it is given. */
+/* One option of the command, if it is given, and inherited or not. */
 static struct err *add_option(struct task_step *s, const struct option_row *row,
-                              const struct scope *scope, const struct task_variables *variables)
+                              const struct scope *scope, const struct task_variables *variables,
+                              bool inherited)
 {
     struct task_value v = {0};
     TRY(look_up(&v, scope, row->name, variables));
     if (!v.key)
         return NULL;
-    if (row->type == OPTION_FLAG && is_off(&v)) {
+    if ((row->type == OPTION_FLAG && is_off(&v)) || inherited != (v.section != scope->own)) {
         drop(&v);
         return NULL;
     }
@@ -315,6 +318,15 @@ static struct err *add_option(struct task_step *s, const struct option_row *row,
         s->repo = v.text;
     const bool has_value = v.text && row->type != OPTION_FLAG;
     add_word(s, mem_printf("--%s%s%s", row->name, has_value ? "=" : "", has_value ? v.text : ""));
+    return NULL;
+}
+
+static struct err *add_options(struct task_step *s, const struct scope *scope,
+                               const struct task_variables *variables, bool inherited)
+{
+    for (size_t i = 0; i < n_option_rows; i++)
+        if (option_is_in(&option_rows[i], s->verb) && is_in_files(option_rows[i].name))
+            TRY(add_option(s, &option_rows[i], scope, variables, inherited));
     return NULL;
 }
 
@@ -335,7 +347,7 @@ static struct err *check_command_line(const struct task_step *s)
     __attribute__((cleanup(options_cleanup))) struct options o = {0};
     for (int i = 0; i < s->argc; i++)
         copy[i] = mem_strdup(s->argv[i]);
-    struct err *e = options_parse(&o, s->argc, copy);
+    struct err *e = options_parse_inherited(&o, s->argc, copy, s->n_inherited);
     for (int i = 0; i < s->argc; i++)
         free(copy[i]);
     return e;
@@ -347,9 +359,9 @@ static struct err *make_mbe(struct task_step *s, const struct scope *scope,
     s->argv = mem_zalloc((n_option_rows + MAX_WORDS + 3) * sizeof *s->argv);
     add_word(s, mem_strdup("mbe"));
     add_word(s, mem_strdup(s->type));
-    for (size_t i = 0; i < n_option_rows; i++)
-        if (option_is_in(&option_rows[i], s->verb) && is_in_files(option_rows[i].name))
-            TRY(add_option(s, &option_rows[i], scope, variables));
+    TRY(add_options(s, scope, variables, true));
+    s->n_inherited = s->argc - 2;
+    TRY(add_options(s, scope, variables, false));
     TRY(add_sides(s, scope));
     if (s->repo && !strcmp(s->repo, "-"))
         return err_make(USAGE, "repo: a step has no standard input or output for an archive: use "
@@ -469,6 +481,7 @@ static struct err *list_steps(struct task *t)
     if (!k && !type)
         return at(err_make(USAGE, "[task %s] has neither steps= nor type=", t->name), t->file,
                   t->section->line);
+    t->is_one_step = !k;
     if (!k)
         return add_step(t, type->value ? type->value : "");
     AUTO_FREE char *list = mem_strdup(k->value ? k->value : "");
@@ -522,14 +535,15 @@ static struct err *fill_steps(struct task *t, const struct task_moment *moment)
     struct task_variables variables = {.when = moment->when, .host = moment->host, .task = t->name};
     for (size_t i = 0; i < t->n; i++) {
         struct task_step *s = &t->steps[i];
-        const struct scope scope = {t->file, {s->section, t->section, defaults}};
+        const struct scope scope = {
+            t->file, {s->section, t->section, defaults}, t->is_one_step ? t->section : s->section};
         const int line = s->section ? s->section->line : t->section->line;
         TRY_AT(fill_step(s, &scope, &variables), "%s:%d: step %s of task %s", t->file->path, line,
                s->name, t->name);
         if (!variables.repo)
             variables.repo = s->repo;
     }
-    const struct scope of_the_task = {t->file, {t->section, defaults, NULL}};
+    const struct scope of_the_task = {t->file, {t->section, defaults, NULL}, t->section};
     return set_settings(t, &of_the_task, &variables);
 }
 

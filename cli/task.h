@@ -60,6 +60,7 @@ struct task_step {
     size_t n, cap;
     char **argv; /* of mbe, its name first; or of the program. NULL ends it */
     int argc;
+    int n_inherited; /* of the words behind the command's name; see options_parse_inherited */
 };
 
 struct task {
@@ -69,6 +70,7 @@ struct task {
     struct task_value settings[TASK_SETTINGS]; /* key NULL: not given */
     struct task_step *steps;
     size_t n, cap;
+    bool is_one_step; /* it has no steps= */
 };
 
 /* The task with that name, checked: every step is a command line that mbe takes. USAGE otherwise, with file, line and key, and what is

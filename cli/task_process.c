@@ -26,7 +26,7 @@ struct start {
 static int run_mbe(const struct task_process *p)
 {
     __attribute__((cleanup(options_cleanup))) struct options o;
-    struct err *e = options_parse(&o, p->argc, p->argv);
+    struct err *e = options_parse_inherited(&o, p->argc, p->argv, p->n_inherited);
     if (!e)
         e = command_run(&o);
     e = err_first(e, command_flush());

@@ -8,8 +8,8 @@
 #include "base/err.h"
 
 struct task_process {
-    int argc;
-    char **argv; /* NULL ends it. The program, found in PATH; of mbe, its command line */
+    int argc, n_inherited; /* n_inherited: of mbe, see options_parse_inherited */
+    char **argv;           /* NULL ends it. The program, found in PATH; of mbe, its command line */
     bool is_mbe; /* the words are a command line of ours, which is run without a program */
     const char *const *facts; /* NAME=VALUE for its environment; NULL ends it */
     const char *input;        /* what its standard input is; NULL: nothing */
