@@ -231,7 +231,9 @@ static struct err *stamp_for_copy(struct plain_file *f, const char *path, bool r
     return NULL;
 }
 
-static struct err *copy_file(struct copy_env *env, struct plain_file *f, bool rests, bool *present)
+/* before: the file of the same table that was copied just before this one, NULL: none. */
+static struct err *copy_file(struct copy_env *env, struct plain_file *f,
+                             const struct plain_file *before, bool rests, bool *present)
 {
     AUTO_FREE char *path = mem_printf("%s/%s", env->datadir->root, f->listed.name);
     AUTO_PLACE place = {.is_link = false};
@@ -254,7 +256,9 @@ static struct err *copy_file(struct copy_env *env, struct plain_file *f, bool re
     f->copied = true;
     f->is_view = table_file_is_view(content.head, content.head_len);
     f->online_aria = table_file_is_online_aria(f->listed.name, content.head, content.head_len);
-    f->unclosed = table_file_is_unclosed(f->listed.name, content.head, content.head_len);
+    f->unclosed = table_file_is_unclosed(f->listed.name, content.head, content.head_len) ||
+                  (before && !table_file_fits_data(f->listed.name, content.head, content.head_len,
+                                                   before->content_size));
     return place.is_link ? add_link(env, f, &place, &attr) : NULL;
 }
 
@@ -397,7 +401,7 @@ static struct err *copy_unit(struct sync_queue *q, struct unit u, bool rests)
     for (size_t i = u.from; i < u.to; i++) {
         struct plain_file *f = &q->set->files[i];
         bool present;
-        TRY(copy_file(q->set->env, f, rests, &present));
+        TRY(copy_file(q->set->env, f, i > u.from ? f - 1 : NULL, rests, &present));
         q->vanished[i] = !present;
         if (!present)
             continue;

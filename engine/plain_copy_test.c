@@ -213,6 +213,37 @@ static void table_in_use_is_named_and_copied_again(void **state)
     archive_reader_free(archive_end(&f->archive));
 }
 
+/* An index file without a key, which says how long its data file is. */
+static void write_index_of(struct fixture *f, const char *name, uint16_t options, uint64_t data)
+{
+    uint8_t head[1024] = {0xfe, 0xfe, 7, 1};
+    put_be16(head + 4, options);
+    put_be64(head + 68, data);
+    write_bytes(f->data, name, head, sizeof head);
+}
+
+static void index_that_is_older_than_its_data_counts_as_in_use(void **state)
+{
+    struct fixture *f = *state;
+    write_text(f->data, "d/fine.MYD", "rows");
+    write_index_of(f, "d/fine.MYI", 0x43, 4);
+    write_text(f->data, "d/packed.MYD", "rows and seven");
+    write_index_of(f, "d/packed.MYI", 0x47, 7);
+    write_text(f->data, "d/t.MYD", "rows and seven");
+    write_index_of(f, "d/t.MYI", 0x43, 7);
+    let_stamps_age();
+    sync_now(f, PLAIN_FLUSHED);
+    char **names = plain_set_unclosed(&f->set);
+    assert_non_null(names);
+    assert_string_equal(names[0], "d/t");
+    assert_null(names[1]);
+    plain_names_free(names);
+    write_index_of(f, "d/t.MYI", 0x43, 14); /* we let go, and came back */
+    sync_now(f, PLAIN_FLUSHED);
+    assert_null(plain_set_unclosed(&f->set));
+    archive_reader_free(archive_end(&f->archive));
+}
+
 static void data_directory_link_and_its_target_are_kept(void **state)
 {
     struct fixture *f = *state;
@@ -640,6 +671,7 @@ int main(void)
         TEST(system_tables_in_use_wait_for_the_last_stage),
         TEST(large_log_table_is_not_copied_in_the_last_stage),
         TEST(table_in_use_is_named_and_copied_again),
+        TEST(index_that_is_older_than_its_data_counts_as_in_use),
         TEST(data_directory_link_and_its_target_are_kept),
         TEST(views_are_not_tables),
         TEST(file_of_several_pieces_is_whole),

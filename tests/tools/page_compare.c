@@ -148,18 +148,19 @@ static bool is_rtree_direction(const uint8_t *page, uint32_t at)
            at < INDEX_N_DIRECTION + 2;
 }
 
-/* What MySQL leaves of the header of a packed page when it has unpacked it, and writes when the page is not packed again. A page that was
- * never out of its memory has zeros there: of two copies of one page from different times either may be the one that has it. The type
- * in it is zero when the page was enciphered without being packed in between: deciphering clears that field. */
+/* What MySQL leaves of the header of a packed page when it has unpacked it, and writes when the page is not packed again: all of it, or,
+ * where the page was enciphered, the length alone. A page that was never out of its memory has zeros there: of two copies of one page
+ * from different times either may be the one that has it. Fact: MySQL 9.7.4. */
 static bool is_pack_leftover(const struct space_format *format, const uint8_t *page, uint32_t at)
 {
     if (at < FIL_AFTER_TYPE || at >= FIL_SPACE || be16(page + FIL_TYPE) == FIL_TYPE_RTREE)
         return false;
-    const uint16_t inside = be16(page + FIL_PACK_TYPE);
+    if (bytes_are_zero(page + FIL_AFTER_TYPE, FIL_PACK_STORED - FIL_AFTER_TYPE))
+        return !format->zip && at >= FIL_PACK_STORED;
     struct err *e = page_check_pack(format, page);
     const bool is_header = !e;
     err_free(e);
-    return is_header && (inside == be16(page + FIL_TYPE) || !inside);
+    return is_header && be16(page + FIL_PACK_TYPE) == be16(page + FIL_TYPE);
 }
 
 /* First differing offset that matters, or no_difference. */
