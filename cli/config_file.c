@@ -159,7 +159,7 @@ struct err *config_file_parse(struct config_file **out, const char *path, const 
     return NULL;
 }
 
-/* Owned by caller. */
+/* *out is owned by caller. */
 static struct err *default_path(char **out)
 {
     const char *home = getenv("HOME");
@@ -178,12 +178,25 @@ static struct err *check_owner(struct config_file *f, const struct stat *st)
     if (st->st_uid != 0 && st->st_uid != geteuid())
         return err_make(REFUSED, "%s says what is run, and belongs to neither you nor root",
                         f->path);
-    if (S_ISREG(st->st_mode) && st->st_mode & (S_IWGRP | S_IWOTH))
+    if (st->st_mode & (S_IWGRP | S_IWOTH))
         return err_make(REFUSED,
                         "%s says what is run, and can be changed by others (mode %03o): chmod go-w",
                         f->path, (unsigned)(st->st_mode & 0777));
-    f->others_read = S_ISREG(st->st_mode) && st->st_mode & (S_IRGRP | S_IROTH);
+    f->others_read = (st->st_mode & (S_IRGRP | S_IROTH)) != 0;
     return NULL;
+}
+
+/* *text is owned by caller. */
+static struct err *read_file(char **text, size_t *n, struct stat *st, const char *path)
+{
+    AUTO_FD int fd = -1;
+    TRY(file_open(&fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0));
+    if (fstat(fd, st))
+        return err_os("%s: cannot stat", path);
+    if (!S_ISREG(st->st_mode) || st->st_size > FILE_MAX)
+        return err_make(USAGE, "%s: it is no file of %d bytes or less", path, FILE_MAX);
+    *text = mem_alloc((size_t)st->st_size + 1);
+    return file_pread(fd, *text, (size_t)st->st_size, 0, n, path);
 }
 
 struct err *config_file_load(struct config_file **out, const char *named)
@@ -196,15 +209,13 @@ struct err *config_file_load(struct config_file **out, const char *named)
         path = mem_strdup(named);
     else
         TRY(default_path(&path));
-    struct err *e = file_read_all(&text, &n, path, FILE_MAX);
+    struct err *e = read_file(&text, &n, &st, path);
     if (e && e->os_errno == ENOENT)
         e->kind = ERR_USAGE;
     TRY_AT(e, "configuration file");
     e = config_file_parse(&f, path, text, n);
     explicit_bzero(text, n);
     TRY(e);
-    if (stat(path, &st))
-        return err_os("%s: cannot stat", path);
     TRY(check_owner(f, &st));
     *out = f;
     f = NULL;

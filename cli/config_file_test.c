@@ -143,6 +143,8 @@ static void a_file_that_is_not_there_is_named(void **state)
     struct config_file *f = NULL;
     assert_error(config_file_load(&f, "/nowhere/mbe.cnf"), ERR_USAGE,
                  "configuration file: /nowhere/mbe.cnf: cannot open: No such file or directory");
+    assert_error(config_file_load(&f, "/dev/zero"), ERR_USAGE,
+                 "configuration file: /dev/zero: it is no file of 1048576 bytes or less");
 }
 
 int main(void)

@@ -23,10 +23,6 @@ static const struct {
 };
 enum { N_TYPES = sizeof types / sizeof types[0] };
 
-/* All commands that a step can be. */
-static const unsigned in_steps =
-    IN_BACKUP | IN_HASH | IN_VERIFY | IN_PRUNE | IN_RESTORE | IN_CONSOLIDATE;
-
 /* Options that make no sense in a file, or cannot be had by what is run in the background. */
 static const char *const not_in_files[] = {"help", "version", "key-fd"};
 
@@ -385,8 +381,10 @@ static struct err *make_program(struct task_step *s, const struct scope *scope,
         drop(words.key ? &shell : &words);
         return e;
     }
-    if (words.key)
-        return add_words(s, words.text);
+    if (words.key) {
+        TRY(add_words(s, words.text));
+        return s->argc ? NULL : err_make(USAGE, "command: there is no word in it");
+    }
     add_word(s, mem_strdup("/bin/sh"));
     add_word(s, mem_strdup("-c"));
     add_word(s, mem_strdup(shell.text));
@@ -547,11 +545,21 @@ static struct err *fill_steps(struct task *t, const struct task_moment *moment)
     return set_settings(t, &of_the_task, &variables);
 }
 
+/* Of all commands that a step can be. */
+static unsigned all_verbs(void)
+{
+    unsigned verbs = 0;
+    for (int i = 0; i < N_TYPES; i++)
+        if (types[i].verb != VERB_NONE)
+            verbs |= 1U << types[i].verb;
+    return verbs;
+}
+
 struct err *task_make(struct task **out, const struct config_file *file, const char *name,
                       const struct task_moment *moment)
 {
-    static const struct allowed in_defaults = {
-        .verbs = in_steps, .task_settings = true, .more = of_defaults};
+    const struct allowed in_defaults = {
+        .verbs = all_verbs(), .task_settings = true, .more = of_defaults};
     AUTO(task) t = mem_zalloc(sizeof *t);
     TRY(check_kinds(file));
     TRY(check_section(file, config_section_find(file, "defaults", ""), &in_defaults));

@@ -94,35 +94,32 @@ static struct err *lock_fd(int fd, const char *name, double end)
     }
 }
 
+/* *fd stays -1 where there is no such directory, or one that cannot be locked, as on NFS. */
+static struct err *lock_directory(int *fd, const char *name, double end)
+{
+    bool absent;
+    TRY(file_absent(file_open(fd, name, O_RDONLY | O_DIRECTORY, 0), &absent));
+    struct err *e = absent ? NULL : lock_fd(*fd, name, end);
+    if (!e || e->os_errno != EBADF)
+        return e;
+    err_free(e);
+    close(*fd);
+    *fd = -1;
+    return NULL;
+}
+
+/* What could not be locked is closed with the others. */
 static struct err *lock_one(struct task_lock *l, const char *name, double end)
 {
-    int fd = -1;
-    struct err *e = NULL;
+    mem_grow(&l->fds, &l->cap, l->n, sizeof *l->fds);
+    int *fd = &l->fds[l->n++];
+    *fd = -1;
     if (is_directory(name))
-        e = file_open(&fd, name, O_RDONLY | O_DIRECTORY, 0);
-    if (e && e->os_errno == ENOENT) { /* the step that reads it will say so */
-        err_free(e);
+        TRY(lock_directory(fd, name, end));
+    if (*fd >= 0)
         return NULL;
-    }
-    TRY(e);
-    if (fd >= 0)
-        e = lock_fd(fd, name, end);
-    if (e && e->os_errno == EBADF) { /* NFS, for one */
-        err_free(e);
-        e = NULL;
-        close(fd);
-        fd = -1;
-    }
-    if (!e && fd < 0) {
-        e = open_file(&fd, name);
-        if (!e)
-            e = lock_fd(fd, name, end);
-    }
-    if (fd >= 0) {
-        mem_grow(&l->fds, &l->cap, l->n, sizeof *l->fds);
-        l->fds[l->n++] = fd;
-    }
-    return e;
+    TRY(open_file(fd, name));
+    return lock_fd(*fd, name, end);
 }
 
 static struct err *lock_all(struct task_lock *l, char **names, size_t n, double end)
@@ -157,7 +154,8 @@ void task_lock_free(struct task_lock *l)
     if (!l)
         return;
     for (size_t i = 0; i < l->n; i++)
-        close(l->fds[i]);
+        if (l->fds[i] >= 0)
+            close(l->fds[i]);
     free(l->fds);
     free(l);
 }

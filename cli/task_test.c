@@ -139,6 +139,8 @@ static const struct {
      "x.cnf:1: step command of task t: a step of type=command needs command= or shell=, not both"},
     {"[task t]\ntype=command\nshell=a\ncommand=b\n",
      "x.cnf:1: step command of task t: a step of type=command needs command= or shell=, not both"},
+    {"[task t]\ntype=command\ncommand=\"  \"\n",
+     "x.cnf:1: step command of task t: command: there is no word in it"},
     {"[task t]\ntype=prune\nmail-on=never\n",
      "x.cnf:3: mail-on: 'never' is not one of failure|success|always"},
     {"[defaults]\nlevel=x\n[task t]\ntype=prune\n",
@@ -226,7 +228,7 @@ static void a_repository_is_locked_once(void **state)
         assert_null(task_lock_take(&locks[i], t[i + 1], 0));
         task_lock_free(locks[i]);
     }
-    assert_null(task_lock_take(&locks[4], t[4], 0)); /* there is nothing to lock */
+    assert_null(task_lock_take(&locks[4], t[4], 0)); /* its name is locked */
     task_lock_free(locks[4]);
     for (int i = 0; i < 5; i++)
         task_free(t[i]);
