@@ -5,11 +5,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/dir_test_util.h"
 #include "base/err_test_util.h"
+#include "base/hash128.h"
 #include "cli/task.h"
 #include "cli/task_lock.h"
 
@@ -201,6 +204,21 @@ static void passwords_are_for_files_that_nobody_else_reads(void **state)
                  "%s:5: password: a password in a file that others can read", path);
 }
 
+/* The empty file that a lock by name leaves. */
+static void remove_lock_file(const char *name)
+{
+    const struct hash128 h = hash128_of(name, strlen(name), NULL, 0);
+    const char *tmpdir = getenv("TMPDIR");
+    const char *const dirs[] = {"/run/lock", tmpdir && *tmpdir ? tmpdir : "/var/tmp"};
+    int removed = 0;
+    for (int i = 0; i < 2; i++) {
+        AUTO_FREE char *path =
+            mem_printf("%s/mbe-%u-%016" PRIx64 ".lock", dirs[i], (unsigned)geteuid(), h.lo);
+        removed += !unlink(path);
+    }
+    assert_int_equal(removed, 1);
+}
+
 /* Two runs of one repository, whatever it is called, and of two others. */
 static void a_repository_is_locked_once(void **state)
 {
@@ -230,6 +248,10 @@ static void a_repository_is_locked_once(void **state)
     }
     assert_null(task_lock_take(&locks[4], t[4], 0)); /* its name is locked */
     task_lock_free(locks[4]);
+    AUTO_FREE char *store = mem_printf("s3://b/%s", (char *)*state);
+    AUTO_FREE char *absent = mem_printf("%s/absent", (char *)*state);
+    remove_lock_file(store);
+    remove_lock_file(absent);
     for (int i = 0; i < 5; i++)
         task_free(t[i]);
 }
