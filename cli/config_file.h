@@ -38,9 +38,9 @@ struct config_file {
 /* n bytes of text, of the file `path`. Owned by caller. USAGE on anything that is not understood. */
 struct err *config_file_parse(struct config_file **out, const char *path, const char *text,
                               size_t n) MUST_CHECK;
-/* Reads it; `path` NULL: the first of /etc/mbe/mbe.cnf and ~/.mbe.cnf that is there. REFUSED when others than its owner, who is root or
+/* Reads the file named; NULL: the first of /etc/mbe/mbe.cnf and ~/.mbe.cnf that is there. REFUSED when others than its owner, who is root or
  * us, may write it: it says what is run. */
-struct err *config_file_load(struct config_file **out, const char *path) MUST_CHECK;
+struct err *config_file_load(struct config_file **out, const char *named) MUST_CHECK;
 void config_file_free(struct config_file *f);
 CLEANUP(config_file, config_file_free)
 

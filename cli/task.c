@@ -517,14 +517,14 @@ static struct err *check_kinds(const struct config_file *f)
     return NULL;
 }
 
-static struct err *no_task(const struct config_file *f, const char *name)
+/* Their names, owned by caller. */
+static char *all_tasks(const struct config_file *f)
 {
-    AUTO_FREE char *list = mem_strdup("");
+    char *list = mem_strdup("");
     for (size_t i = 0; i < f->n; i++)
         if (!strcmp(f->sections[i].kind, "task"))
             append(&list, f->sections[i].name);
-    return err_make(USAGE, "%s: there is no task '%s'; there are %s", f->path, name,
-                    *list ? list : "none");
+    return list;
 }
 
 static struct err *fill_steps(struct task *t, const struct task_moment *moment)
@@ -565,8 +565,11 @@ struct err *task_make(struct task **out, const struct config_file *file, const c
     TRY(check_section(file, config_section_find(file, "defaults", ""), &in_defaults));
     t->file = file;
     t->section = config_section_find(file, "task", name);
-    if (!t->section)
-        return no_task(file, name);
+    if (!t->section) {
+        AUTO_FREE char *list = all_tasks(file);
+        return err_make(USAGE, "%s: there is no task '%s'; there are %s", file->path, name,
+                        *list ? list : "none");
+    }
     t->name = t->section->name;
     TRY(list_steps(t));
     TRY(check_task_section(t));
