@@ -159,7 +159,7 @@ static inline struct err *test_sample_write(struct sink *sink, enum archive_code
 /* Where the first chunk of these bytes begins. */
 static inline size_t test_data_at(const uint8_t *p)
 {
-    return ARCHIVE_HEADER_SIZE + (le16(p + 8) == ARCHIVE_VERSION_SEALED ? KEY_BLOCK_SIZE : 0);
+    return ARCHIVE_HEADER_SIZE + (archive_version_is_sealed(le16(p + 8)) ? KEY_BLOCK_SIZE : 0);
 }
 
 /* Offset of chunk i (and, for the number of chunks, of the final record) of an undamaged
@@ -181,7 +181,7 @@ static inline void test_put_hash(uint8_t *p, struct hash128 h)
 }
 
 /* Recomputes every checksum: of the header, of the key block, of each chunk as far as the chunks follow each other
- * by their lengths, and of the final record. */
+ * by their lengths, of the signature block behind them, and of the final record. */
 static inline void test_reseal(uint8_t *p, size_t n)
 {
     if (n < ARCHIVE_HEADER_SIZE)
@@ -203,6 +203,9 @@ static inline void test_reseal(uint8_t *p, size_t n)
             break;
         at += CHUNK_HEADER_SIZE + (size_t)body;
     }
+    if (n - at >= SIGNATURE_BLOCK_SIZE && !memcmp(p + at, SIGNATURE_MAGIC, MAGIC_SIZE))
+        test_put_hash(p + at + SIGNATURE_BLOCK_SIZE - HASH_SIZE,
+                      hash128_of(p + at, SIGNATURE_BLOCK_SIZE - HASH_SIZE, NULL, 0));
     if (n >= FINAL_SIZE)
         test_put_hash(p + n - HASH_SIZE,
                       hash128_of(p + n - FINAL_SIZE, FINAL_SIZE - HASH_SIZE, NULL, 0));

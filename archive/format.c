@@ -39,19 +39,24 @@ static struct err *check_frame(const uint8_t *p, size_t n, const char *magic, co
     return NULL;
 }
 
-static unsigned version_of(bool sealed)
+static uint16_t version_of(bool sealed, bool is_signed)
 {
-    return sealed ? ARCHIVE_VERSION_SEALED : ARCHIVE_VERSION;
+    return (uint16_t)(ARCHIVE_VERSION + (sealed ? ARCHIVE_VERSION_IF_SEALED : 0) +
+                      (is_signed ? ARCHIVE_VERSION_IF_SIGNED : 0));
 }
 
-static struct err *get_version(bool *sealed, unsigned version, const char *what)
+static struct err *check_version(unsigned version, const char *what)
 {
-    *sealed = version == ARCHIVE_VERSION_SEALED;
-    if (*sealed || version == ARCHIVE_VERSION)
+    if (version >= ARCHIVE_VERSION && version <= ARCHIVE_VERSION_LAST)
         return NULL;
-    struct err *e = err_make(FAILED, "%s has format version %u, this mbe reads version %d or %d",
-                             what, version, ARCHIVE_VERSION, ARCHIVE_VERSION_SEALED);
+    struct err *e = err_make(FAILED, "%s has format version %u, this mbe reads versions %d to %d",
+                             what, version, ARCHIVE_VERSION, ARCHIVE_VERSION_LAST);
     return err_hint(e, "Use the mbe that wrote the archive, or a newer one.");
+}
+
+static bool version_is_signed(unsigned version)
+{
+    return (version - ARCHIVE_VERSION) & ARCHIVE_VERSION_IF_SIGNED;
 }
 
 static struct err *check_zero(const uint8_t *p, size_t n, const char *what)
@@ -64,7 +69,7 @@ void archive_header_put(uint8_t *p, const struct archive_header *h)
 {
     memset(p, 0, ARCHIVE_HEADER_SIZE);
     memcpy(p, ARCHIVE_MAGIC, MAGIC_SIZE);
-    put_le16(p + 8, version_of(h->sealed));
+    put_le16(p + 8, version_of(h->sealed, h->is_signed));
     put_le64(p + 16, h->archive_id);
     put_le64(p + 24, (uint64_t)h->created);
     put_own_hash(p, ARCHIVE_HEADER_SIZE - HASH_SIZE);
@@ -73,13 +78,20 @@ void archive_header_put(uint8_t *p, const struct archive_header *h)
 struct err *archive_header_get(struct archive_header *h, const uint8_t *p)
 {
     TRY(check_frame(p, ARCHIVE_HEADER_SIZE - HASH_SIZE, ARCHIVE_MAGIC, "archive header"));
-    bool sealed;
-    TRY(get_version(&sealed, le16(p + 8), "the archive"));
+    const unsigned version = le16(p + 8);
+    TRY(check_version(version, "the archive"));
     TRY(check_zero(p + 10, 6, "archive header"));
     TRY(check_zero(p + 32, 16, "archive header"));
-    *h = (struct archive_header){
-        .archive_id = le64(p + 16), .created = (int64_t)le64(p + 24), .sealed = sealed};
+    *h = (struct archive_header){.archive_id = le64(p + 16),
+                                 .created = (int64_t)le64(p + 24),
+                                 .sealed = archive_version_is_sealed(version),
+                                 .is_signed = version_is_signed(version)};
     return NULL;
+}
+
+uint64_t archive_header_id(const uint8_t *p)
+{
+    return le64(p + 16);
 }
 
 void key_block_put(uint8_t *p, const struct key_block *b)
@@ -99,14 +111,37 @@ struct err *key_block_get(struct key_block *b, const uint8_t *p)
 {
     TRY(check_frame(p, KEY_BLOCK_SIZE - HASH_SIZE, KEY_BLOCK_MAGIC, "key block"));
     if (le16(p + 8) != KEY_BLOCK_VERSION)
-        return err_make(FAILED, "the key block has version %u, this mbe reads version %d",
-                        le16(p + 8), KEY_BLOCK_VERSION);
+        return err_make(CORRUPT, "the key block has version %u, %d expected", le16(p + 8),
+                        KEY_BLOCK_VERSION);
     TRY(check_zero(p + 10, 6, "key block"));
     TRY(check_zero(p + 92, 20, "key block"));
     *b = (struct key_block){.archive_id = le64(p + 16), .key_id = le64(p + 24)};
     memcpy(b->nonce, p + 32, sizeof b->nonce);
     memcpy(b->wrapped, p + KEY_BLOCK_CLEAR, sizeof b->wrapped);
     memcpy(b->tag, p + 76, sizeof b->tag);
+    return NULL;
+}
+
+void signature_block_put(uint8_t *p, const struct signature_block *b)
+{
+    memset(p, 0, SIGNATURE_BLOCK_SIZE);
+    memcpy(p, SIGNATURE_MAGIC, MAGIC_SIZE);
+    put_le16(p + 8, SIGNATURE_VERSION);
+    put_le64(p + 16, b->archive_id);
+    put_le64(p + 24, b->key_id);
+    memcpy(p + 32, b->signature, sizeof b->signature);
+    put_own_hash(p, SIGNATURE_BLOCK_SIZE - HASH_SIZE);
+}
+
+struct err *signature_block_get(struct signature_block *b, const uint8_t *p)
+{
+    TRY(check_frame(p, SIGNATURE_BLOCK_SIZE - HASH_SIZE, SIGNATURE_MAGIC, "signature block"));
+    if (le16(p + 8) != SIGNATURE_VERSION)
+        return err_make(CORRUPT, "the signature block has version %u, %d expected", le16(p + 8),
+                        SIGNATURE_VERSION);
+    TRY(check_zero(p + 10, 6, "signature block"));
+    *b = (struct signature_block){.archive_id = le64(p + 16), .key_id = le64(p + 24)};
+    memcpy(b->signature, p + 32, sizeof b->signature);
     return NULL;
 }
 
@@ -211,7 +246,7 @@ void final_record_put(uint8_t *p, const struct final_record *f)
 {
     memset(p, 0, FINAL_SIZE);
     memcpy(p, FINAL_MAGIC, MAGIC_SIZE);
-    put_le16(p + 8, version_of(f->sealed));
+    put_le16(p + 8, version_of(f->sealed, f->is_signed));
     put_le32(p + 12, 1);
     put_le64(p + 16, f->archive_id);
     put_le64(p + 24, f->at);
@@ -232,13 +267,14 @@ void final_record_put(uint8_t *p, const struct final_record *f)
  * headers of its chunks. */
 static struct err *check_final_layout(const struct final_record *f)
 {
-    if (f->index_at < ARCHIVE_HEADER_SIZE || f->manifest_at < f->index_at || f->at < f->manifest_at)
+    const uint64_t end = f->is_signed && f->at < SIGNATURE_BLOCK_SIZE ? 0 : archive_chunks_end(f);
+    if (f->index_at < ARCHIVE_HEADER_SIZE || f->manifest_at < f->index_at || end < f->manifest_at)
         return err_make(CORRUPT,
                         "final record: index at %" PRIu64 ", manifest at %" PRIu64
                         " and end at %" PRIu64 " are out of order",
                         f->index_at, f->manifest_at, f->at);
     const uint64_t data = f->index_at - ARCHIVE_HEADER_SIZE;
-    const uint64_t index = f->manifest_at - f->index_at, manifest = f->at - f->manifest_at;
+    const uint64_t index = f->manifest_at - f->index_at, manifest = end - f->manifest_at;
     if (f->n_data_chunks > data / CHUNK_HEADER_SIZE ||
         f->n_index_chunks > index / CHUNK_HEADER_SIZE ||
         f->n_manifest_chunks > manifest / CHUNK_HEADER_SIZE || f->n_data_chunks > UINT32_MAX)
@@ -257,8 +293,9 @@ static struct err *check_final_layout(const struct final_record *f)
 struct err *final_record_get(struct final_record *f, const uint8_t *p)
 {
     TRY(check_frame(p, FINAL_SIZE - HASH_SIZE, FINAL_MAGIC, "final record"));
-    bool sealed;
-    TRY(get_version(&sealed, le16(p + 8), "the final record"));
+    const unsigned version = le16(p + 8);
+    const bool sealed = archive_version_is_sealed(version);
+    TRY(check_version(version, "the final record"));
     if (le32(p + 12) != 1)
         return err_make(FAILED, "the archive has %" PRIu32 " lanes, this mbe reads one",
                         le32(p + 12));
@@ -266,6 +303,7 @@ struct err *final_record_get(struct final_record *f, const uint8_t *p)
     if (!sealed)
         TRY(check_zero(p + FINAL_CLEAR, FINAL_TAG_SIZE, "final record"));
     *f = (struct final_record){.sealed = sealed,
+                               .is_signed = version_is_signed(version),
                                .archive_id = le64(p + 16),
                                .at = le64(p + 24),
                                .n_data_chunks = le64(p + 32),

@@ -5,12 +5,13 @@
  *   archive header | data chunk ... | index chunk ... | manifest chunk ... | final record
  *
  * Version 1 is an archive in clear. Version 2 is a sealed one: a key block follows the archive header, every chunk is sealed, and
- * the final record has a tag. How is in envelope.h.
+ * the final record has a tag. How is in envelope.h. Versions 3 and 4 are 1 and 2 signed: the index has the SHA-256 of every data
+ * chunk, and a signature block precedes the final record. How is in signature.h. One version has one form of every structure.
  *
  * Archive header, 64 bytes
  *   offset size meaning
  *        0    8 magic "\x93mbeARC\n"
- *        8    2 format version, 1, or 2 if sealed; a reader refuses a newer one
+ *        8    2 format version, 1 to 4: 1, and 1 more if sealed, and 2 more if signed; a reader refuses a newer one
  *       10    2 zero
  *       12    4 flags, zero
  *       16    8 archive id: random, repeated in every chunk. When a reader searches for the next
@@ -57,6 +58,15 @@
  *        4    4 length in bytes, not 0; top bit set: zeros, without payload
  *        8    8 offset in the entry's content
  *
+ * Signature block, 112 bytes, of a signed archive only, in front of the final record
+ *        0    8 magic "\x93mbeSIG\n"
+ *        8    2 version, 1
+ *       10    6 zero
+ *       16    8 archive id
+ *       24    8 id of the user's signing key
+ *       32   64 signature
+ *       96   16 XXH3-128 of bytes 0-95
+ *
  * Final record, 112 bytes, ends the archive; without it the archive is incomplete
  *        0    8 magic "\x93mbeEND\n"
  *        8    2 format version, that of the archive header
@@ -88,17 +98,22 @@
 #include "base/err.h"
 #include "base/hash128.h"
 #include "base/seal.h"
+#include "base/sign.h"
 
 #define ARCHIVE_MAGIC "\x93mbeARC\n"
 #define CHUNK_MAGIC "\x93mbeCHK\n"
 #define FINAL_MAGIC "\x93mbeEND\n"
 #define KEY_BLOCK_MAGIC "\x93mbeKEY\n"
+#define SIGNATURE_MAGIC "\x93mbeSIG\n"
 
 enum {
     ARCHIVE_VERSION = 1,
-    ARCHIVE_VERSION_SEALED = 2,
+    ARCHIVE_VERSION_IF_SEALED = 1, /* added to it */
+    ARCHIVE_VERSION_IF_SIGNED = 2,
+    ARCHIVE_VERSION_LAST = ARCHIVE_VERSION + ARCHIVE_VERSION_IF_SEALED + ARCHIVE_VERSION_IF_SIGNED,
     CHUNK_VERSION = 1,
     KEY_BLOCK_VERSION = 1,
+    SIGNATURE_VERSION = 1,
     MAGIC_SIZE = 8,
     MAGIC_COMMON = 4, /* bytes with which all magics begin */
     ARCHIVE_HEADER_SIZE = 64,
@@ -106,6 +121,7 @@ enum {
     KEY_BLOCK_CLEAR = 44, /* bytes in front of the enciphered key, authenticated with it */
     CHUNK_HEADER_SIZE = 112,
     CHUNK_HEADER_CLEAR = 60, /* bytes in front of the tag, authenticated with the body */
+    SIGNATURE_BLOCK_SIZE = 112,
     FINAL_SIZE = 112,
     FINAL_CLEAR = 84, /* bytes in front of the tag */
     FINAL_TAG_SIZE = 12,
@@ -130,7 +146,7 @@ enum chunk_flags { CHUNK_SEALED = 1 };
 struct archive_header {
     uint64_t archive_id;
     int64_t created;
-    bool sealed;
+    bool sealed, is_signed;
 };
 
 struct key_block {
@@ -158,8 +174,14 @@ struct chunk_record {
     uint64_t offset;
 };
 
+struct signature_block {
+    uint64_t archive_id;
+    uint64_t key_id;
+    uint8_t signature[SIGNATURE_SIZE];
+};
+
 struct final_record {
-    bool sealed;
+    bool sealed, is_signed;
     uint8_t tag[FINAL_TAG_SIZE]; /* if sealed */
     uint64_t archive_id;
     uint64_t at;
@@ -170,15 +192,25 @@ struct final_record {
     uint32_t n_entries;
 };
 
+/* Of the format version. */
+static inline bool archive_version_is_sealed(unsigned version)
+{
+    return (version - ARCHIVE_VERSION) & ARCHIVE_VERSION_IF_SEALED;
+}
+
 /* The _put functions fill exactly the size of their structure, checksum included. The _get
  * functions check everything that can be checked without knowing more of the archive; errors say
  * what is wrong, not where. Kind CORRUPT, or FAILED where a newer version is needed. */
 void archive_header_put(uint8_t *p, const struct archive_header *h);
 struct err *archive_header_get(struct archive_header *h, const uint8_t *p) MUST_CHECK;
+/* The archive id of a header of whatever version. */
+uint64_t archive_header_id(const uint8_t *p);
 void key_block_put(uint8_t *p, const struct key_block *b);
 struct err *key_block_get(struct key_block *b, const uint8_t *p) MUST_CHECK;
 void chunk_header_put(uint8_t *p, const struct chunk_header *h);
 struct err *chunk_header_get(struct chunk_header *h, const uint8_t *p) MUST_CHECK;
+void signature_block_put(uint8_t *p, const struct signature_block *b);
+struct err *signature_block_get(struct signature_block *b, const uint8_t *p) MUST_CHECK;
 void chunk_record_put(uint8_t *p, const struct chunk_record *r);
 struct chunk_record chunk_record_get(const uint8_t *p);
 void final_record_put(uint8_t *p, const struct final_record *f);
@@ -188,6 +220,12 @@ struct err *final_record_get(struct final_record *f, const uint8_t *p) MUST_CHEC
 static inline uint64_t archive_data_at(const struct archive_header *h)
 {
     return ARCHIVE_HEADER_SIZE + (h->sealed ? KEY_BLOCK_SIZE : 0);
+}
+
+/* Where the last manifest chunk ends. */
+static inline uint64_t archive_chunks_end(const struct final_record *f)
+{
+    return f->at - (f->is_signed ? SIGNATURE_BLOCK_SIZE : 0);
 }
 
 /* Table and payload of a chunk, in bytes. */

@@ -40,8 +40,10 @@ static void archive_header_comes_back_and_newer_versions_are_refused(void **stat
 {
     (void)state;
     static const struct patch patches[] = {
-        {"version", 8, 2, 3, ERR_FAILED,
-         "the archive has format version 3, this mbe reads version 1 or 2"},
+        {"version", 8, 2, 5, ERR_FAILED,
+         "the archive has format version 5, this mbe reads versions 1 to 4"},
+        {"no version", 8, 2, 0, ERR_FAILED,
+         "the archive has format version 0, this mbe reads versions 1 to 4"},
         {"flags", 12, 4, 1, ERR_CORRUPT, "reserved bytes of the archive header are not zero"},
         {"reserved", 40, 1, 1, ERR_CORRUPT, "reserved bytes of the archive header are not zero"},
     };
@@ -49,13 +51,21 @@ static void archive_header_comes_back_and_newer_versions_are_refused(void **stat
     struct archive_header h;
     archive_header_put(bytes, &(struct archive_header){.archive_id = 5, .sealed = true});
     assert_null(archive_header_get(&h, bytes));
-    assert_true(h.sealed);
+    assert_true(h.sealed && !h.is_signed);
     assert_int_equal(le16(bytes + 8), 2);
+    archive_header_put(bytes, &(struct archive_header){.is_signed = true});
+    assert_null(archive_header_get(&h, bytes));
+    assert_true(h.is_signed && !h.sealed);
+    assert_int_equal(le16(bytes + 8), 3);
+    archive_header_put(bytes, &(struct archive_header){.sealed = true, .is_signed = true});
+    assert_null(archive_header_get(&h, bytes));
+    assert_true(h.sealed && h.is_signed);
+    assert_int_equal(le16(bytes + 8), 4);
     archive_header_put(bytes, &(struct archive_header){.archive_id = 5, .created = -6});
     assert_null(archive_header_get(&h, bytes));
     assert_int_equal(h.archive_id, 5);
     assert_int_equal(h.created, -6);
-    assert_false(h.sealed);
+    assert_false(h.sealed || h.is_signed);
     assert_int_equal(le16(bytes + 8), 1);
     for (size_t i = 0; i < sizeof patches / sizeof *patches; i++) {
         archive_header_put(bytes, &h);
@@ -156,7 +166,7 @@ static void a_key_block_comes_back(void **state)
 {
     (void)state;
     static const struct patch patches[] = {
-        {"version", 8, 2, 2, ERR_FAILED, "the key block has version 2, this mbe reads version 1"},
+        {"version", 8, 2, 2, ERR_CORRUPT, "the key block has version 2, 1 expected"},
         {"reserved in front", 15, 1, 1, ERR_CORRUPT,
          "reserved bytes of the key block are not zero"},
         {"reserved behind", 92, 1, 1, ERR_CORRUPT, "reserved bytes of the key block are not zero"},
@@ -176,6 +186,28 @@ static void a_key_block_comes_back(void **state)
         apply(bytes, &patches[i]);
         test_put_hash(bytes + 112, hash128_of(bytes, 112, NULL, 0));
         assert_error(key_block_get(&got, bytes), &patches[i]);
+    }
+}
+
+static void a_signature_block_comes_back(void **state)
+{
+    (void)state;
+    static const struct patch patches[] = {
+        {"version", 8, 2, 2, ERR_CORRUPT, "the signature block has version 2, 1 expected"},
+        {"reserved", 15, 1, 1, ERR_CORRUPT, "reserved bytes of the signature block are not zero"},
+    };
+    uint8_t bytes[SIGNATURE_BLOCK_SIZE];
+    const struct signature_block b = {
+        .archive_id = 7, .key_id = 8, .signature = {9, [SIGNATURE_SIZE - 1] = 1}};
+    struct signature_block got;
+    signature_block_put(bytes, &b);
+    assert_null(signature_block_get(&got, bytes));
+    assert_memory_equal(&got, &b, sizeof b);
+    for (size_t i = 0; i < sizeof patches / sizeof *patches; i++) {
+        signature_block_put(bytes, &b);
+        apply(bytes, &patches[i]);
+        test_put_hash(bytes + 96, hash128_of(bytes, 96, NULL, 0));
+        assert_error(signature_block_get(&got, bytes), &patches[i]);
     }
 }
 
@@ -200,7 +232,7 @@ static void tags_of_what_is_sealed_come_back(void **state)
 
 static const struct patch final_patches[] = {
     {"version", 8, 2, 7, ERR_FAILED,
-     "the final record has format version 7, this mbe reads version 1 or 2"},
+     "the final record has format version 7, this mbe reads versions 1 to 4"},
     {"lanes", 12, 4, 2, ERR_FAILED, "the archive has 2 lanes, this mbe reads one"},
     {"tag of an archive in clear", 90, 1, 2, ERR_CORRUPT,
      "reserved bytes of the final record are not zero"},
@@ -261,6 +293,7 @@ int main(void)
         cmocka_unit_test(impossible_chunk_headers_are_refused_by_name),
         cmocka_unit_test(an_index_chunk_may_not_grow_without_bound),
         cmocka_unit_test(a_key_block_comes_back),
+        cmocka_unit_test(a_signature_block_comes_back),
         cmocka_unit_test(tags_of_what_is_sealed_come_back),
         cmocka_unit_test(impossible_final_records_are_refused_by_name),
     };

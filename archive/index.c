@@ -146,12 +146,14 @@ static void put_extents(struct out_bytes *out, const struct index_extent *x, siz
     }
 }
 
-void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, uint32_t n_chunks,
-                  const struct index_entry *entries, uint32_t n_entries)
+void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, const struct sha256 *digests,
+                  uint32_t n_chunks, const struct index_entry *entries, uint32_t n_entries)
 {
     out_varint(out, n_chunks);
     for (uint32_t i = 0; i < n_chunks; i++)
         out_varint(out, chunk_sizes[i]);
+    if (digests)
+        out_bytes_put(out, digests, n_chunks * sizeof *digests);
     out_varint(out, n_entries);
     for (uint32_t i = 0; i < n_entries; i++) {
         put_attr(out, &entries[i].attr, entries[i].id);
@@ -159,17 +161,16 @@ void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, uint32_t n
     }
 }
 
-static struct err *get_chunks(struct index *x, struct reader *r, uint32_t n_chunks,
-                              uint64_t data_at, uint64_t data_end)
+static struct err *get_chunks(struct index *x, struct reader *r, const struct index_frame *frame)
 {
     const uint64_t n = rd_varint(r);
-    if (n != n_chunks || n > rd_left(r))
+    if (n != frame->n_chunks || n > rd_left(r))
         return err_make(CORRUPT, "%" PRIu64 " data chunks in the index, %" PRIu32 " expected", n,
-                        n_chunks);
-    x->n_chunks = n_chunks;
+                        frame->n_chunks);
+    x->n_chunks = frame->n_chunks;
     x->chunk_at = mem_alloc(((size_t)n + 1) * sizeof *x->chunk_at);
-    uint64_t at = data_at;
-    for (uint32_t i = 0; i < n_chunks; i++) {
+    uint64_t at = frame->data_at;
+    for (uint32_t i = 0; i < x->n_chunks; i++) {
         x->chunk_at[i] = at;
         const uint64_t size = rd_varint(r);
         if (size < CHUNK_HEADER_SIZE || size > CHUNK_SIZE_MAX)
@@ -178,10 +179,15 @@ static struct err *get_chunks(struct index *x, struct reader *r, uint32_t n_chun
         at += size;
     }
     x->chunk_at[n] = at;
-    if (at != data_end)
+    if (at != frame->data_end)
         return err_make(CORRUPT, "the data chunks end at offset %" PRIu64 ", %" PRIu64 " expected",
-                        at, data_end);
-    return NULL;
+                        at, frame->data_end);
+    if (!frame->digests)
+        return NULL;
+    x->digests = rd_bytes(r, (size_t)n * SHA256_SIZE);
+    return x->digests
+               ? NULL
+               : err_make(CORRUPT, "the digests of %" PRIu64 " chunks do not fit the index", n);
 }
 
 /* NULL, with ran_out set, unless length, bytes and the zero behind them agree. */
@@ -283,14 +289,14 @@ static struct err *get_entries(struct index *x, struct reader *r, uint32_t n_ent
     return index_check_paths(x->entries, x->n_entries, ERR_CORRUPT);
 }
 
-struct err *index_decode(struct index *out, uint8_t *text, size_t len, uint32_t n_chunks,
-                         uint64_t data_at, uint64_t data_end, uint32_t n_entries)
+struct err *index_decode(struct index *out, uint8_t *text, size_t len,
+                         const struct index_frame *frame)
 {
     struct reader r = reader_of(text, len);
     *out = (struct index){.text = text};
-    struct err *e = get_chunks(out, &r, n_chunks, data_at, data_end);
+    struct err *e = get_chunks(out, &r, frame);
     if (!e)
-        e = get_entries(out, &r, n_entries);
+        e = get_entries(out, &r, frame->n_entries);
     if (e)
         index_fini(out);
     return err_wrap(e, "index");

@@ -4,6 +4,7 @@
  *
  *   number of data chunks, then for each its size in bytes (header, table and payload); the first
  *   begins behind the archive header and key block, each next one where the last ended
+ *   of a signed archive: for each data chunk its digest (signature.h), 32 bytes
  *   number of entries, then for each:
  *     kind
  *     length of the path, its bytes, a zero byte
@@ -28,6 +29,7 @@
 #include "archive/entry.h"
 #include "archive/varint.h"
 #include "base/err.h"
+#include "base/sha256.h"
 
 struct index_extent {
     uint64_t offset;
@@ -50,6 +52,7 @@ struct index_entry {
 struct index {
     uint64_t *chunk_at; /* n_chunks + 1: offsets of the data chunks and of the end of the last */
     uint32_t n_chunks;
+    const uint8_t *digests; /* n_chunks times SHA256_SIZE bytes in `text`; NULL: there are none */
     struct index_entry *entries;
     uint32_t n_entries;
     struct index_extent *extents;
@@ -67,14 +70,20 @@ struct err *index_check_paths(const struct index_entry *entries, uint32_t n,
 /* Position of `path` in entries sorted by path, or -1. */
 int64_t index_find(const struct index_entry *entries, uint32_t n, const char *path);
 
-/* Appends the encoding of the index to `out`. */
-void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, uint32_t n_chunks,
-                  const struct index_entry *entries, uint32_t n_entries);
-/* Decodes what index_encode made and checks all of it against the archive: n_chunks data chunks
- * in [data_at, data_end), n_entries entries. Takes over text (from malloc)
+/* What the rest of the archive says of the index: n_chunks data chunks in [data_at, data_end), n_entries entries. */
+struct index_frame {
+    uint32_t n_chunks, n_entries;
+    uint64_t data_at, data_end;
+    bool digests; /* the archive is signed */
+};
+
+/* Appends the encoding of the index to `out`. digests: of the data chunks, NULL: it has none. */
+void index_encode(struct out_bytes *out, const uint32_t *chunk_sizes, const struct sha256 *digests,
+                  uint32_t n_chunks, const struct index_entry *entries, uint32_t n_entries);
+/* Decodes what index_encode made and checks all of it against the archive. Takes over text (from malloc)
  * even on error. */
-struct err *index_decode(struct index *out, uint8_t *text, size_t len, uint32_t n_chunks,
-                         uint64_t data_at, uint64_t data_end, uint32_t n_entries) MUST_CHECK;
+struct err *index_decode(struct index *out, uint8_t *text, size_t len,
+                         const struct index_frame *frame) MUST_CHECK;
 void index_fini(struct index *x);
 
 #endif

@@ -11,12 +11,16 @@
 
 enum { SIZE_0 = 1112, SIZE_1 = 2112, DATA_END = ARCHIVE_HEADER_SIZE + SIZE_0 + SIZE_1 };
 static const uint32_t chunk_sizes[2] = {SIZE_0, SIZE_1};
+static const struct index_frame the_frame = {
+    .n_chunks = 2, .n_entries = 1, .data_at = ARCHIVE_HEADER_SIZE, .data_end = DATA_END};
 
 static struct err *decode(struct index *x, const struct index_entry *entries, uint32_t n)
 {
     struct out_bytes o = {0};
-    index_encode(&o, chunk_sizes, 2, entries, n);
-    return index_decode(x, o.p, o.n, 2, ARCHIVE_HEADER_SIZE, DATA_END, n);
+    index_encode(&o, chunk_sizes, NULL, 2, entries, n);
+    struct index_frame frame = the_frame;
+    frame.n_entries = n;
+    return index_decode(x, o.p, o.n, &frame);
 }
 
 static void attributes_and_extents_come_back(void **state)
@@ -189,7 +193,7 @@ static const struct {
 static void put_entry_a(struct out_bytes *o)
 {
     const struct index_entry a = {.attr = {.kind = ARCHIVE_PLAIN, .path = "a", .size = 10000}};
-    index_encode(o, chunk_sizes, 2, &a, 1);
+    index_encode(o, chunk_sizes, NULL, 2, &a, 1);
     o->n--;
 }
 
@@ -204,7 +208,7 @@ static void extents_outside_entry_or_archive_are_refused_by_name(void **state)
         const bool two = bad_extents[i].numbers[5] != 0;
         for (int k = 0; k < (two ? 8 : 4); k++)
             out_varint(&o, bad_extents[i].numbers[k]);
-        struct err *e = index_decode(&x, o.p, o.n, 2, ARCHIVE_HEADER_SIZE, DATA_END, 1);
+        struct err *e = index_decode(&x, o.p, o.n, &the_frame);
         if (!e) {
             fail_msg("accepted, \"%s\" expected", bad_extents[i].message);
             return;
@@ -234,9 +238,12 @@ static void numbers_that_disagree_with_the_final_record_are_refused(void **state
         const uint32_t sizes[2] = {SIZE_0, cases[i].size_1};
         struct out_bytes o = {0};
         struct index x;
-        index_encode(&o, sizes, 2, &a, 1);
-        struct err *e = index_decode(&x, o.p, o.n, cases[i].n_chunks, ARCHIVE_HEADER_SIZE,
-                                     cases[i].data_end, cases[i].n_entries);
+        index_encode(&o, sizes, NULL, 2, &a, 1);
+        const struct index_frame frame = {.n_chunks = cases[i].n_chunks,
+                                          .n_entries = cases[i].n_entries,
+                                          .data_at = ARCHIVE_HEADER_SIZE,
+                                          .data_end = cases[i].data_end};
+        struct err *e = index_decode(&x, o.p, o.n, &frame);
         if (!e) {
             fail_msg("accepted, \"%s\" expected", cases[i].message);
             return;
@@ -244,6 +251,29 @@ static void numbers_that_disagree_with_the_final_record_are_refused(void **state
         assert_string_equal(e->message, cases[i].message);
         err_free(e);
     }
+}
+
+static void digests_stand_behind_the_sizes(void **state)
+{
+    (void)state;
+    const struct sha256 digests[2] = {{{1, [SHA256_SIZE - 1] = 2}}, {{3, [SHA256_SIZE - 1] = 4}}};
+    const struct index_entry a = {.attr = {.kind = ARCHIVE_PLAIN, .path = "a", .size = 10}};
+    struct index_frame frame = the_frame;
+    struct out_bytes o = {0};
+    struct index x;
+    frame.digests = true;
+    index_encode(&o, chunk_sizes, digests, 2, &a, 1);
+    assert_null(index_decode(&x, o.p, o.n, &frame));
+    assert_memory_equal(x.digests, digests, sizeof digests);
+    assert_string_equal(x.entries[0].attr.path, "a");
+    index_fini(&x);
+
+    o = (struct out_bytes){0};
+    index_encode(&o, chunk_sizes, digests, 2, &a, 1);
+    struct err *e = index_decode(&x, o.p, sizeof digests, &frame);
+    assert_non_null(e);
+    assert_string_equal(e->message, "index: the digests of 2 chunks do not fit the index");
+    err_free(e);
 }
 
 static void an_index_cut_off_anywhere_is_refused(void **state)
@@ -259,7 +289,7 @@ static void an_index_cut_off_anywhere_is_refused(void **state)
         uint8_t *copy = malloc(n ? n : 1);
         assert_non_null(copy);
         memcpy(copy, whole.p, n);
-        struct err *e = index_decode(&x, copy, n, 2, ARCHIVE_HEADER_SIZE, DATA_END, 1);
+        struct err *e = index_decode(&x, copy, n, &the_frame);
         if (n == whole.n)
             assert_null(e);
         else if (!e)
@@ -300,6 +330,7 @@ int main(void)
         cmocka_unit_test(entries_that_no_writer_makes_are_refused_by_name),
         cmocka_unit_test(extents_outside_entry_or_archive_are_refused_by_name),
         cmocka_unit_test(numbers_that_disagree_with_the_final_record_are_refused),
+        cmocka_unit_test(digests_stand_behind_the_sizes),
         cmocka_unit_test(an_index_cut_off_anywhere_is_refused),
         cmocka_unit_test(varints_of_more_than_64_bits_run_out),
     };

@@ -74,7 +74,7 @@ struct err *packer_pack(struct packer *p, const struct chunk_build *b, enum chun
 
 /* A payload that was not compressed may be the caller's: what is enciphered goes to a buffer of ours, where a compressed one is
  * already. */
-struct err *packer_seal(struct packer *p, struct packed *c)
+static struct err *seal(struct packer *p, struct packed *c)
 {
     uint8_t *table = c->head + CHUNK_HEADER_SIZE;
     make_room(p);
@@ -88,6 +88,18 @@ struct err *packer_seal(struct packer *p, struct packed *c)
     c->payload = p->compressed;
     hash(c);
     return NULL;
+}
+
+struct err *packer_finish(struct packer *p, struct packed *c)
+{
+    if (p->archive_key)
+        TRY(seal(p, c));
+    chunk_header_put(c->head, &c->header);
+    if (!p->digests)
+        return NULL;
+    return sha256_of(&c->digest, c->head,
+                     CHUNK_HEADER_SIZE + (size_t)c->header.n_records * RECORD_SIZE, c->payload,
+                     c->header.stored_len);
 }
 
 void packer_fini(struct packer *p)
@@ -105,9 +117,10 @@ void packer_pool_init(struct packer_pool *pool, enum archive_codec codec, int le
     pthread_mutex_init(&pool->lock, NULL);
 }
 
-void packer_pool_seal(struct packer_pool *pool, const struct seal_key *archive_key)
+void packer_pool_protect(struct packer_pool *pool, const struct seal_key *archive_key, bool digests)
 {
     pool->like.archive_key = archive_key;
+    pool->like.digests = digests;
 }
 
 static void packer_free(struct packer *p)

@@ -46,12 +46,26 @@ static struct err *read_exactly(const struct archive_reader *r, void *buf, size_
     return NULL;
 }
 
-/* That the archive is of a form this mbe knows its key block proves. So what its parts say of a newer one was changed. */
+/* That the archive is of a form this mbe knows its key block or signature proves. So what its parts say of a newer one was changed. */
 static struct err *known_form(const struct archive_reader *r, struct err *e)
 {
-    if (e && e->kind == ERR_FAILED && r->archive_key)
+    if (e && e->kind == ERR_FAILED && (r->archive_key || r->proves))
         e->kind = ERR_CORRUPT;
     return e;
+}
+
+/* The chunk in s->file_bytes is the one that was signed. Those of index and manifest are proven together, when they were read. */
+static struct err *prove_chunk(const struct archive_reader *r, struct chunk_slot *s,
+                               uint64_t sequence, size_t size)
+{
+    if (!r->proves)
+        return NULL;
+    TRY(sha256_of(&s->digest, s->file_bytes, size, NULL, 0));
+    const bool is_data = sequence < r->final.n_data_chunks;
+    return is_data &&
+                   memcmp(s->digest.bytes, r->index.digests + sequence * SHA256_SIZE, SHA256_SIZE)
+               ? err_make(CORRUPT, "it is not the chunk that was signed")
+               : NULL;
 }
 
 /* Into s->file_bytes; the header, which is checked, into *h as well. */
@@ -72,7 +86,7 @@ static struct err *read_chunk(const struct archive_reader *r, struct chunk_slot 
     if (chunk_size(h) != size)
         return err_make(CORRUPT, "%" PRIu32 " bytes by its header, %" PRIu64 " expected",
                         chunk_size(h), size);
-    return NULL;
+    return prove_chunk(r, s, sequence, (size_t)size);
 }
 
 static struct err *load_chunk(const struct archive_reader *r, struct chunk_slot *s,
@@ -140,6 +154,8 @@ static struct err *append_section(struct archive_reader *r, struct chunk_slot *s
                 CORRUPT, "%s: chunk %" PRIu64 " at offset %" PRIu64 ": kind %u found, %u expected",
                 r->path, sequence, at, c->header.kind, (unsigned)s->kind);
         out_bytes_put(o, c->raw, c->header.raw_len);
+        if (r->proves)
+            out_bytes_put(&r->section_digests, slot->digest.bytes, SHA256_SIZE);
         at += size;
     }
     if (at != s->end || o->n != s->len)
@@ -174,9 +190,12 @@ static struct err *read_index(struct archive_reader *r, struct chunk_slot *slot)
                      &(struct section){CHUNK_INDEX, f->n_data_chunks, f->index_at, f->manifest_at,
                                        f->n_index_chunks, f->index_len},
                      &text));
-    TRY_AT(index_decode(&r->index, text, (size_t)f->index_len, (uint32_t)f->n_data_chunks,
-                        archive_data_at(&r->header), f->index_at, f->n_entries),
-           "%s", r->path);
+    const struct index_frame frame = {.n_chunks = (uint32_t)f->n_data_chunks,
+                                      .n_entries = f->n_entries,
+                                      .data_at = archive_data_at(&r->header),
+                                      .data_end = f->index_at,
+                                      .digests = r->header.is_signed};
+    TRY_AT(index_decode(&r->index, text, (size_t)f->index_len, &frame), "%s", r->path);
     return NULL;
 }
 
@@ -186,7 +205,7 @@ static struct err *read_manifest(struct archive_reader *r, struct chunk_slot *sl
     uint8_t *text;
     TRY(read_section(r, slot,
                      &(struct section){CHUNK_MANIFEST, f->n_data_chunks + f->n_index_chunks,
-                                       f->manifest_at, f->at, f->n_manifest_chunks,
+                                       f->manifest_at, archive_chunks_end(f), f->n_manifest_chunks,
                                        f->manifest_len},
                      &text));
     r->manifest = (char *)text;
@@ -208,11 +227,31 @@ static struct err *open_envelope(struct archive_reader *r, const uint8_t *header
     return envelope_open(&r->archive_key, block, header, unlock->keys);
 }
 
+/* An archive of a newer form has a final record of that form as well. If it is one that we know, and this archive's, the header was
+ * changed. e: the error of reading the header, or NULL. */
+static struct err *known_by_final(const struct archive_reader *r, struct err *e)
+{
+    uint8_t final[FINAL_SIZE];
+    struct final_record f;
+    if (!e || e->kind != ERR_FAILED || r->source->size < ARCHIVE_HEADER_SIZE + FINAL_SIZE)
+        return e;
+    struct err *unknown = read_exactly(r, final, sizeof final, r->source->size - FINAL_SIZE);
+    if (!unknown)
+        unknown = final_record_get(&f, final);
+    if (!unknown && f.archive_id == archive_header_id(r->header_bytes))
+        e->kind = ERR_CORRUPT;
+    err_free(unknown);
+    return e;
+}
+
 static struct err *read_header(struct archive_reader *r, const struct archive_unlock *unlock)
 {
-    uint8_t header[ARCHIVE_HEADER_SIZE];
-    TRY_AT(read_exactly(r, header, sizeof header, 0), "%s: is no complete archive", r->path);
-    TRY_AT(archive_header_get(&r->header, header), "%s", r->path);
+    uint8_t *header = r->header_bytes;
+    TRY_AT(read_exactly(r, header, ARCHIVE_HEADER_SIZE, 0), "%s: is no complete archive", r->path);
+    TRY_AT(known_by_final(r, archive_header_get(&r->header, header)), "%s", r->path);
+    r->proves = unlock->public_keys != NULL;
+    if (r->proves && !r->header.is_signed)
+        return err_wrap(signature_missing(), "%s", r->path);
     if (!r->header.sealed)
         return NULL;
     struct err *e = open_envelope(r, header, unlock);
@@ -224,6 +263,9 @@ static struct err *read_header(struct archive_reader *r, const struct archive_un
 /* A final record in clear would be anybody's. */
 static struct err *check_seal_of_final(const struct archive_reader *r)
 {
+    if (r->final.is_signed != r->header.is_signed)
+        return err_make(CORRUPT, "the final record is that of an archive that is %ssigned",
+                        r->final.is_signed ? "" : "not ");
     if (r->final.sealed != r->header.sealed)
         return err_make(CORRUPT, "the final record is %ssealed, the archive is %s",
                         r->final.sealed ? "" : "not ", r->final.sealed ? "not" : "sealed");
@@ -233,12 +275,12 @@ static struct err *check_seal_of_final(const struct archive_reader *r)
 /* A missing final record is the sign of a backup or a transfer that was cut off: say so. */
 static struct err *read_final(struct archive_reader *r, uint64_t file_size)
 {
-    uint8_t final[FINAL_SIZE];
+    uint8_t *final = r->final_bytes;
     if (file_size < ARCHIVE_HEADER_SIZE + FINAL_SIZE)
         return err_make(CORRUPT, "%s: is incomplete: %" PRIu64 " bytes and no final record",
                         r->path, file_size);
     const uint64_t at = file_size - FINAL_SIZE;
-    TRY(read_exactly(r, final, sizeof final, at));
+    TRY(read_exactly(r, final, FINAL_SIZE, at));
     struct err *e = known_form(r, final_record_get(&r->final, final));
     if (e && memcmp(final, FINAL_MAGIC, MAGIC_SIZE)) {
         err_free(e);
@@ -255,14 +297,42 @@ static struct err *read_final(struct archive_reader *r, uint64_t file_size)
     return err_wrap(check_seal_of_final(r), "%s: offset %" PRIu64, r->path, at);
 }
 
+/* Whatever is read of a signed archive, its signature block is to be whole. */
+static struct err *read_signature(struct archive_reader *r)
+{
+    uint8_t block[SIGNATURE_BLOCK_SIZE];
+    if (!r->header.is_signed)
+        return NULL;
+    const uint64_t at = archive_chunks_end(&r->final);
+    TRY(read_exactly(r, block, sizeof block, at));
+    TRY_AT(signature_block_get(&r->signature, block), "%s: offset %" PRIu64, r->path, at);
+    if (r->signature.archive_id != r->header.archive_id)
+        return err_make(CORRUPT, "%s: the signature block is that of another archive", r->path);
+    return NULL;
+}
+
+/* Index and manifest were read, and nothing was done with what they say but to keep it. */
+static struct err *check_signature(struct archive_reader *r, const struct archive_unlock *unlock)
+{
+    struct signed_archive a = {.header = r->header_bytes, .final = r->final_bytes};
+    if (!r->proves)
+        return NULL;
+    TRY(sha256_of(&a.chunks, r->index.digests, (size_t)r->index.n_chunks * SHA256_SIZE,
+                  r->section_digests.p, r->section_digests.n));
+    return err_wrap(signature_check(&r->signature, &a, unlock->public_keys), "%s", r->path);
+}
+
 static struct err *open_archive(struct archive_reader *r, const struct archive_unlock *unlock)
 {
     TRY(read_header(r, unlock));
     TRY(read_final(r, r->source->size));
+    TRY(read_signature(r));
     struct chunk_slot *slot = chunk_slot_new(r);
     struct err *e = read_index(r, slot);
     if (!e)
         e = read_manifest(r, slot);
+    if (!e)
+        e = check_signature(r, unlock);
     chunk_slot_free(slot);
     return e;
 }
@@ -292,6 +362,7 @@ void archive_reader_free(struct archive_reader *r)
     source_free(r->source);
     index_fini(&r->index);
     envelope_key_free(r->archive_key);
+    free(r->section_digests.p);
     pthread_mutex_destroy(&r->lock);
     free(r->manifest);
     free(r);
@@ -310,6 +381,11 @@ uint64_t archive_reader_id(const struct archive_reader *r)
 bool archive_reader_is_sealed(const struct archive_reader *r)
 {
     return r->header.sealed;
+}
+
+bool archive_reader_is_signed(const struct archive_reader *r)
+{
+    return r->header.is_signed;
 }
 
 const char *archive_reader_manifest(const struct archive_reader *r)

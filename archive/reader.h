@@ -18,7 +18,7 @@
 struct archive_reader;
 struct archive_cursor;
 
-/* What it takes to open a sealed archive; of one in clear it is not looked at. */
+/* What it takes to open an archive and to believe it. Of one in clear only the public keys are looked at. */
 struct archive_unlock {
     const struct archive_keys *keys; /* NULL: none */
     /* Gives the key block that counts instead of the archive's own, p[KEY_BLOCK_SIZE], if there is one. It is asked when the
@@ -28,10 +28,13 @@ struct archive_unlock {
     /* Set when an archive could not be opened for want of its key, be it that its key block is damaged: with another block it may
      * be sound. NULL: nobody asks. */
     bool *locked;
+    /* NULL: none were given, and a signature is not looked at. With them nothing counts that is not signed with the key of one of
+     * them: UNSIGNED; CORRUPT when it is signed, but is not what was signed. */
+    const struct archive_keys *public_keys;
 };
 
 /* Opens a complete archive: header, final record, index and manifest are checked. The source is the reader's from now on, after
- * an error too. What `unlock` points to is needed for the call only. SEALED when a key is needed and none or another one was given. */
+ * an error too. What `unlock` points to is needed for the call only. SEALED when a key is needed and none or another one was given; UNSIGNED as above. */
 struct err *archive_reader_open(struct archive_reader **out, struct source *source,
                                 const struct archive_unlock *unlock) MUST_CHECK;
 void archive_reader_free(struct archive_reader *r);
@@ -42,6 +45,8 @@ const char *archive_reader_name(const struct archive_reader *r);
 /* Random, of this very archive. */
 uint64_t archive_reader_id(const struct archive_reader *r);
 bool archive_reader_is_sealed(const struct archive_reader *r);
+/* Whether it has a signature; that proves nothing unless there were public keys. */
+bool archive_reader_is_signed(const struct archive_reader *r);
 /* Manifest JSON text, borrowed. */
 const char *archive_reader_manifest(const struct archive_reader *r);
 uint32_t archive_reader_n_entries(const struct archive_reader *r);
@@ -70,7 +75,7 @@ uint64_t archive_reader_chunk_bytes(const struct archive_reader *r, uint32_t fro
 const char *archive_reader_file_in(const struct archive_reader *r, uint32_t chunk);
 /* What becomes of the chunk in the system's file cache. */
 enum archive_cache { ARCHIVE_CACHE_KEEP, ARCHIVE_CACHE_DROP };
-/* Reads a data chunk and verifies its checksum, and that it is authentic, without unpacking it. Thread-safe. */
+/* Reads a data chunk and verifies its checksum, and that it is authentic and what was signed, without unpacking it. Thread-safe. */
 struct err *archive_check_chunk(struct archive_reader *r, uint32_t chunk,
                                 enum archive_cache cache) MUST_CHECK;
 
@@ -109,7 +114,8 @@ struct archive_walk {
     struct err *(*on_damage)(void *ctx, const char *what);
     void *ctx;
     /* Of a sealed archive; NULL, or without keys: only checksums are verified, and there are no pieces. So it is, too, when the
-     * archive header or the key block is damaged. Keys of which none fits are an error, SEALED. */
+     * archive header or the key block is damaged. Keys of which none fits are an error, SEALED; so are public keys, UNSIGNED. A signature
+     * stands at the end: pieces come before it is known to be right. */
     const struct archive_unlock *unlock;
     bool *unopened; /* NULL, or where to tell that */
 };

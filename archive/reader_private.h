@@ -9,6 +9,7 @@
 #include "archive/envelope.h"
 #include "archive/index.h"
 #include "archive/reader.h"
+#include "archive/signature.h"
 
 /* A chunk read from the archive, with the buffers it lives in. */
 struct chunk_slot {
@@ -16,16 +17,22 @@ struct chunk_slot {
     uint8_t *file_bytes; /* grows to the largest chunk read so far */
     size_t cap;
     struct unpacker *unpacker;
+    struct sha256 digest; /* of the chunk read last, where the archive has to prove itself */
     bool loaded;
     uint32_t number; /* if loaded */
     struct chunk chunk;
 };
 
 struct archive_reader {
-    struct source *source; /* owned */
-    const char *path;      /* its name */
+    struct source *source;                     /* owned */
+    const char *path;                          /* its name */
+    uint8_t header_bytes[ARCHIVE_HEADER_SIZE]; /* as it is stored, as is the next but one */
     struct archive_header header;
-    struct seal_key *archive_key; /* NULL: not sealed */
+    uint8_t final_bytes[FINAL_SIZE];
+    struct signature_block signature; /* if it is signed */
+    bool proves;                      /* every chunk has to be the one that was signed */
+    struct out_bytes section_digests; /* while it is opened: of index and manifest chunks */
+    struct seal_key *archive_key;     /* NULL: not sealed */
     struct final_record final;
     struct index index;
     char *manifest;

@@ -52,11 +52,13 @@ static struct err *check_all(const char *path)
     return check_chunks(r);
 }
 
-/* keys: of a sealed one, else NULL. */
-static void assert_sample(const char *path, const struct archive_keys *keys)
+/* keys: of a sealed one, else NULL; public_keys: of a signed one. */
+static void assert_sample(const char *path, const struct archive_keys *keys,
+                          const struct archive_keys *public_keys)
 {
     AUTO(archive_reader) r = NULL;
-    struct err *e = archive_file_unlock(&r, path, &(struct archive_unlock){.keys = keys});
+    const struct archive_unlock unlock = {.keys = keys, .public_keys = public_keys};
+    struct err *e = archive_file_unlock(&r, path, &unlock);
     if (e)
         fail_msg("%s", e->message);
     assert_string_equal(archive_reader_manifest(r), SAMPLE_MANIFEST);
@@ -86,25 +88,37 @@ static void the_sample_is_what_it_should_be(void **state)
     for (int k = 0; k < 2; k++) {
         struct test_sink s = sample(codecs[k]);
         test_file_set(&file, s.bytes.p, s.bytes.n);
-        assert_sample(file.path, NULL);
+        assert_sample(file.path, NULL, NULL);
         test_sink_free(&s.sink);
     }
     close(file.fd);
+}
+
+static struct archive_keys *read_keys(const char *path, enum archive_key_type type)
+{
+    AUTO_FREE char *text = NULL;
+    struct archive_keys *keys;
+    size_t n;
+    assert_null(file_read_all(&text, &n, path, 4096));
+    assert_null(archive_keys_parse(&keys, type, text, path));
+    return keys;
 }
 
 /* Tests are run from the top of the source tree. */
 static void archives_of_every_format_version_are_readable(void **state)
 {
     (void)state;
-    AUTO_FREE char *text = NULL;
-    AUTO(archive_keys) keys = NULL;
-    size_t n;
-    assert_sample("tests/data/archive/v1-none.mbe", NULL);
-    assert_sample("tests/data/archive/v1-zstd.mbe", NULL);
-    assert_null(file_read_all(&text, &n, "tests/data/archive/v2.key", 4096));
-    assert_null(archive_keys_parse(&keys, text, "v2.key"));
-    assert_sample("tests/data/archive/v2-none.mbe", keys);
-    assert_sample("tests/data/archive/v2-zstd.mbe", keys);
+    AUTO(archive_keys) keys = read_keys("tests/data/archive/v2.key", ARCHIVE_KEY_SEAL);
+    AUTO(archive_keys) public_keys = read_keys("tests/data/archive/v3.pub", ARCHIVE_KEY_PUBLIC);
+    assert_sample("tests/data/archive/v1-none.mbe", NULL, NULL);
+    assert_sample("tests/data/archive/v1-zstd.mbe", NULL, NULL);
+    assert_sample("tests/data/archive/v2-none.mbe", keys, NULL);
+    assert_sample("tests/data/archive/v2-zstd.mbe", keys, NULL);
+    assert_sample("tests/data/archive/v3-none.mbe", NULL, public_keys);
+    assert_sample("tests/data/archive/v3-zstd.mbe", NULL, public_keys);
+    assert_sample("tests/data/archive/v3-zstd.mbe", NULL, NULL);
+    assert_sample("tests/data/archive/v4-none.mbe", keys, public_keys);
+    assert_sample("tests/data/archive/v4-zstd.mbe", keys, public_keys);
 }
 
 /* ---- damage ---- */

@@ -46,6 +46,8 @@ void repo_close(struct repo *r)
     free(r->name);
     free(r->tmp_dir);
     archive_keys_free(r->options.keys);
+    archive_keys_free(r->options.signing_keys);
+    archive_keys_free(r->options.public_keys);
     r->kind->close(r);
 }
 
@@ -67,6 +69,16 @@ bool repo_is_stream(const struct repo *r)
 const struct archive_key *repo_sealing_key(const struct repo *r)
 {
     return r->options.keys ? &r->options.keys->keys[0] : NULL;
+}
+
+const struct archive_key *repo_signing_key(const struct repo *r)
+{
+    return r->options.signing_keys ? &r->options.signing_keys->keys[0] : NULL;
+}
+
+bool repo_wants_signatures(const struct repo *r)
+{
+    return r->options.public_keys != NULL;
 }
 
 /* ---- reading ---- */
@@ -145,8 +157,10 @@ static struct err *give_key_block(void *ctx, uint8_t *p, bool *there)
 
 static struct archive_unlock unlock_of(struct locked *l)
 {
-    return (struct archive_unlock){
-        .keys = l->repo->options.keys, .key_block = give_key_block, .ctx = l};
+    return (struct archive_unlock){.keys = l->repo->options.keys,
+                                   .key_block = give_key_block,
+                                   .ctx = l,
+                                   .public_keys = l->repo->options.public_keys};
 }
 
 struct err *repo_open_reader(struct archive_reader **out, struct repo *r, const char *id)

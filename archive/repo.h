@@ -39,6 +39,8 @@ struct repo_options {
     struct progress *progress;
     struct archive_keys
         *keys; /* those of sealed archives, NULL: none. The repository's when it is open */
+    struct archive_keys *signing_keys; /* the first signs new archives; the same */
+    struct archive_keys *public_keys;  /* whose signature every archive must have; the same */
 };
 
 struct repo;
@@ -56,6 +58,10 @@ const char *repo_directory(const struct repo *r);
 bool repo_is_stream(const struct repo *r);
 /* The key that new archives are sealed with; NULL: they are not. Where there is one, an archive in clear can be anybody's. */
 const struct archive_key *repo_sealing_key(const struct repo *r);
+/* The key that new archives are signed with; NULL: they are not. */
+const struct archive_key *repo_signing_key(const struct repo *r);
+/* Whether archives are opened only if they are signed with one of the keys that were given. */
+bool repo_wants_signatures(const struct repo *r);
 
 /* ---- reading ---- */
 
@@ -64,7 +70,8 @@ struct err *repo_list(struct backup_ids *out, struct repo *r) MUST_CHECK;
 /* The backup with the id `wanted` ("latest": the newest, "latest-full": the newest full one, both by name alone); *found is owned by caller.
  * USAGE when there is none. */
 struct err *repo_find(char **found, struct repo *r, const char *wanted) MUST_CHECK;
-/* Opens the archive of a backup that is listed. An error whose os_errno is ENOENT: it is not there, or no longer. */
+/* Opens the archive of a backup that is listed. An error whose os_errno is ENOENT: it is not there, or no longer. UNSIGNED: it has
+ * not the signature that is wanted. */
 struct err *repo_open_reader(struct archive_reader **out, struct repo *r,
                              const char *id) MUST_CHECK;
 /* The same. *locked: whether there was an error for want of its key, be it that its key block, or the one in its place, is

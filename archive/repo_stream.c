@@ -84,13 +84,19 @@ static struct err *read_block(uint8_t *block, size_t *got)
     return NULL;
 }
 
-/* Before all of something else is copied. What is shorter is told to be cut off when it is opened. */
+/* Before all of something else is copied. What is shorter is told to be cut off when it is opened; only its end tells one of a newer
+ * mbe from one whose version was changed. */
 static struct err *check_beginning(const uint8_t *block, size_t got)
 {
     struct archive_header h;
     if (got < ARCHIVE_HEADER_SIZE)
         return NULL;
-    return err_hint(err_wrap(archive_header_get(&h, block), INPUT),
+    struct err *e = archive_header_get(&h, block);
+    if (e && e->kind != ERR_CORRUPT) {
+        err_free(e);
+        return NULL;
+    }
+    return err_hint(err_wrap(e, INPUT),
                     "It has to be an archive as mbe wrote it: not compressed or enciphered by "
                     "another program.");
 }
@@ -165,7 +171,8 @@ static struct err *load(struct stream *s)
         TRY(take_input(&s->fd, &s->repo.options));
     TRY(open_input(&source, s));
     TRY(archive_reader_open(&reader, source,
-                            &(struct archive_unlock){.keys = s->repo.options.keys}));
+                            &(struct archive_unlock){.keys = s->repo.options.keys,
+                                                     .public_keys = s->repo.options.public_keys}));
     return read_id(&s->id, archive_reader_manifest(reader));
 }
 

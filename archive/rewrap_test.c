@@ -34,11 +34,11 @@ static struct repo *open_with(const char *dir, const struct archive_key *a,
     char text[2 * ARCHIVE_KEY_TEXT + 1] = "";
     struct repo *r;
     if (a)
-        archive_key_text(text, a);
+        archive_key_text(text, ARCHIVE_KEY_SEAL, a);
     if (b)
-        archive_key_text(text + ARCHIVE_KEY_TEXT, b);
+        archive_key_text(text + ARCHIVE_KEY_TEXT, ARCHIVE_KEY_SEAL, b);
     if (a)
-        ok(archive_keys_parse(&options.keys, text, "text"));
+        ok(archive_keys_parse(&options.keys, ARCHIVE_KEY_SEAL, text, "text"));
     ok(repo_open(&r, dir, &options));
     return r;
 }
@@ -97,8 +97,8 @@ struct two_keys {
 static struct two_keys two_keys(void)
 {
     struct two_keys k;
-    ok(archive_key_random(&k.old));
-    ok(archive_key_random(&k.new));
+    ok(archive_key_random(&k.old, ARCHIVE_KEY_SEAL));
+    ok(archive_key_random(&k.new, ARCHIVE_KEY_SEAL));
     return k;
 }
 
@@ -142,7 +142,7 @@ static void who_cannot_open_it_cannot_change_its_key(void **state)
     AUTO_FREE char *id = take(with_old);
     AUTO_FREE char *beside = mem_printf("%s/%s/backup.key", (const char *)*state, id);
     struct archive_key third;
-    ok(archive_key_random(&third));
+    ok(archive_key_random(&third, ARCHIVE_KEY_SEAL));
     assert_error(repo_rewrap(&outcome, with_new, id, &third), ERR_SEALED,
                  "and the key that was given is");
     assert_error(repo_rewrap(&outcome, with_none, id, &third), ERR_SEALED, "no key was given");
@@ -196,7 +196,7 @@ static void a_key_block_that_only_names_the_new_key_does_not_have_it(void **stat
     ok(repo_rewrap(&outcome, with_old, id, &k.old)); /* in the archive itself */
     assert_int_equal(outcome, REWRAP_HAS_IT);
     struct archive_key third;
-    ok(archive_key_random(&third));
+    ok(archive_key_random(&third, ARCHIVE_KEY_SEAL));
     ok(repo_rewrap(&outcome, with_old, id, &third));
     ok(file_read_all(&bytes, &n, beside, KEY_BLOCK_SIZE));
     ok(key_block_get(&b, (uint8_t *)bytes));

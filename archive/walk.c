@@ -12,12 +12,15 @@
 #include "archive/chunk.h"
 #include "archive/envelope.h"
 #include "archive/reader.h"
+#include "archive/signature.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 
 enum { SEARCH_WINDOW = 1 << 20 };
 _Static_assert((int)SEARCH_WINDOW <= (int)CHUNK_SIZE_MAX, "the search uses the body's buffer");
-_Static_assert((int)FINAL_SIZE == (int)CHUNK_HEADER_SIZE, "both are looked at as one header");
+_Static_assert((int)FINAL_SIZE == (int)CHUNK_HEADER_SIZE &&
+                   (int)SIGNATURE_BLOCK_SIZE == (int)CHUNK_HEADER_SIZE,
+               "all are looked at as one header");
 
 struct walker {
     const struct archive_walk *walk;
@@ -28,19 +31,29 @@ struct walker {
     bool seal_is_known; /* as id_is_known */
     bool sealed;
     struct seal_key *archive_key; /* NULL: not sealed, or not opened */
+    bool sign_is_known;           /* as id_is_known */
+    bool is_signed;
+    uint64_t signature_at; /* of the signature block seen last; 0: none was seen */
+    struct signature_block signature;
+    /* Of the chunks so far; NULL: the archive does not have to prove itself, or cannot any more. */
+    struct sha256_sum *digests;
+    uint8_t header[ARCHIVE_HEADER_SIZE]; /* as it is stored */
     uint64_t next_sequence;
     bool after_damage; /* one chunk of unknown number was reported since the last sound header */
     uint8_t *body;     /* a whole chunk or SEARCH_WINDOW, as far as the file goes */
     struct unpacker *unpacker;
 };
 
-static struct err *damage(const struct walker *w, const char *what)
+/* Of what is damaged no signature can be right: that is no damage of its own. */
+static struct err *damage(struct walker *w, const char *what)
 {
+    sha256_sum_free(w->digests);
+    w->digests = NULL;
     return w->walk->on_damage(w->walk->ctx, what);
 }
 
 /* Reports e, which is freed, as damage of what lies at `at`. */
-static struct err *damage_at(const struct walker *w, const char *of, uint64_t at, struct err *e)
+static struct err *damage_at(struct walker *w, const char *of, uint64_t at, struct err *e)
 {
     AUTO_FREE char *what = mem_printf("%s at offset %" PRIu64 ": %s", of, at, e->message);
     err_free(e);
@@ -48,8 +61,7 @@ static struct err *damage_at(const struct walker *w, const char *of, uint64_t at
 }
 
 /* Reports e, which is freed, as damage of chunk `sequence` at `at`. */
-static struct err *chunk_damage(const struct walker *w, uint64_t sequence, uint64_t at,
-                                struct err *e)
+static struct err *chunk_damage(struct walker *w, uint64_t sequence, uint64_t at, struct err *e)
 {
     AUTO_FREE char *what =
         mem_printf("chunk %" PRIu64 " at offset %" PRIu64 ": %s", sequence, at, e->message);
@@ -65,21 +77,30 @@ static struct err *read_at(const struct walker *w, void *buf, size_t n, uint64_t
     return NULL;
 }
 
-/* Whether `p` is a sound chunk header or final record of this archive. An archive whose own
- * header is damaged is known by the first one found. */
-static bool is_sound(struct walker *w, const uint8_t *p)
+/* The archive id of a chunk header, signature block or final record. */
+static struct err *header_id(uint64_t *id, const uint8_t *p)
 {
     struct chunk_header h;
+    struct signature_block b;
     struct final_record f;
-    uint64_t id;
-    struct err *e;
     if (!memcmp(p, FINAL_MAGIC, MAGIC_SIZE)) {
-        e = final_record_get(&f, p);
-        id = e ? 0 : f.archive_id;
+        TRY(final_record_get(&f, p));
+        *id = f.archive_id;
+    } else if (!memcmp(p, SIGNATURE_MAGIC, MAGIC_SIZE)) {
+        TRY(signature_block_get(&b, p));
+        *id = b.archive_id;
     } else {
-        e = chunk_header_get(&h, p);
-        id = e ? 0 : h.archive_id;
+        TRY(chunk_header_get(&h, p));
+        *id = h.archive_id;
     }
+    return NULL;
+}
+
+/* Whether `p` is sound, and of this archive. An archive whose own header is damaged is known by the first one found. */
+static bool is_sound(struct walker *w, const uint8_t *p)
+{
+    uint64_t id = 0;
+    struct err *e = header_id(&id, p);
     const bool sound = !e && (!w->id_is_known || id == w->archive_id);
     err_free(e);
     if (sound) {
@@ -114,7 +135,7 @@ static struct err *resynchronise(struct walker *w, uint64_t *at)
     return NULL;
 }
 
-static struct err *report_missing(const struct walker *w, uint64_t first, uint64_t end, uint64_t at)
+static struct err *report_missing(struct walker *w, uint64_t first, uint64_t end, uint64_t at)
 {
     char what[160];
     if (first >= end)
@@ -177,7 +198,18 @@ static struct err *step_over(struct walker *w, const struct chunk_header *h, uin
     return resynchronise(w, at);
 }
 
-static struct err *walk_body(struct walker *w, const struct chunk_header *h, uint64_t *at)
+static struct err *add_digest(struct walker *w, const uint8_t *header, size_t body_size)
+{
+    struct sha256 digest;
+    if (!w->digests)
+        return NULL;
+    TRY(sha256_of(&digest, header, CHUNK_HEADER_SIZE, w->body, body_size));
+    return sha256_sum_add(w->digests, digest.bytes, sizeof digest.bytes);
+}
+
+/* header: as it is stored. */
+static struct err *walk_body(struct walker *w, const struct chunk_header *h, const uint8_t *header,
+                             uint64_t *at)
 {
     struct chunk c;
     struct err *e = NULL;
@@ -185,6 +217,8 @@ static struct err *walk_body(struct walker *w, const struct chunk_header *h, uin
     if (whole)
         TRY(read_at(w, w->body, chunk_size(h) - CHUNK_HEADER_SIZE, *at + CHUNK_HEADER_SIZE,
                     &whole));
+    if (whole)
+        TRY(add_digest(w, header, chunk_body_size(h)));
     if (!whole)
         e = err_make(CORRUPT, "cut off: %" PRIu32 " bytes expected, %" PRIu64 " found",
                      chunk_size(h), w->size - *at);
@@ -232,9 +266,47 @@ static struct err *walk_chunk(struct walker *w, const uint8_t *header, uint64_t 
     w->sealed = h.sealed;
     TRY(check_sequence(w, h.sequence, *at, &usable));
     if (usable)
-        return walk_body(w, &h, at);
+        return walk_body(w, &h, header, at);
     *at += CHUNK_HEADER_SIZE;
     return resynchronise(w, at);
+}
+
+static struct err *check_signature_block(const struct walker *w, struct signature_block *b,
+                                         const uint8_t *p)
+{
+    TRY(signature_block_get(b, p));
+    if (w->sign_is_known && !w->is_signed)
+        return err_make(CORRUPT, "the archive is not signed");
+    return check_origin(w, b->archive_id, w->sealed);
+}
+
+static struct err *walk_signature_block(struct walker *w, const uint8_t *p, uint64_t *at)
+{
+    struct signature_block b;
+    struct err *e = check_signature_block(w, &b, p);
+    if (e) {
+        TRY(damage_at(w, "signature block", *at, e));
+        *at += 1;
+        return resynchronise(w, at);
+    }
+    w->signature = b;
+    w->signature_at = *at;
+    *at += SIGNATURE_BLOCK_SIZE;
+    return NULL;
+}
+
+/* f, at `at`, is sound; p: as it is stored. */
+static struct err *check_signature(struct walker *w, const struct final_record *f, const uint8_t *p,
+                                   uint64_t at)
+{
+    struct signed_archive a = {.header = w->header, .final = p};
+    if (f->is_signed && (!w->signature_at || w->signature_at + SIGNATURE_BLOCK_SIZE != at))
+        return damage(w, "no signature block in front of the final record");
+    if (!w->digests)
+        return NULL;
+    TRY(sha256_sum_end(&a.chunks, w->digests));
+    struct err *e = signature_check(&w->signature, &a, w->walk->unlock->public_keys);
+    return e && e->kind == ERR_CORRUPT ? damage_at(w, "signature", w->signature_at, e) : e;
 }
 
 static struct err *check_final(const struct walker *w, struct final_record *f, const uint8_t *p)
@@ -242,6 +314,9 @@ static struct err *check_final(const struct walker *w, struct final_record *f, c
     TRY(final_record_get(f, p));
     if (w->id_is_known && f->archive_id != w->archive_id)
         return err_make(CORRUPT, "the final record is that of another archive");
+    if (w->sign_is_known && f->is_signed != w->is_signed)
+        return err_make(CORRUPT, "the final record is that of an archive that is %ssigned",
+                        f->is_signed ? "" : "not ");
     TRY(check_origin(w, f->archive_id, f->sealed));
     return w->archive_key ? envelope_check_final(f, w->archive_key) : NULL;
 }
@@ -267,6 +342,7 @@ static struct err *walk_final(struct walker *w, const uint8_t *p, uint64_t *at, 
                                           *at, w->size, f.at);
         TRY(damage(w, what));
     }
+    TRY(check_signature(w, &f, p, *at));
     *at = w->size;
     return NULL;
 }
@@ -304,22 +380,32 @@ static struct err *walk_key_block(struct walker *w, const uint8_t *header, uint6
     return open_envelope(w, header, sound ? own : NULL);
 }
 
+static struct err *begin_proof(struct walker *w)
+{
+    const struct archive_unlock *unlock = w->walk->unlock;
+    if (!unlock || !unlock->public_keys)
+        return NULL;
+    return w->is_signed ? sha256_sum_new(&w->digests) : signature_missing();
+}
+
 /* Damage of the header is no reason to stop: every chunk says which archive it belongs to. */
 static struct err *walk_header(struct walker *w, uint64_t *at)
 {
-    uint8_t bytes[ARCHIVE_HEADER_SIZE];
+    uint8_t *bytes = w->header;
     struct archive_header h;
     bool whole;
-    TRY(read_at(w, bytes, sizeof bytes, 0, &whole));
+    TRY(read_at(w, bytes, ARCHIVE_HEADER_SIZE, 0, &whole));
     struct err *e = whole ? archive_header_get(&h, bytes)
                           : err_make(CORRUPT, "cut off: %d bytes expected, %" PRIu64 " found",
                                      ARCHIVE_HEADER_SIZE, w->size);
     *at = whole ? ARCHIVE_HEADER_SIZE : w->size;
     if (e)
         return damage_at(w, "archive header", 0, e);
-    w->id_is_known = w->seal_is_known = true;
+    w->id_is_known = w->seal_is_known = w->sign_is_known = true;
     w->archive_id = h.archive_id;
     w->sealed = h.sealed;
+    w->is_signed = h.is_signed;
+    TRY(begin_proof(w));
     return h.sealed ? walk_key_block(w, bytes, at) : NULL;
 }
 
@@ -338,6 +424,8 @@ static struct err *walk_chunks(struct walker *w, uint64_t at, bool *complete)
         }
         if (!memcmp(header, FINAL_MAGIC, MAGIC_SIZE))
             TRY(walk_final(w, header, &at, complete));
+        else if (!memcmp(header, SIGNATURE_MAGIC, MAGIC_SIZE))
+            TRY(walk_signature_block(w, header, &at));
         else
             TRY(walk_chunk(w, header, &at));
     }
@@ -362,6 +450,7 @@ struct err *archive_walk(struct source *source, const struct archive_walk *walk,
     if (walk->unopened)
         *walk->unopened = w.sealed && !w.archive_key;
     free(w.body);
+    sha256_sum_free(w.digests);
     unpacker_free(w.unpacker);
     envelope_key_free(w.archive_key);
     return e;

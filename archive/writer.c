@@ -2,9 +2,10 @@
  *
  * A piece goes through a packer of the calling thread (zero blocks, compression, hash) and then,
  * under `append`, into the sink. What is remembered of it until the index is written is one
- * index_extent per piece and four bytes per chunk.
+ * index_extent per piece and four bytes per chunk, of a signed archive 32 more.
  *
- * A sealed chunk is enciphered with its sequence number, so it takes that first, and waits for its turn when it is ready. */
+ * A sealed chunk is enciphered with its sequence number, and the digest of a signed one has it, so these take that first, and wait
+ * for their turn when they are ready. */
 #include "archive/writer.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include "archive/envelope.h"
 #include "archive/index.h"
 #include "archive/packer.h"
+#include "archive/signature.h"
 #include "base/mem.h"
 
 enum { GATHER_BELOW = 64 << 10, INDEX_ZSTD_LEVEL = 3 };
@@ -32,10 +34,12 @@ struct writer_entry {
 struct archive_writer {
     struct sink *sink;
     uint64_t archive_id;
-    struct seal_key *archive_key; /* NULL: not sealed */
+    uint8_t header[ARCHIVE_HEADER_SIZE]; /* as it is stored */
+    struct seal_key *archive_key;        /* NULL: not sealed */
+    const struct archive_key *sign_with; /* NULL: not signed */
     struct packer_pool packers;
     _Atomic uint64_t bytes_in, bytes_stored;
-    _Atomic uint64_t n_numbered; /* sequence numbers given to chunks of a sealed archive */
+    _Atomic uint64_t n_numbered; /* sequence numbers given, if the archive is sealed or signed */
     _Atomic uint32_t n_entries;  /* written under entries_lock */
 
     pthread_mutex_t entries_lock; /* guards entries, cap_entries */
@@ -43,10 +47,12 @@ struct archive_writer {
     size_t cap_entries;
 
     pthread_mutex_t append; /* guards the sink and all below */
-    pthread_cond_t turn;    /* a sealed chunk was appended, or the stream broke */
+    pthread_cond_t turn;    /* a numbered chunk was appended, or the stream broke */
     struct err *broken;     /* of the append that failed: the stream cannot be continued */
     uint32_t *chunk_sizes;
     size_t n_chunks, cap_chunks;
+    struct sha256 *digests; /* of the chunks of a signed archive */
+    size_t cap_digests;
     struct index_extent *extents;
     size_t n_extents, cap_extents;
 };
@@ -76,9 +82,12 @@ static struct err *sink_append(struct archive_writer *w, const void *data, size_
 static struct err *write_beginning(struct archive_writer *w, const struct archive_key *key)
 {
     uint8_t bytes[ARCHIVE_HEADER_SIZE + KEY_BLOCK_SIZE];
-    const struct archive_header h = {
-        .archive_id = w->archive_id, .created = (int64_t)time(NULL), .sealed = key != NULL};
+    const struct archive_header h = {.archive_id = w->archive_id,
+                                     .created = (int64_t)time(NULL),
+                                     .sealed = key != NULL,
+                                     .is_signed = w->sign_with != NULL};
     archive_header_put(bytes, &h);
+    memcpy(w->header, bytes, sizeof w->header);
     if (key)
         TRY(envelope_make(&w->archive_key, bytes + ARCHIVE_HEADER_SIZE, bytes, key));
     return sink_append(w, bytes, (size_t)archive_data_at(&h));
@@ -93,6 +102,7 @@ struct err *archive_writer_open(struct archive_writer **out, struct sink *sink,
                         ZSTD_maxCLevel());
     AUTO(archive_writer) w = mem_zalloc(sizeof *w);
     w->sink = sink;
+    w->sign_with = options->sign_with;
     pthread_mutex_init(&w->entries_lock, NULL);
     pthread_mutex_init(&w->append, NULL);
     pthread_cond_init(&w->turn, NULL);
@@ -100,7 +110,7 @@ struct err *archive_writer_open(struct archive_writer **out, struct sink *sink,
     if (getrandom(&w->archive_id, sizeof w->archive_id, 0) != sizeof w->archive_id)
         return err_os("cannot get random bytes for the archive id");
     TRY(write_beginning(w, options->seal_with));
-    packer_pool_seal(&w->packers, w->archive_key);
+    packer_pool_protect(&w->packers, w->archive_key, w->sign_with != NULL);
     *out = w;
     w = NULL;
     return NULL;
@@ -121,6 +131,7 @@ void archive_writer_free(struct archive_writer *w)
     err_free(w->broken);
     free(w->entries);
     free(w->chunk_sizes);
+    free(w->digests);
     free(w->extents);
     packer_pool_fini(&w->packers);
     envelope_key_free(w->archive_key);
@@ -194,6 +205,10 @@ void archive_entry_drop(struct archive_writer *w, uint32_t id)
 static void remember(struct archive_writer *w, const struct packed *c, const struct chunk_build *b)
 {
     const uint32_t chunk = (uint32_t)w->n_chunks;
+    if (w->sign_with) {
+        mem_grow(&w->digests, &w->cap_digests, w->n_chunks, sizeof *w->digests);
+        w->digests[w->n_chunks] = c->digest;
+    }
     mem_grow(&w->chunk_sizes, &w->cap_chunks, w->n_chunks, sizeof *w->chunk_sizes);
     w->chunk_sizes[w->n_chunks++] = chunk_size(&c->header);
     for (uint32_t i = 0; i < b->n_runs; i++) {
@@ -207,13 +222,12 @@ static void remember(struct archive_writer *w, const struct packed *c, const str
     }
 }
 
-/* The header's checksum is over few bytes. */
+/* The header is in its place. */
 static struct err *append_locked(struct archive_writer *w, struct packed *c,
                                  const struct chunk_build *b)
 {
     if (w->n_chunks == UINT32_MAX)
         return err_make(FAILED, "more than %" PRIu32 " chunks in one archive", UINT32_MAX);
-    chunk_header_put(c->head, &c->header);
     TRY(sink_append(w, c->head, CHUNK_HEADER_SIZE + (size_t)c->header.n_records * RECORD_SIZE));
     TRY(sink_append(w, c->payload, c->header.stored_len));
     remember(w, c, b);
@@ -221,11 +235,11 @@ static struct err *append_locked(struct archive_writer *w, struct packed *c,
 }
 
 /* A number that was taken has to be used up: whoever fails with it ends the stream, or the others would wait for ever. */
-static struct err *seal_and_append(struct archive_writer *w, struct packer *p, struct packed *c,
-                                   const struct chunk_build *b)
+static struct err *append_in_turn(struct archive_writer *w, struct packer *p, struct packed *c,
+                                  const struct chunk_build *b)
 {
     c->header.sequence = atomic_fetch_add(&w->n_numbered, 1);
-    struct err *e = packer_seal(p, c);
+    struct err *e = packer_finish(p, c);
     pthread_mutex_lock(&w->append);
     while (!e && !w->broken && w->n_chunks != c->header.sequence)
         pthread_cond_wait(&w->turn, &w->append);
@@ -238,16 +252,18 @@ static struct err *seal_and_append(struct archive_writer *w, struct packer *p, s
     return e;
 }
 
+/* The header's checksum is over few bytes. */
 static struct err *emit(struct archive_writer *w, struct packer *p, const struct chunk_build *b,
                         enum chunk_kind kind)
 {
     struct packed c;
     TRY(packer_pack(p, b, kind, &c));
     c.header.archive_id = w->archive_id;
-    if (w->archive_key)
-        return seal_and_append(w, p, &c, b);
+    if (w->archive_key || w->sign_with)
+        return append_in_turn(w, p, &c, b);
     pthread_mutex_lock(&w->append);
     c.header.sequence = w->n_chunks;
+    chunk_header_put(c.head, &c.header);
     struct err *e = append_locked(w, &c, b);
     pthread_mutex_unlock(&w->append);
     return e;
@@ -363,8 +379,10 @@ static struct err *settle(struct archive_writer *w, struct index_entry *live, ui
 static struct err *write_section(struct archive_writer *w, enum chunk_kind kind,
                                  const uint8_t *data, size_t len, uint64_t *at, uint32_t *n_chunks)
 {
-    struct packer p = {
-        .codec = ARCHIVE_CODEC_ZSTD, .level = INDEX_ZSTD_LEVEL, .archive_key = w->archive_key};
+    struct packer p = {.codec = ARCHIVE_CODEC_ZSTD,
+                       .level = INDEX_ZSTD_LEVEL,
+                       .archive_key = w->archive_key,
+                       .digests = w->sign_with != NULL};
     struct err *e = NULL;
     const size_t chunks_before = w->n_chunks;
     *at = w->bytes_stored;
@@ -380,27 +398,42 @@ static struct err *write_section(struct archive_writer *w, enum chunk_kind kind,
     return e;
 }
 
+/* final: as it will be stored. */
+static struct err *write_signature(struct archive_writer *w, const uint8_t final[FINAL_SIZE])
+{
+    struct signed_archive a = {.header = w->header, .final = final};
+    struct signature_block b = {.archive_id = w->archive_id};
+    uint8_t block[SIGNATURE_BLOCK_SIZE];
+    TRY(sha256_of(&a.chunks, w->digests, w->n_chunks * sizeof *w->digests, NULL, 0));
+    TRY(signature_make(&b, &a, w->sign_with));
+    signature_block_put(block, &b);
+    return sink_append(w, block, sizeof block);
+}
+
 static struct err *write_end(struct archive_writer *w, const struct index_entry *live,
                              uint32_t n_live, const char *manifest_json)
 {
     AUTO_FREE uint8_t *index = NULL;
     struct out_bytes text = {0};
     struct final_record f = {.sealed = w->archive_key != NULL,
+                             .is_signed = w->sign_with != NULL,
                              .archive_id = w->archive_id,
                              .n_data_chunks = w->n_chunks,
                              .n_entries = n_live};
-    index_encode(&text, w->chunk_sizes, (uint32_t)w->n_chunks, live, n_live);
+    index_encode(&text, w->chunk_sizes, w->digests, (uint32_t)w->n_chunks, live, n_live);
     index = text.p;
     f.index_len = text.n;
     f.manifest_len = strlen(manifest_json);
     TRY(write_section(w, CHUNK_INDEX, index, text.n, &f.index_at, &f.n_index_chunks));
     TRY(write_section(w, CHUNK_MANIFEST, (const uint8_t *)manifest_json, (size_t)f.manifest_len,
                       &f.manifest_at, &f.n_manifest_chunks));
-    f.at = w->bytes_stored;
+    f.at = w->bytes_stored + (w->sign_with ? SIGNATURE_BLOCK_SIZE : 0);
     uint8_t final[FINAL_SIZE];
     if (w->archive_key)
         TRY(envelope_seal_final(&f, w->archive_key));
     final_record_put(final, &f);
+    if (w->sign_with)
+        TRY(write_signature(w, final));
     return sink_append(w, final, sizeof final);
 }
 

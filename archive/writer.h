@@ -7,7 +7,7 @@
  * copied again) is dropped: its bytes stay in the stream and no index names them.
  *
  * Threads: every function but _open, _finish and _free may be called from several threads at
- * once. archive_write checks for zero runs, compresses, enciphers and hashes in the caller's thread and
+ * once. archive_write checks for zero runs, compresses, enciphers, hashes and makes digests in the caller's thread and
  * only the append to the sink is serialised. */
 #ifndef MBE_ARCHIVE_WRITER_H
 #define MBE_ARCHIVE_WRITER_H
@@ -28,6 +28,8 @@ struct archive_writer_options {
     int level; /* zstd level; ignored for none */
     const struct archive_key
         *seal_with; /* the user's key; NULL: the archive is not sealed. Not needed after _open */
+    const struct archive_key *
+        sign_with; /* the user's signing key; NULL: the archive is not signed. Borrowed until _free */
 };
 
 struct archive_writer;

@@ -116,6 +116,7 @@ static void every_kind_has_a_status_a_name_and_a_meaning(void **state)
         {ERR_CORRUPT, "CORRUPT", 3},
         {ERR_REFUSED, "REFUSED", 4},
         {ERR_SEALED, "SEALED", 4},
+        {ERR_UNSIGNED, "UNSIGNED", 3},
     };
     assert_int_equal(err_kind_count(), sizeof cases / sizeof cases[0]);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -18,10 +18,11 @@
 
 /* ---- generate ---- */
 
-static struct err *write_key(int fd, const struct archive_key *key, const char *path)
+static struct err *write_key(int fd, enum archive_key_type type, const struct archive_key *key,
+                             const char *path)
 {
     char *line = secret_alloc(ARCHIVE_KEY_TEXT);
-    archive_key_text(line, key);
+    archive_key_text(line, type, key);
     struct err *e = file_write(fd, line, ARCHIVE_KEY_TEXT, path);
     secret_free(line, ARCHIVE_KEY_TEXT);
     return e ? e : file_fsync(fd, path);
@@ -36,17 +37,19 @@ static char *directory_of(const char *path)
 }
 
 /* A file that is there may be a key that backups need: it is never written over. */
-static struct err *create(const char *path, const struct archive_key *key)
+static struct err *create(const char *path, enum archive_key_type type,
+                          const struct archive_key *key)
 {
     AUTO_FD int fd = -1;
     AUTO_FREE char *dir = directory_of(path);
-    struct err *e = file_open(&fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    const mode_t mode = type == ARCHIVE_KEY_PUBLIC ? 0644 : 0600;
+    struct err *e = file_open(&fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     if (e && e->os_errno == EEXIST) {
         err_free(e);
         return err_make(REFUSED, "%s: is there already, and may be a key that is in use", path);
     }
     TRY(e);
-    e = write_key(fd, key, path);
+    e = write_key(fd, type, key, path);
     if (!e)
         e = file_fsync_dir(dir);
     if (e)
@@ -54,14 +57,29 @@ static struct err *create(const char *path, const struct archive_key *key)
     return e;
 }
 
+/* Both files or none. */
+static struct err *create_pair(const struct options *o, const struct archive_key *signing)
+{
+    AUTO_FREE char *beside = mem_printf("%s.pub", o->output);
+    struct archive_key public_key;
+    TRY(archive_key_public(&public_key, signing));
+    TRY(create(o->output, ARCHIVE_KEY_SIGN, signing));
+    struct err *e =
+        create(o->public_output ? o->public_output : beside, ARCHIVE_KEY_PUBLIC, &public_key);
+    if (e)
+        unlink(o->output);
+    return e;
+}
+
 static struct err *generate(const struct session *s)
 {
-    const char *path = s->options->output;
+    const struct options *o = s->options;
+    const char *path = o->output;
     secret_no_dumps();
     struct archive_key *key = secret_alloc(sizeof *key);
-    struct err *e = archive_key_random(key);
+    struct err *e = archive_key_random(key, o->signing ? ARCHIVE_KEY_SIGN : ARCHIVE_KEY_SEAL);
     if (!e)
-        e = create(path, key);
+        e = o->signing ? create_pair(o, key) : create(path, ARCHIVE_KEY_SEAL, key);
     if (!e) {
         log_info(s->log, "key", "%s: made; keep a copy in another place than the backups", path);
         printf("%016" PRIx64 "\n", key->id);
@@ -117,7 +135,7 @@ static struct err *rotate(const struct session *s)
 {
     AUTO(archive_keys) keys = NULL;
     struct backup_ids ids = {0};
-    TRY(keys_load_file(&keys, s->options->new_key_file, "--new-key-file"));
+    TRY(keys_load_file(&keys, ARCHIVE_KEY_SEAL, s->options->new_key_file, "--new-key-file"));
     struct err *e = choose(&ids, s);
     if (!e)
         e = rotate_all(s, &ids, &keys->keys[0]);

@@ -1,6 +1,6 @@
-/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion. What fails
- * otherwise ends the command, but does not hide that damage was found. Every level begins with the archive; what it found wrong ends
- * there. */
+/* cli/cmd_verify.c: mbe verify. Damage in one backup does not keep the others from being read, nor does its deletion, nor that its
+ * key or its version is another one. What fails otherwise ends the command, but does not hide that damage was found. Every level
+ * begins with the archive; what it found wrong ends there. */
 #include "cli/command.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 struct tally {
     size_t read, damaged;
     struct err *first;    /* of the damaged, owned */
-    struct err *unopened; /* the first that the key did not fit, owned */
+    struct err *unopened; /* the first that could not be read for what it is, owned */
 };
 
 /* What was done with one backup. */
@@ -33,14 +33,22 @@ struct look {
     json_t *chain; /* see verified_chain; owned; NULL: not known */
 };
 
+/* What the signature of a sound archive is worth: nothing, as long as nobody says whose it has to be. */
+static const char *signature_note(const struct look *l)
+{
+    if (!l->archive.is_signed || strcmp(l->proof.result, "ok") != 0)
+        return "";
+    return repo_wants_signatures(l->session->repo) ? " signature=ok" : " signature=unchecked";
+}
+
 static void print_result(const struct look *l)
 {
     const struct archive_check_result *r = &l->archive;
     printf("%s  %s  bytes=%" PRIu64 " entries=%" PRIu64 " pages=%" PRIu64 " chunks_damaged=%" PRIu64
-           " pages_damaged=%" PRIu64 "%s%s",
+           " pages_damaged=%" PRIu64 "%s%s%s",
            l->id, l->proof.result, r->bytes, r->entries, r->pages, r->chunks_damaged,
            r->pages_damaged, r->redo_unopened ? " redo=unopened" : "",
-           r->unopened ? " seal=unopened" : "");
+           r->unopened ? " seal=unopened" : "", signature_note(l));
     if (!strcmp(l->proof.level, "pages"))
         printf(" level=pages tablespaces=%" PRIu64 " pages_restored=%" PRIu64
                " places_damaged=%" PRIu64,
@@ -197,6 +205,12 @@ static bool is_deleted(const struct err *e, struct repo *repo, const char *id)
     return deleted;
 }
 
+/* Another backup may take the key that was given, be signed, or be of a version that this mbe knows. */
+static bool is_of_one(const struct err *e)
+{
+    return e->kind == ERR_SEALED || e->kind == ERR_UNSIGNED || e->kind == ERR_FAILED;
+}
+
 static struct err *verify_all(struct tally *t, const struct session *s)
 {
     struct backup_ids list;
@@ -211,7 +225,7 @@ static struct err *verify_all(struct tally *t, const struct session *s)
             e = NULL;
             log_info(s->log, "verify", "backup %s was deleted meanwhile", list.ids[i]);
         }
-        if (e && e->kind == ERR_SEALED) { /* the others may take the key that was given */
+        if (e && is_of_one(e)) {
             log_error(s->log, "verify", "%s", e->message);
             t->unopened = err_first(t->unopened, e);
             e = NULL;

@@ -87,7 +87,7 @@ static void general_help_lists_commands_and_exit_statuses(void **state)
     static const char *const rows[] = {
         "\n  0  success\n", "\n  1  the operation failed; ",
         "\n  2  usage or configuration error\n",
-        "\n  3  damage or a difference was found, whatever else failed behind it\n",
+        "\n  3  damage or a difference was found, whatever else failed behind it; ",
         "\n  4  refused: target not empty"};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_non_null(strstr(text, rows[i]));

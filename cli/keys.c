@@ -37,12 +37,13 @@ static struct err *read_text(char *text, int fd, const char *from)
     return strlen(text) == n ? NULL : err_make(USAGE, "%s: is no text", from);
 }
 
-static struct err *take(struct archive_keys **out, int fd, const char *from)
+static struct err *take(struct archive_keys **out, enum archive_key_type type, int fd,
+                        const char *from)
 {
     char *text = secret_alloc(ARCHIVE_KEYS_TEXT_MAX + 1);
     struct err *e = read_text(text, fd, from);
     if (!e)
-        e = archive_keys_parse(out, text, from);
+        e = archive_keys_parse(out, type, text, from);
     secret_free(text, ARCHIVE_KEYS_TEXT_MAX + 1);
     return e;
 }
@@ -64,17 +65,20 @@ static struct err *check_owner(int fd, const char *path)
     return NULL;
 }
 
-struct err *keys_load_file(struct archive_keys **out, const char *path, const char *option)
+struct err *keys_load_file(struct archive_keys **out, enum archive_key_type type, const char *path,
+                           const char *option)
 {
     AUTO_FD int fd = -1;
-    secret_no_dumps();
+    const bool is_secret = type != ARCHIVE_KEY_PUBLIC;
+    if (is_secret)
+        secret_no_dumps();
     struct err *e = file_open(&fd, path, O_RDONLY | O_NOCTTY, 0);
     if (e)
         e->kind = ERR_USAGE;
-    if (!e)
+    if (!e && is_secret)
         e = check_owner(fd, path);
     if (!e)
-        e = take(out, fd, path);
+        e = take(out, type, fd, path);
     return err_wrap(e, "%s", option);
 }
 
@@ -84,7 +88,7 @@ static struct err *from_fd(struct archive_keys **out, int fd)
     AUTO_FREE char *from = mem_printf("--key-fd=%d", fd);
     if (fcntl(fd, F_GETFD) < 0)
         return err_make(USAGE, "%s: is no open file descriptor", from);
-    struct err *e = take(out, fd, from);
+    struct err *e = take(out, ARCHIVE_KEY_SEAL, fd, from);
     close(fd);
     return e;
 }
@@ -118,7 +122,7 @@ static struct err *from_command(struct archive_keys **out, const char *command)
     AUTO(child) c = NULL;
     AUTO(archive_keys) keys = NULL;
     TRY_AT(run_command(&c, &from, command), "--key-command");
-    struct err *e = take(&keys, from, "--key-command");
+    struct err *e = take(&keys, ARCHIVE_KEY_SEAL, from, "--key-command");
     if (e && e->kind != ERR_USAGE)
         return e;
     if (!child_wait(c, COMMAND_END_SECONDS) || !child_succeeded(c)) {
@@ -139,7 +143,7 @@ static struct err *from_environment(struct archive_keys **out, bool wanted)
     if (!text)
         return NULL;
     secret_no_dumps();
-    struct err *e = wanted ? archive_keys_parse(out, text, VARIABLE) : NULL;
+    struct err *e = wanted ? archive_keys_parse(out, ARCHIVE_KEY_SEAL, text, VARIABLE) : NULL;
     secret_wipe(text, strlen(text));
     unsetenv(VARIABLE);
     return e;
@@ -153,7 +157,35 @@ struct err *keys_load(struct archive_keys **out, const struct options *o)
     if (!named)
         return NULL;
     secret_no_dumps();
-    return o->key_file ? keys_load_file(out, o->key_file, "--key-file")
+    return o->key_file ? keys_load_file(out, ARCHIVE_KEY_SEAL, o->key_file, "--key-file")
            : o->key_fd ? from_fd(out, (int)o->key_fd)
                        : from_command(out, o->key_command);
+}
+
+static struct err *add_own_public_key(struct archive_keys *public_keys,
+                                      const struct archive_keys *signing)
+{
+    if (public_keys->n == ARCHIVE_KEYS_MAX)
+        return err_make(USAGE, "--public-key: there is no room for that of --sign-key");
+    return archive_key_public(&public_keys->keys[public_keys->n++], &signing->keys[0]);
+}
+
+struct err *keys_load_signing(struct archive_keys **signing_keys, struct archive_keys **public_keys,
+                              const struct options *o)
+{
+    AUTO(archive_keys) signing = NULL;
+    AUTO(archive_keys) wanted = NULL;
+    *signing_keys = *public_keys = NULL;
+    if (o->sign_key)
+        TRY(keys_load_file(&signing, ARCHIVE_KEY_SIGN, o->sign_key, "--sign-key"));
+    if (o->public_key)
+        TRY(keys_load_file(&wanted, ARCHIVE_KEY_PUBLIC, o->public_key, "--public-key"));
+    else if (signing)
+        wanted = secret_alloc(sizeof *wanted);
+    if (signing)
+        TRY(add_own_public_key(wanted, signing));
+    *signing_keys = signing;
+    *public_keys = wanted;
+    signing = wanted = NULL;
+    return NULL;
 }

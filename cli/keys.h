@@ -10,8 +10,12 @@
  * that we start, and nobody who looks at ours, finds it there; and from then on the process leaves no core dump. USAGE when there
  * is no key in what was named, or others than its owner may read it. */
 struct err *keys_load(struct archive_keys **out, const struct options *o) MUST_CHECK;
-/* The same from one key file. option: for messages. */
-struct err *keys_load_file(struct archive_keys **out, const char *path,
+/* Keys of one type from a file that nobody but its owner may have access to, unless they are public. option: for messages. */
+struct err *keys_load_file(struct archive_keys **out, enum archive_key_type type, const char *path,
                            const char *option) MUST_CHECK;
+/* --sign-key and --public-key; each is NULL when there is none. Who signs wants what is there to be signed, too: with a signing key
+ * its own public key is one of those that are wanted. */
+struct err *keys_load_signing(struct archive_keys **signing_keys, struct archive_keys **public_keys,
+                              const struct options *o) MUST_CHECK;
 
 #endif

@@ -21,12 +21,24 @@
 #define KEY_HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define LINE "mbe-key-1 c64f2177d4a7f290 " KEY_HEX "\n"
 
-static char *key_file(void **state, mode_t mode)
+#define SIGNING_LINE              \
+    "mbe-sig-1 c4899f2955072a02 " \
+    "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60\n"
+#define PUBLIC_LINE               \
+    "mbe-pub-1 c4899f2955072a02 " \
+    "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a\n"
+
+static char *text_file(void **state, const char *name, const char *text, mode_t mode)
 {
-    char *path = mem_printf("%s/key", (const char *)*state);
-    assert_null(file_replace(path, LINE, strlen(LINE), 0600));
+    char *path = mem_printf("%s/%s", (const char *)*state, name);
+    assert_null(file_replace(path, text, strlen(text), 0600));
     assert_int_equal(chmod(path, mode), 0);
     return path;
+}
+
+static char *key_file(void **state, mode_t mode)
+{
+    return text_file(state, "key", LINE, mode);
 }
 
 static void assert_key(const struct options *o)
@@ -48,6 +60,40 @@ static void assert_usage(const struct options *o, const char *message)
     assert_int_equal(e->kind, ERR_USAGE);
     if (!strstr(e->message, message) || strstr(e->message, "0405"))
         fail_msg("%s", e->message);
+    err_free(e);
+}
+
+/* Only the public key may be open to others. */
+static void signing_keys_are_secret_and_public_keys_are_not(void **state)
+{
+    AUTO_FREE char *signing = text_file(state, "sig", SIGNING_LINE, 0600);
+    AUTO_FREE char *public = text_file(state, "pub", PUBLIC_LINE, 0644);
+    AUTO(archive_keys) keys = NULL;
+    AUTO(archive_keys) public_keys = NULL;
+    AUTO(archive_keys) own = NULL;
+    AUTO(archive_keys) none = NULL;
+    assert_null(keys_load_signing(&keys, &public_keys,
+                                  &(struct options){.sign_key = signing, .public_key = public}));
+    assert_non_null(keys);
+    assert_int_equal(keys->keys[0].id, public_keys->keys[0].id);
+    assert_int_equal(public_keys->n, 2); /* and that of the signing key */
+    assert_memory_equal(&public_keys->keys[0], &public_keys->keys[1], sizeof public_keys->keys[0]);
+    archive_keys_free(keys);
+    assert_null(keys_load_signing(&keys, &own, &(struct options){.sign_key = signing}));
+    assert_int_equal(own->n, 1);
+    assert_memory_equal(&own->keys[0], &public_keys->keys[0], sizeof own->keys[0]);
+    archive_keys_free(keys);
+    archive_keys_free(public_keys);
+    assert_null(keys_load_signing(&keys, &public_keys, &(struct options){.public_key = public}));
+    assert_null(keys);
+    assert_int_equal(public_keys->n, 1);
+
+    assert_int_equal(chmod(signing, 0640), 0);
+    struct err *e = keys_load_signing(&keys, &none, &(struct options){.sign_key = signing});
+    assert_non_null(e);
+    assert_int_equal(e->kind, ERR_USAGE);
+    assert_non_null(strstr(e->message, "--sign-key: "));
+    assert_non_null(strstr(e->message, "has mode 0640, 0600 or less expected"));
     err_free(e);
 }
 
@@ -153,6 +199,7 @@ static void a_process_with_a_key_leaves_no_core_dump(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(signing_keys_are_secret_and_public_keys_are_not),
         TEST(a_file_that_its_owner_alone_may_use_is_read),
         TEST(a_file_that_others_may_use_is_refused),
         TEST(what_is_no_key_file_is_a_usage_error),

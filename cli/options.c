@@ -460,9 +460,11 @@ static struct err *check_key_source(const struct options *o)
     return NULL;
 }
 
-/* What `mbe key rotate` is told. */
+/* What `mbe key rotate` is told, and what `mbe key generate`. */
 static const char *const rotate_options[] = {
     "repo", "backup", "new-key-file", "key-file", "key-fd", "key-command", NULL};
+
+static const char *const generate_options[] = {"output", "signing", "public-output", NULL};
 
 static struct err *check_key(const struct options *o)
 {
@@ -470,16 +472,19 @@ static struct err *check_key(const struct options *o)
     if (o->verb != VERB_KEY)
         return NULL;
     const char *of_rotate = first_given(o, rotate_options);
+    const char *of_generate = first_given(o, generate_options);
     switch (o->key_action) {
     case KEY_ACTION_NONE:
         return err_make(USAGE, "key needs an action: generate or rotate");
     case KEY_ACTION_GENERATE:
         if (of_rotate)
             return err_make(USAGE, "--%s is for key rotate", of_rotate);
+        if (o->public_output && !o->signing)
+            return err_make(USAGE, "--public-output is for key generate --signing");
         return o->output ? NULL : err_make(USAGE, "key generate needs --output=FILE");
     case KEY_ACTION_ROTATE:
-        if (o->output)
-            return err_make(USAGE, "--output is for key generate");
+        if (of_generate)
+            return err_make(USAGE, "--%s is for key generate", of_generate);
         if (!o->repo)
             return err_make(USAGE, "key rotate needs --repo=DIR");
         return o->new_key_file ? NULL : err_make(USAGE, "key rotate needs --new-key-file=FILE");

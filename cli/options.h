@@ -87,12 +87,12 @@ struct options {
     enum verb help_of; /* `mbe help COMMAND` */
     bool full, incremental, offline, require_base, no_defaults, redo_consumer, allow_corrupt,
         syslog, quiet, json, man, completion, debug, help, version, with_dependents, dry_run,
-        compare, locate, no_lock, hashes, verify, no_check, stdio, s3_path_style, verbose;
+        compare, locate, no_lock, hashes, verify, no_check, stdio, s3_path_style, signing, verbose;
     const char *repo, *tmp_dir, *ssh_command, *remote_mbe, *backup, *base, *datadir, *defaults_file,
         *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user, *pace_file;
     const char *host, *socket, *user, *password_file, *group, *external_dir, *log_file;
-    const char *key_file, *key_command, *new_key_file;
+    const char *key_file, *key_command, *new_key_file, *sign_key, *public_key, *public_output;
     const char *databases, *tables, *ignore_databases, *ignore_tables, *output;
     const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until;
     const char *config, *task; /* of `mbe run` and `mbe config` */

@@ -59,10 +59,15 @@ struct err *repository_open(struct repo **out, const struct options *o, struct l
         .progress = progress,
     };
     TRY(keys_load(&options.keys, o));
-    struct err *e = check_tmp_dir(o, options.keys);
+    struct err *e = keys_load_signing(&options.signing_keys, &options.public_keys, o);
+    if (!e)
+        e = check_tmp_dir(o, options.keys);
     if (!e)
         e = repo_open(out, o->repo, &options);
-    if (e)
+    if (e) {
         archive_keys_free(options.keys);
+        archive_keys_free(options.signing_keys);
+        archive_keys_free(options.public_keys);
+    }
     return e;
 }

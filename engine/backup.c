@@ -215,8 +215,10 @@ static struct err *check(struct backup *b)
 static struct err *begin(struct backup *b)
 {
     const struct backup_options *o = b->options;
-    const struct archive_writer_options how = {
-        .codec = o->codec, .level = o->level, .seal_with = repo_sealing_key(o->repo)};
+    const struct archive_writer_options how = {.codec = o->codec,
+                                               .level = o->level,
+                                               .seal_with = repo_sealing_key(o->repo),
+                                               .sign_with = repo_signing_key(o->repo)};
     TRY(repo_begin(&b->draft, o->repo, NULL, b->base.id ? "incremental" : "full"));
     TRY(archive_writer_open(&b->writer, repo_draft_sink(b->draft), &how));
     AUTO_FREE char *log_path = mem_printf("%s/%s", b->datadir.log_dir, b->family->log_name);

@@ -271,6 +271,10 @@ static struct err *begin(struct consolidation *c)
     const struct chain_link *last = chain_last(&c->chain);
     if (c->chain.n == 1)
         return err_make(REFUSED, "backup %s is a full one already", last->id);
+    if (archive_reader_is_signed(last->reader) && !repo_signing_key(o->repo))
+        return err_hint(
+            err_make(REFUSED, "backup %s is signed, and what is made of it would not be", last->id),
+            "Give the key to sign it with: --sign-key=FILE.");
     TRY(chain_files_make(&c->files, &c->chain));
     TRY(backup_facts_load(&c->facts, &c->chain));
     TRY(key_file_open(&c->keys, c->facts.family, o->keyring_file, o->keyring_pass_file));
@@ -278,6 +282,7 @@ static struct err *begin(struct consolidation *c)
     TRY(repo_begin(&c->draft, o->repo, last->id, "full"));
     struct archive_writer_options how = o->archive;
     how.seal_with = repo_sealing_key(o->repo);
+    how.sign_with = repo_signing_key(o->repo);
     return archive_writer_open(&c->writer, repo_draft_sink(c->draft), &how);
 }
 

@@ -19,7 +19,7 @@ static struct err *consolidate(struct bench *b, char **id)
 {
     const struct consolidate_options o = {.repo = b->opened,
                                           .backup_id = "latest",
-                                          .archive = {ARCHIVE_CODEC_ZSTD, 1},
+                                          .archive = {.codec = ARCHIVE_CODEC_ZSTD, .level = 1},
                                           .memory = 16 << 20,
                                           .parallel = 2};
     if (b->writer)

@@ -142,6 +142,7 @@ struct err *archive_check(struct archive_check_result *out, struct repo *repo, c
     progress_phase(progress, "chunks", index_error ? 0 : content_bytes(reader));
     out->unopened =
         index_error && index_error->kind == ERR_SEALED && repo_sealing_key(repo) == NULL;
+    out->is_signed = reader && archive_reader_is_signed(reader);
     if (out->unopened) {
         err_free(index_error);
         index_error = NULL;

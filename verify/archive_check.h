@@ -14,7 +14,9 @@ struct archive_check_result {
     uint64_t bytes, pages, chunks_damaged, pages_damaged, entries;
     bool
         redo_unopened; /* the redo is encrypted, and was checked only as far as that goes without its key */
-    bool unopened; /* the archive is sealed and there is no key: only its checksums were verified */
+    bool
+        unopened; /* the archive is sealed and there is no key: only its checksums, and its signature if that is wanted, were verified */
+    bool is_signed; /* and was opened */
 };
 
 struct archive_check_options {

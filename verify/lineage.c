@@ -106,6 +106,7 @@ static struct err *read_row(struct lineage_row *row, struct repo *repo)
     row->unfit = unfit ? mem_strdup(unfit->message) : NULL;
     err_free(unfit);
     json_object_set_new(row->facts, "sealed", json_boolean(archive_reader_is_sealed(reader)));
+    json_object_set_new(row->facts, "signed", json_boolean(archive_reader_is_signed(reader)));
     return NULL;
 }
 

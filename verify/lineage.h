@@ -44,7 +44,7 @@ struct lineage_row {
     size_t n_chain;  /* archives that a restore reads; 0 when broken */
 
     /* For lists: {id, error}, or {id, type, base, chain, started, finished, bytes, lsn, server, damaged} of the manifest,
-     * null where it says nothing, and whether it is sealed. NULL in tests. */
+     * null where it says nothing, and whether it is sealed, and signed. NULL in tests. */
     json_t *facts;
 };
 

@@ -105,8 +105,8 @@ static struct repo *opened_with(const char *repo, const struct archive_key *key)
     char text[ARCHIVE_KEY_TEXT + 1] = "";
     struct repo *r;
     if (key) {
-        archive_key_text(text, key);
-        assert_null(archive_keys_parse(&options.keys, text, "text"));
+        archive_key_text(text, ARCHIVE_KEY_SEAL, key);
+        assert_null(archive_keys_parse(&options.keys, ARCHIVE_KEY_SEAL, text, "text"));
     }
     assert_null(repo_open(&r, repo, &options));
     return r;
@@ -280,7 +280,7 @@ static void a_sealed_one_under_the_name_of_another_is_no_good_backup(void **stat
 {
     const char *repo = *state;
     struct archive_key key;
-    assert_null(archive_key_random(&key));
+    assert_null(archive_key_random(&key, ARCHIVE_KEY_SEAL));
     AUTO_FREE char *manifest = manifest_of(FULL_1);
     put_sealed(repo, FULL_2, manifest, &key);
     put_sealed(repo, FULL_1, manifest, &key);
@@ -294,7 +294,7 @@ static void where_a_key_is_given_one_in_clear_is_no_good_backup(void **state)
 {
     const char *repo = *state;
     struct archive_key key;
-    assert_null(archive_key_random(&key));
+    assert_null(archive_key_random(&key, ARCHIVE_KEY_SEAL));
     AUTO_FREE char *one = manifest_of(FULL_1), *two = manifest_of(FULL_2);
     put_sealed(repo, FULL_1, one, &key);
     put(repo, FULL_2, two);
@@ -333,8 +333,8 @@ static void a_damaged_key_block_says_nothing_of_its_archive(void **state)
     const char *repo = *state;
     struct archive_key old, key;
     enum rewrap_outcome outcome;
-    assert_null(archive_key_random(&old));
-    assert_null(archive_key_random(&key));
+    assert_null(archive_key_random(&old, ARCHIVE_KEY_SEAL));
+    assert_null(archive_key_random(&key, ARCHIVE_KEY_SEAL));
     AUTO_FREE char *path = archive_of(repo, FULL_1), *manifest = manifest_of(FULL_1);
     AUTO_FREE char *beside = mem_printf("%s/" FULL_1 "/backup.key", repo);
     put_sealed(repo, FULL_1, manifest, &old);

@@ -66,7 +66,7 @@ static const struct archive_unlock *the_key(void)
     static struct archive_unlock unlock;
     static const char text[] = "mbe-key-1 c64f2177d4a7f290 "
                                "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-    if (!keys && archive_keys_parse(&keys, text, "key"))
+    if (!keys && archive_keys_parse(&keys, ARCHIVE_KEY_SEAL, text, "key"))
         abort();
     unlock.keys = keys;
     return &unlock;
@@ -107,8 +107,12 @@ static void use_index(const uint8_t *data, size_t size)
     if (!text)
         abort();
     memcpy(text, data + 8, size - 8);
-    struct err *e = index_decode(&x, text, size - 8, le16(data), ARCHIVE_HEADER_SIZE,
-                                 le32(data + 2), le16(data + 6));
+    const struct index_frame frame = {.n_chunks = le16(data),
+                                      .n_entries = le16(data + 6) & 0x7fff,
+                                      .data_at = ARCHIVE_HEADER_SIZE,
+                                      .data_end = le32(data + 2),
+                                      .digests = le16(data + 6) & 0x8000};
+    struct err *e = index_decode(&x, text, size - 8, &frame);
     if (!e)
         index_fini(&x);
     err_free(e);

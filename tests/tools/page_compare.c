@@ -169,9 +169,8 @@ static uint32_t first_difference(const struct space_format *format, space_id_t i
 {
     for (uint32_t at = 0; at < format->physical; at++)
         if (a[at] != b[at] && is_compared(format, id, no, at) &&
-            !(mysql &&
-              (is_rtree_direction(b, at) || is_pack_leftover(format, a, at) ||
-               is_pack_leftover(format, b, at))))
+            !(mysql && (is_rtree_direction(b, at) || is_pack_leftover(format, a, at) ||
+                        is_pack_leftover(format, b, at))))
             return at;
     return no_difference;
 }
