@@ -77,7 +77,7 @@ help:
 	@echo 'make fuzz-replay        build the fuzz targets as plain programs'
 	@echo 'make cover              which lines the unit tests never reach ($(BUILD)/cover/)'
 	@echo 'make lint               format, layers, shellcheck, cppcheck, clang-tidy'
-	@echo 'make install            binary, man page, completion, licence (PREFIX=$(PREFIX), DESTDIR=)'
+	@echo 'make install            binary, man page, completion, systemd units, licence (PREFIX=$(PREFIX), DESTDIR=)'
 	@echo 'make uninstall | clean'
 
 # --- build ------------------------------------------------------------------------------------------------------------
@@ -256,6 +256,7 @@ lint-tidy:
 bindir  = $(DESTDIR)$(PREFIX)/bin
 mandir  = $(DESTDIR)$(PREFIX)/share/man/man1
 compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+unitdir = $(DESTDIR)$(PREFIX)/lib/systemd/system
 docdir  = $(DESTDIR)$(PREFIX)/share/doc/mbe
 
 # Manual and completion are printed by the program, from the same option table that parses the command line.
@@ -271,9 +272,13 @@ install: all $(BUILD)/mbe.1 $(BUILD)/mbe.bash
 	install -D -m 644 LICENSE $(docdir)/LICENSE
 	install -D -m 644 README.md $(docdir)/README.md
 	install -D -m 644 CHANGELOG.md $(docdir)/CHANGELOG.md
+	install -D -m 644 packaging/mbe.cnf.example $(docdir)/mbe.cnf.example
+	install -D -m 644 packaging/systemd/mbe@.timer $(unitdir)/mbe@.timer
+	sed 's|/usr/bin/mbe|$(PREFIX)/bin/mbe|' packaging/systemd/mbe@.service > $(BUILD)/mbe@.service
+	install -m 644 $(BUILD)/mbe@.service $(unitdir)/mbe@.service
 
 uninstall:
-	rm -f $(bindir)/mbe $(mandir)/mbe.1 $(compdir)/mbe
+	rm -f $(bindir)/mbe $(mandir)/mbe.1 $(compdir)/mbe $(unitdir)/mbe@.service $(unitdir)/mbe@.timer
 	rm -rf $(docdir)
 
 clean:

@@ -63,11 +63,16 @@ static void run(const struct child_options *o, int null, int report, pid_t paren
         fail(report, STEP_USER);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
         _exit(1);
-    if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || (!o->shares_stderr && dup2(output, 2) < 0) ||
-        close_range(FIRST_OTHER_FD, UINT32_MAX, CLOSE_RANGE_CLOEXEC))
+    if (dup2(o->input > 0 ? o->input : null, 0) < 0 || dup2(output, 1) < 0 ||
+        (!o->shares_stderr && dup2(output, 2) < 0) ||
+        (!o->body && close_range(FIRST_OTHER_FD, UINT32_MAX, CLOSE_RANGE_CLOEXEC)))
         fail(report, STEP_STREAMS);
     if (o->folder && access(o->folder, R_OK | W_OK | X_OK))
         fail(report, STEP_FOLDER);
+    if (o->body) {
+        close(report); /* it runs */
+        _exit(o->body(o->ctx));
+    }
     execv(o->argv[0], o->argv);
     fail(report, STEP_RUN);
 }
@@ -175,6 +180,11 @@ bool child_wait(struct child *c, double seconds)
 bool child_succeeded(const struct child *c)
 {
     return c->ended && c->how.si_code == CLD_EXITED && c->how.si_status == 0;
+}
+
+int child_status(const struct child *c)
+{
+    return c->how.si_code == CLD_EXITED ? c->how.si_status : 128 + c->how.si_status;
 }
 
 char *child_ending(const struct child *c)

@@ -17,8 +17,13 @@
 
 struct child_options {
     char *const *argv; /* the program's path first, NULL last; not searched for in PATH */
-    uid_t uid;         /* as whom it runs; (uid_t)-1: as we do */
-    gid_t gid;         /* likewise; its only group */
+    /* Instead of a program: a function of ours in the new process, whose status is what it returns. It has all descriptors of ours.
+     * Only where there is one thread. Of argv then only the first is used, for messages. */
+    int (*body)(void *ctx);
+    void *ctx;
+    int input; /* where its standard input comes from; 0: nowhere. Borrowed */
+    uid_t uid; /* as whom it runs; (uid_t)-1: as we do */
+    gid_t gid; /* likewise; its only group */
     const char
         *folder; /* a directory in which it must be able to make files as that user; or NULL */
     int output;  /* where its standard output and error go; -1: nowhere. Borrowed */
@@ -43,6 +48,8 @@ bool child_ended(struct child *c);
 bool child_wait(struct child *c, double seconds);
 /* Whether it ended by itself, with status 0. */
 bool child_succeeded(const struct child *c);
+/* As a shell has it: its exit status, or 128 and the number of the signal that killed it. It has ended. */
+int child_status(const struct child *c);
 /* How it ended, "ended with status 1" or "was killed by signal 6 (Aborted)"; owned by caller. */
 char *child_ending(const struct child *c);
 

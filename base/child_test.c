@@ -218,9 +218,45 @@ static void a_parent_that_ignores_children_does_not_matter(void **state)
     child_free(c);
 }
 
+static int reads_and_sums(void *ctx)
+{
+    char text[16] = "";
+    const ssize_t n = read(STDIN_FILENO, text, sizeof text - 1);
+    return n < 0 ? 99 : *(const int *)ctx + atoi(text);
+}
+
+/* What runs in it sees our memory, and may do what it likes with its own. */
+static void a_function_is_run_instead_of_a_program(void **state)
+{
+    (void)state;
+    int ends[2], base = 40;
+    char name[] = "sum";
+    char *argv[] = {name, NULL};
+    struct child *c = NULL;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "2", 1), 1);
+    close(ends[1]);
+    assert_null(child_start(&c, &(struct child_options){.argv = argv,
+                                                        .body = reads_and_sums,
+                                                        .ctx = &base,
+                                                        .uid = (uid_t)-1,
+                                                        .gid = (gid_t)-1,
+                                                        .input = ends[0],
+                                                        .output = -1}));
+    close(ends[0]);
+    assert_true(child_wait(c, LONG_SECONDS));
+    assert_int_equal(child_status(c), 42);
+    child_free(c);
+    c = shell("kill -TERM $$", -1);
+    assert_true(child_wait(c, LONG_SECONDS));
+    assert_int_equal(child_status(c), 128 + SIGTERM);
+    child_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_function_is_run_instead_of_a_program),
         cmocka_unit_test(how_it_ended_is_told),
         cmocka_unit_test(waiting_has_an_end),
         cmocka_unit_test(output_goes_where_it_is_wanted),

@@ -35,6 +35,16 @@ struct err *command_serve(const struct session *s) MUST_CHECK;
 struct err *command_list(const struct options *o) MUST_CHECK;
 struct err *command_show(const struct options *o) MUST_CHECK;
 struct err *command_help(const struct options *o) MUST_CHECK;
+/* mbe run */
+struct err *command_task(const struct options *o) MUST_CHECK;
+struct err *command_config(const struct options *o) MUST_CHECK;
+
+/* The command that the options name. */
+struct err *command_run(const struct options *o) MUST_CHECK;
+/* A result that did not reach its reader is no success. */
+struct err *command_flush(void) MUST_CHECK;
+/* Tells the error on standard error, takes it, and returns the exit status; NULL: 0. */
+int command_report(struct err *e, bool debug);
 
 /* What the command line says of a restore of that backup. */
 struct restore_options restore_of(const struct session *s, const char *backup_id);

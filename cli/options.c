@@ -131,6 +131,23 @@ static struct err *set_value(struct options *o, const struct option_row *row, ch
     return err_make(FAILED, "option type %d is not known", (int)row->type);
 }
 
+const struct option_row *option_find(unsigned verbs, const char *name)
+{
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (option_rows[i].verbs & verbs && !strcmp(option_rows[i].name, name))
+            return &option_rows[i];
+    return NULL;
+}
+
+struct err *option_check(const struct option_row *row, const char *value)
+{
+    struct options scratch = {.verb = VERB_NONE};
+    AUTO_FREE char *copy = mem_strdup(value); /* a password is wiped where it was read */
+    struct err *e = set_value(&scratch, row, copy);
+    options_fini(&scratch);
+    return e;
+}
+
 static struct err *set_presets(struct options *o)
 {
     for (size_t i = 0; i < N_ROWS; i++) {
@@ -211,7 +228,8 @@ static struct err *not_understood(const struct getopt_tables *t, enum verb verb,
     return err_make(USAGE, "%s has no option %.*s", verb_rows[verb].name, n, word);
 }
 
-static struct err *parse_options(struct options *o, int argc, char **argv)
+/* Every inherited option is one word: optind has passed it by one. */
+static struct err *parse_options(struct options *o, int argc, char **argv, int n_inherited)
 {
     struct getopt_tables t;
     make_tables(&t, o->verb);
@@ -230,7 +248,7 @@ static struct err *parse_options(struct options *o, int argc, char **argv)
             return err_make(USAGE, "--%s needs a value: --%s=%s", row->name, row->name,
                             row->argument);
         TRY_AT(set_value(o, row, optarg), "--%s", row->name);
-        o->given[row - option_rows] = true;
+        o->given[row - option_rows] |= optind > n_inherited + 1;
     }
 }
 
@@ -240,6 +258,14 @@ static struct err *set_key_action(struct options *o, const char *word)
                     : !strcmp(word, "rotate") ? KEY_ACTION_ROTATE
                                               : KEY_ACTION_NONE;
     return o->key_action ? NULL : err_make(USAGE, "key has no action '%s'", word);
+}
+
+static struct err *set_config_action(struct options *o, const char *word)
+{
+    o->config_action = !strcmp(word, "check")  ? CONFIG_ACTION_CHECK
+                       : !strcmp(word, "show") ? CONFIG_ACTION_SHOW
+                                               : CONFIG_ACTION_NONE;
+    return o->config_action ? NULL : err_make(USAGE, "config has no action '%s'", word);
 }
 
 static struct err *parse_rest(struct options *o, int argc, char **argv)
@@ -254,6 +280,12 @@ static struct err *parse_rest(struct options *o, int argc, char **argv)
         TRY(set_key_action(o, argv[optind]));
         optind++;
     }
+    if (optind < argc && o->verb == VERB_CONFIG) {
+        TRY(set_config_action(o, argv[optind]));
+        optind++;
+    }
+    if (optind < argc && (o->verb == VERB_RUN || o->config_action == CONFIG_ACTION_SHOW))
+        o->task = argv[optind++];
     for (int i = 0; i < 2 && optind < argc && o->compare; i++)
         o->sides[i] = argv[optind++];
     if (optind >= argc)
@@ -295,7 +327,7 @@ static struct err *check_type_of_backup(const struct options *o)
     return NULL;
 }
 
-static bool is_given(const struct options *o, const char *name)
+bool options_given(const struct options *o, const char *name)
 {
     for (int i = 0; i < N_ROWS; i++)
         if (o->given[i] && !strcmp(option_rows[i].name, name))
@@ -306,7 +338,7 @@ static bool is_given(const struct options *o, const char *name)
 /* The first of `names`, which NULL ends, that was given; NULL: none. */
 static const char *first_given(const struct options *o, const char *const *names)
 {
-    while (*names && !is_given(o, *names))
+    while (*names && !options_given(o, *names))
         names++;
     return *names;
 }
@@ -321,6 +353,7 @@ static const char *const server_options[] = {"mysqld", "scratch", "server-user",
 /* How a server is read. */
 static const char *const reading_options[] = {"throttle", "no-lock", "lock-wait", "parallel", NULL};
 
+static const char *const keyring_options[] = {"keyring-file", "keyring-pass-file", NULL};
 /* Of a server that runs. */
 static const char *const running_options[] = {
     "hash", "lock-wait",    "redo-consumer", "redo-archive", "change-map",
@@ -347,6 +380,7 @@ static struct err *check_level(const struct options *o)
 {
     const char *connection = first_given(o, connection_options);
     const char *server = first_given(o, server_options);
+    const char *keyring = first_given(o, keyring_options);
     if (o->verb == VERB_RESTORE && server && !o->verify)
         return err_make(USAGE, "--%s is for restore --verify", server);
     if (o->verb != VERB_VERIFY)
@@ -356,14 +390,13 @@ static struct err *check_level(const struct options *o)
     if (server && o->level != VERIFY_LEVEL_BOOT &&
         !(o->level == VERIFY_LEVEL_PAGES && !strcmp(server, "scratch")))
         return err_make(USAGE, "--%s is for verify --level=boot", server);
-    if (is_given(o, "lock-wait") && o->level != VERIFY_LEVEL_TABLES)
+    if (options_given(o, "lock-wait") && o->level != VERIFY_LEVEL_TABLES)
         return err_make(USAGE, "--lock-wait is for verify --level=tables");
-    if (is_given(o, "memory") && o->level != VERIFY_LEVEL_PAGES && o->level != VERIFY_LEVEL_BOOT)
+    if (options_given(o, "memory") && o->level != VERIFY_LEVEL_PAGES &&
+        o->level != VERIFY_LEVEL_BOOT)
         return err_make(USAGE, "--memory is for verify --level=pages or --level=boot");
-    if ((o->keyring_file || o->keyring_pass_file) && o->level != VERIFY_LEVEL_BOOT &&
-        o->level != VERIFY_LEVEL_PAGES)
-        return err_make(USAGE, "--keyring-%sfile is for verify --level=pages or --level=boot",
-                        o->keyring_file ? "" : "pass-");
+    if (keyring && o->level != VERIFY_LEVEL_BOOT && o->level != VERIFY_LEVEL_PAGES)
+        return err_make(USAGE, "--%s is for verify --level=pages or --level=boot", keyring);
     if (o->level == VERIFY_LEVEL_TABLES && !strcmp(o->backup, "all"))
         return err_make(USAGE, "--level=tables compares a server with one backup: name it");
     return NULL;
@@ -441,7 +474,7 @@ static struct err *check_hash(const struct options *o)
         return err_make(USAGE, "--locate is for --compare");
     if (o->output && o->compare)
         return err_make(USAGE, "--output and --compare exclude each other");
-    if (o->no_lock && is_given(o, "lock-wait"))
+    if (o->no_lock && options_given(o, "lock-wait"))
         return err_make(USAGE, "--no-lock and --lock-wait exclude each other");
     return NULL;
 }
@@ -454,19 +487,20 @@ static bool has_stream(const struct options *o)
     return false;
 }
 
+/* About a repository on another machine. */
 static const char *const ssh_options[] = {"ssh-command", "remote-mbe", "ssh-retry", NULL};
 
 /* What is asked of a stream, which is one archive that goes by. */
 static struct err *check_stream(const struct options *o)
 {
     const bool is_stream = has_stream(o);
+    const char *ssh = first_given(o, ssh_options);
     const bool may_seal = o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE;
-    if (o->tmp_dir && !is_stream && !may_seal)
+    if (options_given(o, "tmp-dir") && !is_stream && !may_seal)
         return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                "to ssh:// or s3://");
-    const char *ssh_option = first_given(o, ssh_options);
-    if (ssh_option && !has_repo(o, "ssh://"))
-        return err_make(USAGE, "--%s is for --repo=ssh://...", ssh_option);
+    if (ssh && !has_repo(o, "ssh://"))
+        return err_make(USAGE, "--%s is for --repo=ssh://...", ssh);
     if (!is_stream)
         return NULL;
     if (o->verb != VERB_BACKUP && o->verb != VERB_RESTORE && o->verb != VERB_VERIFY)
@@ -475,7 +509,7 @@ static struct err *check_stream(const struct options *o)
     if (o->incremental)
         return err_make(USAGE, "an incremental backup needs its base, which is not in a stream: "
                                "--repo=- is for --full");
-    if (is_given(o, "backup"))
+    if (options_given(o, "backup"))
         return err_make(USAGE, "--backup chooses from a repository, and a stream holds one backup");
     return NULL;
 }
@@ -546,6 +580,16 @@ static struct err *check_copy(const struct options *o)
     return NULL;
 }
 
+static struct err *check_task(const struct options *o)
+{
+    if (o->verb == VERB_CONFIG && !o->config_action)
+        return err_make(USAGE, "config needs an action: check or show");
+    if (!o->task && (o->verb == VERB_RUN || o->config_action == CONFIG_ACTION_SHOW))
+        return err_make(USAGE, "%s needs the name of a task",
+                        o->verb == VERB_RUN ? "run" : "config show");
+    return NULL;
+}
+
 static struct err *check_together(const struct options *o)
 {
     TRY(check_copy(o));
@@ -554,7 +598,7 @@ static struct err *check_together(const struct options *o)
     TRY(check_offline(o));
     TRY(check_level(o));
     TRY(check_s3(o));
-    if (is_given(o, "spill-max") && !o->n_more_repos)
+    if (options_given(o, "spill-max") && !o->n_more_repos)
         return err_make(USAGE, "--spill-max is for backups that go to several repositories");
     if (o->no_defaults && (o->defaults_file || o->defaults_extra_file))
         return err_make(USAGE, "--no-defaults and --defaults-%sfile exclude each other",
@@ -565,6 +609,7 @@ static struct err *check_together(const struct options *o)
         return err_make(USAGE, "--password and --password-file exclude each other");
     TRY(check_hash(o));
     TRY(check_key(o));
+    TRY(check_task(o));
     if (o->man && o->completion)
         return err_make(USAGE, "--man and --completion exclude each other");
     return check_rules(o);
@@ -578,10 +623,10 @@ static uint64_t default_threads(void)
     return (uint64_t)(n < MAX_DEFAULT_THREADS ? n : MAX_DEFAULT_THREADS);
 }
 
-static struct err *parse_verb(struct options *o, int argc, char **argv)
+static struct err *parse_verb(struct options *o, int argc, char **argv, int n_inherited)
 {
     TRY(set_presets(o));
-    TRY(parse_options(o, argc, argv));
+    TRY(parse_options(o, argc, argv, n_inherited));
     if (o->help || o->version)
         return NULL;
     TRY(parse_rest(o, argc, argv));
@@ -593,6 +638,11 @@ static struct err *parse_verb(struct options *o, int argc, char **argv)
 }
 
 struct err *options_parse(struct options *out, int argc, char **argv)
+{
+    return options_parse_inherited(out, argc, argv, 0);
+}
+
+struct err *options_parse_inherited(struct options *out, int argc, char **argv, int n_inherited)
 {
     *out = (struct options){.verb = VERB_NONE, .help_of = VERB_NONE};
     if (argc < 2)
@@ -608,8 +658,8 @@ struct err *options_parse(struct options *out, int argc, char **argv)
     if (out->verb == VERB_NONE)
         return err_hint(err_make(USAGE, "there is no command '%s'", argv[1]),
                         "Run 'mbe --help' for the commands.");
-    return err_hint(parse_verb(out, argc - 1, argv + 1), "Run 'mbe %s --help' for its options.",
-                    verb_rows[out->verb].name);
+    return err_hint(parse_verb(out, argc - 1, argv + 1, n_inherited),
+                    "Run 'mbe %s --help' for its options.", verb_rows[out->verb].name);
 }
 
 void options_fini(struct options *o)

@@ -73,6 +73,7 @@ enum verify_level {
 };
 enum hash_choice { HASH_CHOICE_TABLES, HASH_CHOICE_ALL, HASH_CHOICE_NONE };
 enum key_action { KEY_ACTION_NONE, KEY_ACTION_GENERATE, KEY_ACTION_ROTATE };
+enum config_action { CONFIG_ACTION_NONE, CONFIG_ACTION_CHECK, CONFIG_ACTION_SHOW };
 enum redo_archive_choice { REDO_ARCHIVE_AUTO, REDO_ARCHIVE_OFF };
 enum log_format_choice { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -89,7 +90,7 @@ struct options {
     enum verb help_of; /* `mbe help COMMAND` */
     bool full, incremental, offline, require_base, no_defaults, redo_consumer, allow_corrupt,
         syslog, quiet, json, man, completion, debug, help, version, with_dependents, dry_run,
-        compare, locate, no_lock, hashes, verify, no_check, stdio, s3_path_style, signing;
+        compare, locate, no_lock, hashes, verify, no_check, stdio, s3_path_style, signing, verbose;
     const char *repo, *to, *tmp_dir, *ssh_command, *remote_mbe, *backup, *base, *datadir,
         *defaults_file, *defaults_extra_file;
     const char *keyring_file, *keyring_pass_file, *mysqld, *scratch, *server_user, *pace_file;
@@ -99,7 +100,8 @@ struct options {
     const char *s3_endpoint, *s3_region, *s3_ca_file, *retain_until, *reason;
     const char *more_repos[OPTION_REPOS_MAX - 1]; /* behind `repo` */
     size_t n_more_repos;
-    const char *sides[2]; /* what `mbe hash --compare` compares */
+    const char *config, *task; /* of `mbe run` and `mbe config` */
+    const char *sides[2];      /* what `mbe hash --compare` compares */
     struct option_password password;
     struct option_compress compress;
     uint64_t port, lock_wait, memory, parallel, redo_archive, progress, log_format, keep_full,
@@ -107,12 +109,19 @@ struct options {
         change_map, level, server_wait, hash, throttle, pace, s3_timeout, ssh_retry, key_fd,
         spill_max;
     enum key_action key_action; /* of `mbe key` */
-    bool given[OPTION_COUNT];   /* by row: it is on the command line */
+    enum config_action config_action;
+    bool given[OPTION_COUNT]; /* by row: it is on the command line, and not inherited */
 };
 
 /* Kind USAGE on anything that is not understood, with a hint. Secrets are wiped from argv.
  * getopt_long keeps its state in globals: one thread at a time. */
 struct err *options_parse(struct options *out, int argc, char **argv) MUST_CHECK;
+/* The same, where the n_inherited words behind the command are options, each --NAME or --NAME=VALUE, that several commands share: that
+ * one of them is of no use to this one is no error. */
+struct err *options_parse_inherited(struct options *out, int argc, char **argv,
+                                    int n_inherited) MUST_CHECK;
+/* Whether this command was told that option, for itself. */
+bool options_given(const struct options *o, const char *name);
 void options_fini(struct options *o);
 static inline void options_cleanup(struct options *o)
 {
@@ -147,6 +156,11 @@ struct option_row {
 extern const struct verb_row verb_rows[VERB_COUNT];
 extern const struct option_row option_rows[];
 extern const size_t n_option_rows;
+
+/* The row of that option in one of the commands (IN_* bits); NULL: none has it. */
+const struct option_row *option_find(unsigned verbs, const char *name);
+/* Whether the text is a value of the option, as the command line has it. The reason reads on behind the option's name. */
+struct err *option_check(const struct option_row *row, const char *value) MUST_CHECK;
 
 /* Whether the option may be given without a value, though it has one. */
 static inline bool option_value_is_optional(const struct option_row *row)

@@ -35,7 +35,7 @@ static char *tmp_dir_of(const struct options *o)
 static struct err *check_tmp_dir(const struct options *o, const struct archive_keys *keys)
 {
     const bool is_directory = strcmp(o->repo, "-") && !strstr(o->repo, "://");
-    return o->tmp_dir && !keys && is_directory && !o->n_more_repos
+    return options_given(o, "tmp-dir") && !keys && is_directory && !o->n_more_repos
                ? err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
                                  "to ssh:// or several repositories")
                : NULL;
