@@ -31,8 +31,8 @@ static struct repo *open_in(const char *dir, const char *name, const struct arch
     char text[ARCHIVE_KEY_TEXT + 1] = "";
     struct repo *r;
     if (key) {
-        archive_key_text(text, key);
-        ok(archive_keys_parse(&options.keys, text, "text"));
+        archive_key_text(text, ARCHIVE_KEY_SEAL, key);
+        ok(archive_keys_parse(&options.keys, ARCHIVE_KEY_SEAL, text, "text"));
     }
     ok(repo_open(&r, path, &options));
     return r;
