@@ -69,6 +69,11 @@ static struct err *not_a_repository(const char *repo, const char *why)
     return err_make(REFUSED, "%s: is no mbe repository: %s", repo, why);
 }
 
+static struct err *no_repository(const char *repo, const char *why)
+{
+    return err_make(NO_REPOSITORY, "%s: is no mbe repository: %s", repo, why);
+}
+
 static struct err *check_marker(const char *repo)
 {
     AUTO_FREE char *path = join(repo, MARKER);
@@ -76,14 +81,14 @@ static struct err *check_marker(const char *repo)
     struct stat st;
     size_t len;
     if (stat(repo, &st))
-        return errno == ENOENT ? not_a_repository(repo, "no such directory")
+        return errno == ENOENT ? no_repository(repo, "no such directory")
                                : err_os("%s: cannot stat", repo);
     if (!S_ISDIR(st.st_mode))
         return not_a_repository(repo, "not a directory");
     bool absent;
     TRY(file_absent(file_read_all(&text, &len, path, 4096), &absent));
     if (absent)
-        return not_a_repository(repo, "it has no file " MARKER);
+        return no_repository(repo, "it has no file " MARKER);
     if (len != strlen(MARKER_TEXT) || memcmp(text, MARKER_TEXT, len))
         return not_a_repository(repo, "its file " MARKER " is not \"mbe repository 1\"");
     return NULL;
@@ -576,6 +581,7 @@ struct err *catalog_resume(struct catalog_draft **out, uint64_t *published, cons
     TRY(check_marker(repo));
     TRY(lock_repository(&repo_lock, repo));
     if (!stat(archive, &st)) {
+        TRY(file_fsync_dir(repo)); /* who renamed it may have died in between */
         *published = (uint64_t)st.st_size;
         return NULL;
     }

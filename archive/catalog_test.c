@@ -175,9 +175,9 @@ static void a_directory_that_is_no_repository_is_refused_and_untouched(void **st
     struct backup_ids list;
     char *const repo = *state;
     put_file(repo, "precious/data", "x");
-    assert_error(catalog_begin(&d, repo, "full", NULL), ERR_REFUSED,
+    assert_error(catalog_begin(&d, repo, "full", NULL), ERR_NO_REPOSITORY,
                  "%s: is no mbe repository: it has no file mbe-repository", repo);
-    assert_error(catalog_list(&list, repo), ERR_REFUSED,
+    assert_error(catalog_list(&list, repo), ERR_NO_REPOSITORY,
                  "%s: is no mbe repository: it has no file mbe-repository", repo);
     assert_int_equal(n_files(repo), 1);
     assert_true(exists(repo, "precious/data"));
@@ -187,12 +187,12 @@ static void a_directory_that_is_no_repository_is_refused_and_untouched(void **st
                  repo);
     AUTO_FREE char *absent = mem_printf("%s/absent", repo),
                    *file = mem_printf("%s/precious/data", repo);
-    assert_error(catalog_list(&list, absent), ERR_REFUSED,
+    assert_error(catalog_list(&list, absent), ERR_NO_REPOSITORY,
                  "%s: is no mbe repository: no such directory", absent);
     assert_error(catalog_list(&list, file), ERR_REFUSED,
                  "%s: is no mbe repository: not a directory", file);
     struct catalog_deletion *deletion = NULL;
-    assert_error(catalog_deletion_begin(&deletion, absent, NULL), ERR_REFUSED,
+    assert_error(catalog_deletion_begin(&deletion, absent, NULL), ERR_NO_REPOSITORY,
                  "%s: is no mbe repository: no such directory", absent);
     assert_null(deletion);
     assert_error(catalog_begin(&d, file, "full", NULL), ERR_IO,

@@ -71,7 +71,7 @@ bool repo_wants_signatures(const struct repo *r);
 
 /* ---- reading ---- */
 
-/* Ids of the complete backups, oldest first; names only, no archive is opened. REFUSED when there is no repository. */
+/* Ids of the complete backups, oldest first; names only, no archive is opened. NO_REPOSITORY when there is none. */
 struct err *repo_list(struct backup_ids *out, struct repo *r) MUST_CHECK;
 /* The backup with the id `wanted` ("latest": the newest, "latest-full": the newest full one, both by name alone); *found is owned by caller.
  * USAGE when there is none. */
@@ -129,7 +129,7 @@ CLEANUP(repo_draft, repo_draft_free)
  * Whatever moment it is cut off at, each backup is listed whole or not at all. */
 struct repo_deletion;
 /* Cleans up after killed runs. Until _finish or _free no backup is published or begun, as far as the kind has locks: what was
- * read of the list meanwhile stays true. REFUSED when there is no repository. */
+ * read of the list meanwhile stays true. NO_REPOSITORY when there is none. */
 struct err *repo_deletion_begin(struct repo_deletion **out, struct repo *r) MUST_CHECK;
 /* `id` is of the list. Unless it is in use by somebody nobody can use it from now on. */
 struct err *repo_deletion_claim(struct repo_deletion *d, const char *id, bool *in_use) MUST_CHECK;

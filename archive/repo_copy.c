@@ -52,14 +52,17 @@ struct tee {
     struct source *below;
     struct sink *sink;
     struct progress *progress;
-    uint64_t n; /* bytes that were handed on */
+    uint64_t n;  /* bytes that were handed on */
+    bool failed; /* they could not be read */
 };
 
 static struct err *tee_read_at(struct source *s, void *buf, size_t n, uint64_t offset, size_t *got)
 {
     struct tee *t = (struct tee *)s; /* the first member, as below */
     TRY(signals_check());
-    TRY(t->below->read_at(t->below, buf, n, offset, got));
+    struct err *e = t->below->read_at(t->below, buf, n, offset, got);
+    t->failed = e != NULL;
+    TRY(e);
     const uint64_t end = offset + *got;
     if (offset > t->n)
         return err_make(FAILED, "%s: %" PRIu64 " bytes were passed over", s->name, offset - t->n);
@@ -132,7 +135,11 @@ static struct err *write_archive(struct repo_copy_result *out, struct repo *to, 
                       .below = source,
                       .sink = sink,
                       .progress = progress};
-    TRY(pass_through(&tee, &out->unopened, from, id));
+    struct err *e = pass_through(&tee, &out->unopened, from, id);
+    out->of_source =
+        tee.failed ||
+        (e && (e->kind == ERR_CORRUPT || e->kind == ERR_UNSIGNED || e->kind == ERR_SEALED));
+    TRY(e);
     TRY(sink->commit(sink));
     return repo_publish(draft);
 }

@@ -19,6 +19,8 @@ struct repo_copy_result {
     bool gone;      /* it was deleted meanwhile: nothing was done */
     bool there;     /* it was there already */
     bool unopened;  /* it is sealed and there is no key: only its checksums were verified */
+    /* After an error: it is one of this archive alone, which cannot be read, or not with the keys there are. Others may be copied. */
+    bool of_source;
 };
 
 /* `id` is of `from`, and in use there meanwhile. What it is based on is not looked at. CORRUPT: it is damaged; REFUSED: another backup has

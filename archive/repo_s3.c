@@ -120,7 +120,7 @@ static struct err *check_marker(struct s3_repo *r)
     bool is;
     TRY(look_for_marker(r, &is));
     return is ? NULL
-              : err_make(REFUSED, "%s: is no mbe repository: it has no object " MARKER,
+              : err_make(NO_REPOSITORY, "%s: is no mbe repository: it has no object " MARKER,
                          r->repo.name);
 }
 

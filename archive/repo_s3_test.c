@@ -82,7 +82,7 @@ static void without_its_marker_it_is_no_repository(void **state)
     struct memory_store *m = *state;
     struct backup_ids list;
     AUTO(repo) r = open_repo(m);
-    check_error(repo_list(&list, r), ERR_REFUSED,
+    check_error(repo_list(&list, r), ERR_NO_REPOSITORY,
                 "s3://buck/db: is no mbe repository: it has no object mbe-repository");
     memory_put_text(m, "db/mbe-repository", "mbe repository 2\n");
     check_error(repo_list(&list, r), ERR_REFUSED,

@@ -444,6 +444,10 @@ struct err *sink_branches_error(struct sink_branch *const *branches, size_t n)
         all = more;
     }
     const struct err *first = branches[0]->error;
+    for (size_t i = 0; i < n;
+         i++) /* whatever failed before, that is why there is no other attempt */
+        if (branches[i]->error->kind == ERR_INTERRUPTED)
+            first = branches[i]->error;
     struct err *e = err_new(first->kind, __FILE__, __LINE__, "%s", all);
     return first->hint ? err_hint(e, "%s", first->hint) : e;
 }

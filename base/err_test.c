@@ -115,6 +115,7 @@ static void every_kind_has_a_status_a_name_and_a_meaning(void **state)
         {ERR_INTERRUPTED, "INTERRUPTED", 1},
         {ERR_CORRUPT, "CORRUPT", 3},
         {ERR_REFUSED, "REFUSED", 4},
+        {ERR_NO_REPOSITORY, "NO_REPOSITORY", 4},
         {ERR_SEALED, "SEALED", 4},
         {ERR_UNSIGNED, "UNSIGNED", 3},
     };

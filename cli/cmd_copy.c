@@ -1,6 +1,6 @@
 /* cli/cmd_copy.c: mbe copy. Bases go before what is based on them, and nothing is copied whose base is not there: so is what lists over
- * there whole, chains and all, whenever the copy is cut off. Damage of one backup does not keep the others from being copied; what
- * fails otherwise ends the command. */
+ * there whole, chains and all, whenever the copy is cut off. A backup that is damaged, or cannot be read, does not keep the others from
+ * being copied; what fails otherwise ends the command. */
 #include "cli/command.h"
 
 #include <stdlib.h>
@@ -19,8 +19,8 @@ struct copying {
     const struct lineage *lineage;
     /* Of each row. good: it is over there, with all that it needs; gone: it was deleted meanwhile. */
     bool *chosen, *good, *gone;
-    size_t n, n_bad;   /* looked at; damaged */
-    struct err *first; /* of the damaged, owned */
+    size_t n, n_bad;   /* looked at; damaged, or not to be read */
+    struct err *first; /* of those, owned */
 };
 
 /* ---- which ---- */
@@ -77,12 +77,11 @@ static void print_result(const struct repo_copy_result *r, const char *id)
 }
 
 /* The base is in use over there until what needs it has come. */
-static struct err *copy_row(struct copying *c, size_t i)
+static struct err *copy_row(struct copying *c, size_t i, struct repo_copy_result *result)
 {
     const struct session *s = c->session;
     const struct lineage_row *row = &c->lineage->rows[i];
     AUTO(repo_use) base = NULL;
-    struct repo_copy_result result;
     if (row->base != LINEAGE_NONE && c->gone[row->base]) {
         c->gone[i] = true; /* what needs a backup is deleted before it */
         return NULL;
@@ -90,14 +89,30 @@ static struct err *copy_row(struct copying *c, size_t i)
     TRY(check_base(c, row));
     if (row->base != LINEAGE_NONE)
         TRY(repo_use_begin(&base, c->to, c->lineage->rows[row->base].id));
-    TRY_AT(repo_copy(&result, c->to, s->repo, row->id, s->progress), "backup %s", row->id);
-    c->gone[i] = result.gone;
-    c->good[i] = !result.gone;
-    if (result.gone)
+    TRY_AT(repo_copy(result, c->to, s->repo, row->id, s->progress), "backup %s", row->id);
+    c->gone[i] = result->gone;
+    c->good[i] = !result->gone;
+    if (result->gone)
         log_info(s->log, "copy", "backup %s was deleted meanwhile", row->id);
     else
-        print_result(&result, row->id);
+        print_result(result, row->id);
     return NULL;
+}
+
+static bool is_reachable(struct repo *r)
+{
+    struct err *e = repo_check(r);
+    const bool is = !e;
+    err_free(e);
+    return is;
+}
+
+/* Whether the error says something of this backup alone. */
+static bool is_of_backup(const struct copying *c, const struct err *e,
+                         const struct repo_copy_result *result)
+{
+    return e->kind == ERR_CORRUPT || (result->of_source && e->kind != ERR_INTERRUPTED &&
+                                      is_reachable(c->session->repo) && is_reachable(c->to));
 }
 
 static void take_damage(struct copying *c, struct err *e)
@@ -113,9 +128,10 @@ static struct err *copy_chosen(struct copying *c)
         const size_t i = c->lineage->order[k];
         if (!c->chosen[i])
             continue;
-        struct err *e = copy_row(c, i);
+        struct repo_copy_result result = {0};
+        struct err *e = copy_row(c, i, &result);
         c->n++;
-        if (e && e->kind != ERR_CORRUPT)
+        if (e && !is_of_backup(c, e, &result))
             return e;
         if (e)
             take_damage(c, e);

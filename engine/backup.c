@@ -145,7 +145,7 @@ static struct err *ask_destination(struct destination *d, struct log *log)
     backup_ids_fini(&list);
     if (!e || e->kind == ERR_INTERRUPTED)
         return e;
-    if (e->kind == ERR_REFUSED)
+    if (e->kind == ERR_NO_REPOSITORY)
         err_free(e);
     else
         destination_fail(d, e, log);

@@ -221,7 +221,7 @@ struct err *base_select(struct base *out, char **why, const struct base_query *q
     *why = NULL;
     struct err *e = repo_list(&list, q->repo);
     /* the repository is not made yet, or is none: taking a backup tells */
-    if (e && e->kind == ERR_REFUSED) {
+    if (e && (e->kind == ERR_NO_REPOSITORY || e->kind == ERR_REFUSED)) {
         *why = mem_strdup(e->message);
         err_free(e);
         return NULL;
