@@ -57,7 +57,14 @@ static struct err *choose(struct copying *c)
 /* What it needs is over there. */
 static struct err *check_base(const struct copying *c, const struct lineage_row *row)
 {
-    if (row->error || row->full)
+    if (row->error) /* what it needs is not known: it may be one that was not copied */
+        return backup_id_is_full(row->id) || !c->n_bad
+                   ? NULL
+                   : err_make(
+                         CORRUPT,
+                         "backup %s: what it needs is not known, and not all backups are copied",
+                         row->id);
+    if (row->full)
         return NULL;
     if (row->base == LINEAGE_NONE)
         return err_make(CORRUPT, "backup %s %s", row->id, row->broken);

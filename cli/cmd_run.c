@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/signals.h"
+#include "base/text.h"
 #include "base/value.h"
 #include "cli/task.h"
 #include "cli/task_lock.h"
@@ -30,7 +32,8 @@ static void fail_run(struct task_run *run, int status, const char *fmt, ...)
     const int n = vasprintf(&text, fmt, ap);
     va_end(ap);
     run->status = status;
-    run->failure = n < 0 ? mem_strdup("") : text;
+    run->failure = text_one_line(n < 0 ? "" : text); /* some of it is what programs said */
+    free(n < 0 ? NULL : text);
 }
 
 static double seconds_of(const struct task *t, enum task_setting which)
@@ -133,8 +136,10 @@ static struct err *do_step(struct task_run *run, size_t i)
     const struct task_step *s = &run->task->steps[i];
     struct task_end *end = &run->steps[i].end;
     if (s->verb == VERB_BACKUP) {
-        TRY(run_hook(end, run, TASK_BEFORE_BACKUP, i, 0));
-        task_end_fini(end);
+        struct task_end hook;
+        struct err *e = run_hook(&hook, run, TASK_BEFORE_BACKUP, i, 0);
+        task_end_fini(&hook);
+        TRY(e);
     }
     struct facts facts = facts_of(run, i, 0);
     struct err *e =
@@ -330,6 +335,7 @@ struct err *command_task(const struct options *o)
     AUTO(task) t = NULL;
     char host[TASK_HOST_MAX];
     const struct task_moment moment = task_moment_now(host);
+    secret_no_dumps(); /* the steps' passwords are here, and the key may be in the environment */
     TRY(config_file_load(&file, o->config));
     TRY(task_make(&t, file, o->task, &moment));
     return run_task(t, host, o);

@@ -137,15 +137,23 @@ static struct err *from_command(struct archive_keys **out, const char *command)
 }
 
 /* NULL: it is not set. The process list shows the environment where it lies, so it is overwritten there. */
-static struct err *from_environment(struct archive_keys **out, bool wanted)
+void keys_clear_environment(void)
 {
     char *text = getenv(VARIABLE);
+    if (!text)
+        return;
+    secret_wipe(text, strlen(text));
+    unsetenv(VARIABLE);
+}
+
+static struct err *from_environment(struct archive_keys **out, bool wanted)
+{
+    const char *text = getenv(VARIABLE);
     if (!text)
         return NULL;
     secret_no_dumps();
     struct err *e = wanted ? archive_keys_parse(out, ARCHIVE_KEY_SEAL, text, VARIABLE) : NULL;
-    secret_wipe(text, strlen(text));
-    unsetenv(VARIABLE);
+    keys_clear_environment();
     return e;
 }
 

@@ -18,4 +18,7 @@ struct err *keys_load_file(struct archive_keys **out, enum archive_key_type type
 struct err *keys_load_signing(struct archive_keys **signing_keys, struct archive_keys **public_keys,
                               const struct options *o) MUST_CHECK;
 
+/* Wipes the key in the environment, if there is one: no program gets it. */
+void keys_clear_environment(void);
+
 #endif

@@ -425,7 +425,7 @@ static struct err *check_s3(const struct options *o)
     const char *s3 = first_given(o, s3_options);
     if (s3 && !has_repo(o, "s3://"))
         return err_make(USAGE, "--%s is for a repository s3://...", s3);
-    if (o->verb == VERB_COPY && o->retain_until && !begins_like(o->to, "s3://"))
+    if (o->verb == VERB_COPY && options_given(o, "retain-until") && !begins_like(o->to, "s3://"))
         return err_make(USAGE, "--retain-until is for --to=s3://...");
     return o->retain_until ? err_wrap(s3_check_time(o->retain_until), "--retain-until") : NULL;
 }
@@ -498,7 +498,7 @@ static struct err *check_stream(const struct options *o)
     const bool may_seal = o->verb == VERB_BACKUP || o->verb == VERB_CONSOLIDATE;
     if (options_given(o, "tmp-dir") && !is_stream && !may_seal)
         return err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
-                               "to ssh:// or s3://");
+                               "to ssh://, s3:// or several repositories");
     if (ssh && !has_repo(o, "ssh://"))
         return err_make(USAGE, "--%s is for --repo=ssh://...", ssh);
     if (!is_stream)
@@ -575,7 +575,7 @@ static struct err *check_copy(const struct options *o)
         return NULL;
     if (!strcmp(o->repo, "-") || !strcmp(o->to, "-"))
         return err_make(USAGE, "copy goes from one repository to another, and - is a stream");
-    if (!strcmp(o->repo, o->to))
+    if (is_same_repo(o->repo, o->to))
         return err_make(USAGE, "--from and --to are the same repository");
     return NULL;
 }

@@ -91,17 +91,20 @@ static void bad_usage_is_told_in_so_many_words(void **state)
         {"mbe verify --repo=- --backup=latest",
          "--backup chooses from a repository, and a stream holds one backup"},
         {"mbe restore --repo=/r --datadir=/d --tmp-dir=/t",
-         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh:// or s3://"},
+         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh://, s3:// or "
+         "several repositories"},
         {"mbe list --repo=ssh://h/p --tmp-dir=/t", "list has no option --tmp-dir"},
         {"mbe verify --repo=ssh://h/p --tmp-dir=/t",
-         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh:// or s3://"},
+         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh://, s3:// or "
+         "several repositories"},
         {"mbe list --repo=/r --ssh-command=x", "--ssh-command is for --repo=ssh://..."},
         {"mbe list --repo=/r --remote-mbe=x", "--remote-mbe is for --repo=ssh://..."},
         {"mbe list --repo=- --ssh-retry=0", "--ssh-retry is for --repo=ssh://..."},
         {"mbe serve --repo=/r", "serve needs --stdio: serve on standard input and output"},
         {"mbe serve --stdio --repo=-", "serve needs a repository, and --repo=- is a stream"},
         {"mbe restore --repo=s3://buck --datadir=/d --tmp-dir=/t",
-         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh:// or s3://"},
+         "--tmp-dir is for --repo=-, and for backups that are sealed or go to ssh://, s3:// or "
+         "several repositories"},
         {"mbe list --repo=/r --s3-region=x", "--s3-region is for a repository s3://..."},
         {"mbe backup --full --repo=- --retain-until=2027-01-31T00:00:00Z",
          "--retain-until is for a repository s3://..."},

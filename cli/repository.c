@@ -37,7 +37,7 @@ static struct err *check_tmp_dir(const struct options *o, const struct archive_k
     const bool is_directory = strcmp(o->repo, "-") && !strstr(o->repo, "://");
     return options_given(o, "tmp-dir") && !keys && is_directory && !o->n_more_repos
                ? err_make(USAGE, "--tmp-dir is for --repo=-, and for backups that are sealed or go "
-                                 "to ssh:// or several repositories")
+                                 "to ssh://, s3:// or several repositories")
                : NULL;
 }
 

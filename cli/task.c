@@ -451,10 +451,9 @@ static struct err *check_step_section(const struct config_file *f,
     return check_section(f, section, &allowed);
 }
 
-/* Of a task without steps= the only step is the task's own section. */
-static struct err *add_step(struct task *t, const char *name)
+/* section: the step's own, NULL: it has none. */
+static struct err *add_step(struct task *t, const char *name, const struct config_section *section)
 {
-    const struct config_section *section = config_section_find(t->file, "step", name);
     int type;
     for (size_t i = 0; i < t->n; i++)
         if (!strcmp(t->steps[i].name, name))
@@ -480,11 +479,12 @@ static struct err *list_steps(struct task *t)
         return at(err_make(USAGE, "[task %s] has neither steps= nor type=", t->name), t->file,
                   t->section->line);
     t->is_one_step = !k;
-    if (!k)
-        return add_step(t, type->value ? type->value : "");
+    if (!k) /* its settings are the task's: a [step TYPE] is a step of other tasks */
+        return add_step(t, type->value ? type->value : "", NULL);
     AUTO_FREE char *list = mem_strdup(k->value ? k->value : "");
     for (char *w = strtok_r(list, ", \t", &save); w; w = strtok_r(NULL, ", \t", &save))
-        TRY(err_wrap(add_step(t, w), "%s:%d: steps", t->file->path, k->line));
+        TRY(err_wrap(add_step(t, w, config_section_find(t->file, "step", w)), "%s:%d: steps",
+                     t->file->path, k->line));
     return t->n ? NULL : at(err_make(USAGE, "steps: there are none"), t->file, k->line);
 }
 

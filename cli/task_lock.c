@@ -48,7 +48,7 @@ static struct err *make_directories(const struct task *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         const struct task_step *s = &t->steps[i];
-        if (s->verb == VERB_BACKUP && is_directory(s->repo))
+        if ((s->verb == VERB_BACKUP || s->verb == VERB_COPY) && is_directory(s->repo))
             TRY(file_mkdirs(s->repo, 0700));
     }
     return NULL;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "cli/command.h"
+#include "cli/keys.h"
 
 enum { KEPT_BYTES = 64 << 10, POLL_MS = 20, NOT_FOUND_STATUS = 127 };
 
@@ -35,6 +36,7 @@ static int run_mbe(const struct task_process *p)
 
 static int run_program(const struct task_process *p)
 {
+    keys_clear_environment();
     for (const char *const *fact = p->facts; *fact; fact++) {
         const char *value = strchr(*fact, '=');
         AUTO_FREE char *name = mem_printf("%.*s", (int)(value - *fact), *fact);

@@ -76,6 +76,20 @@ static void a_task_without_steps_is_one(void **state)
     assert_words(&v->steps[0], "mbe hash --compare a server");
 }
 
+static void a_task_that_is_one_step_takes_nothing_from_a_step_of_others(void **state)
+{
+    (void)state;
+    AUTO(config_file)
+    f = file_of("[task nightly]\nsteps=prune\nrepo=/b\n[step prune]\nkeep-days=7\n"
+                "[task yearly]\ntype=prune\nrepo=/archive\nkeep-days=3650\n");
+    AUTO(task) t = NULL;
+    AUTO(task) u = NULL;
+    assert_null(task_make(&t, f, "yearly", &moment));
+    assert_words(&t->steps[0], "mbe prune --repo=/archive --keep-days=3650");
+    assert_null(task_make(&u, f, "nightly", &moment));
+    assert_words(&u->steps[0], "mbe prune --repo=/b --keep-days=7");
+}
+
 static void variables_are_replaced(void **state)
 {
     (void)state;
@@ -261,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_has_the_nearest_setting),
         cmocka_unit_test(a_task_without_steps_is_one),
+        cmocka_unit_test(a_task_that_is_one_step_takes_nothing_from_a_step_of_others),
         cmocka_unit_test(variables_are_replaced),
         cmocka_unit_test(what_is_wrong_is_told_by_file_line_and_key),
         cmocka_unit_test(an_inherited_setting_may_be_of_no_use),
