@@ -28,6 +28,8 @@ enum {
     IDS_MAX = 1 << 20,                  /* of a list: a backup each hour for a century */
     KEEP_EVERY = UPLOAD_WINDOW_MAX / 4, /* bytes of an upload; an fsync of the other side each */
     LAST_WORDS_S = 5,
+    HELD_S = 5,     /* a connection that breaks sooner was none */
+    HELD_MAX = 100, /* breaks of others without progress: not for ever */
     SLICE_MS = 200,
 };
 
@@ -43,8 +45,10 @@ struct ssh_repo {
     uint64_t connections;    /* that were made; handles are those of one */
     struct ssh_use *uses;    /* to be used again behind a new connection */
     struct ssh_draft *draft; /* the one to be gone on with behind a new connection, or NULL */
+    double up_since;         /* this connection; 0: it is not yet of use */
     double broken_since;     /* 0: there was an answer since then */
     int attempts;            /* to connect since then */
+    int held;                /* connections without an answer that lived for HELD_S, and broke */
     char *lost;              /* there will be no other connection, and why; or NULL */
 };
 
@@ -165,6 +169,7 @@ static struct err *take_up(struct ssh_repo *s)
     TRY(greet(s));
     for (struct ssh_use *u = s->uses; u; u = u->next)
         TRY(take_use(u));
+    s->up_since = clock_seconds();
     return s->draft ? resume(s->draft) : NULL;
 }
 
@@ -202,15 +207,28 @@ static struct err *try_to_connect(struct ssh_repo *s, bool *again)
     return e;
 }
 
+/* A connection that held for a while came after the last break, and its own break has the whole time again. */
+static void note_break(struct ssh_repo *s)
+{
+    const double now = clock_seconds();
+    if (s->broken_since && s->up_since && now - s->up_since >= HELD_S && s->held < HELD_MAX) {
+        s->held++;
+        s->broken_since = 0;
+        s->attempts = 0;
+    }
+    s->up_since = 0;
+    if (!s->broken_since)
+        s->broken_since = now;
+}
+
 /* After e, the end of a connection: has another one, on which the message that was being made stands to be sent, or gives e, or
  * what it was not possible for. */
 static struct err *connect_again(struct ssh_repo *s, struct err *e)
 {
     struct out_bytes message = s->wire.sent;
     s->wire.sent = (struct out_bytes){0};
-    if (!s->broken_since)
-        s->broken_since = clock_seconds();
     for (bool again = true; e && again;) {
+        note_break(s); /* each time: what came of an upload in between is progress */
         disconnect(s);
         again = clock_seconds() - s->broken_since < s->repo.options.ssh_retry_s;
         if (!again)
@@ -228,10 +246,20 @@ static struct err *connect_again(struct ssh_repo *s, struct err *e)
     return NULL;
 }
 
+/* e, or what made an append fail before it. */
+static struct err *cause_of(struct ssh_repo *s, struct err *e)
+{
+    struct err *first = s->wire.append_error;
+    s->wire.append_error = NULL;
+    return err_first(first, e);
+}
+
 /* What becomes of the error e: NULL if there is another connection now, on which the same can be tried again. As in
  * while ((e = try_it()) && !(e = recover(s, e))); */
 static struct err *recover(struct ssh_repo *s, struct err *e)
 {
+    if (s->wire.broken && s->wire.append_error)
+        return cause_of(s, e); /* it would fail again, or for a reason that is not the first one */
     return s->wire.broken ? connect_again(s, e) : e;
 }
 
@@ -239,6 +267,7 @@ static void note_progress(struct ssh_repo *s)
 {
     s->broken_since = 0;
     s->attempts = 0;
+    s->held = 0;
 }
 
 static struct err *connect_first(struct ssh_repo *s)
@@ -305,7 +334,7 @@ static struct err *tell(struct ssh_repo *s, enum wire_op op)
     return done(s, e ? e : wire_check(&s->wire, &f));
 }
 
-/* A request with a handle of `connection`, whose answer, or failure, does not matter any more. */
+/* A request with a handle of `connection`, whose failure does not matter any more. */
 static void give_back(struct ssh_repo *s, enum wire_op op, uint64_t handle, uint64_t connection)
 {
     struct reader f;
@@ -315,6 +344,8 @@ static void give_back(struct ssh_repo *s, enum wire_op op, uint64_t handle, uint
         wire_begin(&s->wire, op);
         wire_put_number(&s->wire, handle);
         e = ask_once(s, &f);
+        if (!e && (e = wire_check(&s->wire, &f)))
+            disconnect(s); /* it was the answer to something else */
     }
     pthread_mutex_unlock(&s->lock);
     err_free(e);
@@ -612,21 +643,22 @@ static struct ssh_draft *draft_of(struct sink *sink)
     return (struct ssh_draft *)((char *)sink - offsetof(struct ssh_draft, sink));
 }
 
-/* What the other side keeps has not to be kept here. */
-static struct err *let_go_of_kept(struct ssh_draft *d)
+/* What the other side keeps has not to be kept here. It was sent everything up to `sent`. */
+static struct err *let_go_of_kept(struct ssh_draft *d, uint64_t sent)
 {
     struct ssh_repo *s = d->repo;
     struct upload_window *w = d->window;
-    if (!w || s->wire.kept <= w->from)
+    if (s->wire.kept <= w->from)
         return NULL;
-    if (s->wire.kept > w->to)
+    if (s->wire.kept > sent)
         return err_make(IO, "%s: says that it has more than was sent", s->repo.name);
     w->from = s->wire.kept;
     note_progress(s);
     return NULL;
 }
 
-/* Reads each piece into the message itself. */
+/* Reads each piece into the message itself. What is kept meanwhile is let go of at once: if this connection breaks too, it has not to be
+ * sent once more. */
 static struct err *send_window(struct ssh_draft *d)
 {
     struct ssh_repo *s = d->repo;
@@ -637,8 +669,9 @@ static struct err *send_window(struct ssh_draft *d)
         TRY(upload_window_get(w, out_reserve(&s->wire.sent, n), n, at));
         TRY(wire_send(&s->wire));
         TRY(wire_append_error(&s->wire));
+        TRY(let_go_of_kept(d, at + n));
     }
-    return let_go_of_kept(d);
+    return NULL;
 }
 
 /* On a new connection: goes on behind what the other side keeps. */
@@ -667,7 +700,7 @@ static struct err *make_room(struct ssh_draft *d, size_t n)
     while (upload_window_room(d->window) < n) {
         struct err *e = wire_wait_notice(&s->wire);
         if (!e)
-            e = let_go_of_kept(d);
+            e = let_go_of_kept(d, d->window->to);
         if (e)
             TRY(recover(s, e));
     }
@@ -689,7 +722,8 @@ static struct err *send_piece(struct ssh_draft *d, const void *data, size_t n)
 {
     struct ssh_repo *s = d->repo;
     TRY(wire_append_error(&s->wire));
-    TRY(let_go_of_kept(d));
+    if (d->window)
+        TRY(let_go_of_kept(d, d->window->to));
     wire_begin(&s->wire, WIRE_APPEND);
     wire_put_bytes(&s->wire, data, n);
     return wire_send(&s->wire);
@@ -719,9 +753,9 @@ static struct err *commit_once(struct ssh_draft *d)
     struct reader f;
     wire_begin(&s->wire, WIRE_COMMIT);
     struct err *e = ask_once(s, &f);
-    struct err *first = s->wire.append_error;
-    s->wire.append_error = NULL;
-    TRY(err_first(first, e));
+    if (!e)
+        e = wire_check(&s->wire, &f);
+    TRY(s->wire.broken ? e : cause_of(s, e)); /* of a broken one recover() has to see it */
     d->committed_by = s->connections;
     if (d->window)
         d->window->from = d->window->to;
@@ -754,8 +788,12 @@ static void abandon(struct ssh_draft *d)
     if (s->ssh.pid && !e) {
         wire_begin(&s->wire, WIRE_ABANDON);
         e = exchange(s, &f);
+        if (!e)
+            e = wire_check(&s->wire, &f);
         s->wire.give_up_at = 0;
     }
+    if (e)
+        disconnect(s); /* an answer that still comes would be taken for that to the next request */
     err_free(e);
     pthread_mutex_unlock(&s->lock);
 }
@@ -830,7 +868,8 @@ static struct err *publish_once(struct ssh_draft *d)
     if (d->committed_by != s->connections)
         TRY(commit_once(d));
     wire_begin(&s->wire, WIRE_PUBLISH);
-    return ask_once(s, &f);
+    TRY(ask_once(s, &f));
+    return wire_check(&s->wire, &f);
 }
 
 static struct err *ssh_publish(struct repo_draft *draft)

@@ -1,6 +1,6 @@
 /* archive/repo_ssh_test.c: the other side of an ssh:// repository may send without end, and does not get our memory for it; and the
  * connection to it may break anywhere. This program itself is the "ssh" that is run: it answers as no mbe would, or serves a
- * directory through pumps that break. */
+ * directory through pumps that break, or acts a part. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +22,7 @@
 #include "archive/repo_serve.h"
 #include "archive/upload_window.h"
 #include "archive/wire.h"
+#include "base/clock.h"
 #include "base/dir_test_util.h"
 
 #define ID "20261124T170632Z-full"
@@ -147,6 +148,94 @@ static int serve_and_break(void)
         serve_directory(to[0], from[1]);
     }
     return break_off(in, out);
+}
+
+/* What the environment tells a side that serves nothing: what it does, one of these; and a file that is there if it was gone on with. */
+#define ACTS "MBE_TEST_ACTS"
+#define RESUMED "MBE_TEST_RESUMED"
+#define FAILS "fails" /* an append, and is gone */
+#define KEEPS \
+    "keeps" /* the first piece of three, and is gone in the last one; is gone before, the first time */
+#define STAYS "stays" /* whatever it is told */
+
+static struct err *say_kept(struct wire *w, uint64_t n)
+{
+    wire_begin(w, WIRE_KEPT);
+    wire_put_number(w, n);
+    return wire_send(w);
+}
+
+/* Each piece is more than pipes hold: a piece that begins to come shows that what was said before the end of the one before was seen. */
+static void keep_one_and_be_gone(struct wire *w)
+{
+    enum wire_op op;
+    struct reader f;
+    char c;
+    struct err *e = NULL;
+    for (int i = 0; i < 2 && !e; i++) {
+        e = wire_receive(w, &op, &f);
+        if (!e && i == 0)
+            e = say_kept(w, WIRE_PIECE_MAX);
+    }
+    _exit(!e && read(STDIN_FILENO, &c, 1) == 1 ? 0 : 1);
+}
+
+static void act_on_resume(struct wire *w, struct reader *f)
+{
+    AUTO_FREE char *id = wire_text(f);
+    const bool first = access(getenv(RESUMED), F_OK) != 0;
+    if (wire_number(f) != (first ? 0 : WIRE_PIECE_MAX))
+        abort();
+    if (first && file_replace(getenv(RESUMED), "", 0, 0600))
+        abort();
+    wire_put_number(w, 0);
+    if (wire_send(w))
+        abort();
+    if (first)
+        keep_one_and_be_gone(w);
+}
+
+static void act_on(struct wire *w, enum wire_op op, struct reader *f)
+{
+    const bool fails = !strcmp(getenv(ACTS), FAILS);
+    if (op == WIRE_APPEND)
+        return;
+    if (op == WIRE_COMMIT && fails) {
+        err_free(wire_send_error(w, WIRE_APPEND_FAILED, err_make(IO, "there is no room")));
+        _exit(0);
+    }
+    if (op == WIRE_COMMIT && access(getenv(RESUMED), F_OK))
+        _exit(0);
+    wire_begin(w, WIRE_OK);
+    if (op == WIRE_RESUME) {
+        act_on_resume(w, f);
+        return;
+    }
+    if (op == WIRE_HELLO)
+        wire_put_number(w, WIRE_VERSION);
+    if (op == WIRE_BEGIN)
+        wire_put_text(w, ID);
+    if (wire_send(w))
+        abort();
+}
+
+static int act(void)
+{
+    struct wire w;
+    enum wire_op op;
+    struct reader f;
+    struct err *e;
+    const bool stays = !strcmp(getenv(ACTS), STAYS);
+    if (stays)
+        signal(SIGTERM, SIG_IGN);
+    wire_init(&w, STDIN_FILENO, STDOUT_FILENO, "client");
+    while (!(e = wire_receive(&w, &op, &f)) && op)
+        act_on(&w, op, &f);
+    while (stays)
+        pause();
+    err_free(e);
+    wire_fini(&w);
+    return 0;
 }
 
 /* ---- this side ---- */
@@ -320,6 +409,72 @@ static void what_is_read_goes_on(void **state)
     }
 }
 
+/* The second break is later than the time for the first one, and nothing was answered in between. */
+static void a_later_break_has_its_own_time(void **state)
+{
+    enum {
+        PIECE = 1 << 20,
+        RETRY_S = 5,
+        QUIET_MS = 6000 /* more than that, and than a connection has to hold */
+    };
+    AUTO(repo) r = open_breaking(*state, RETRY_S);
+    AUTO(repo_draft) d = NULL;
+    AUTO_FREE uint8_t *bytes = mem_alloc(2 * PIECE);
+    for (size_t i = 0; i < 2 * PIECE; i++)
+        bytes[i] = byte_at(i);
+    break_after(PIECE / 2, ~0ULL);
+    assert_done(repo_begin(&d, r, NULL, "full"));
+    struct sink *sink = repo_draft_sink(d);
+    break_after(PIECE + PIECE / 2, ~0ULL);
+    assert_done(sink->append(sink, bytes, PIECE));
+    assert_int_not_equal(access(getenv(BREAKS), F_OK), 0); /* the second connection stands */
+    clock_sleep_ms(QUIET_MS);
+    assert_done(sink->append(sink, bytes + PIECE, PIECE));
+    assert_done(sink->commit(sink));
+    assert_done(repo_publish(d));
+    assert_backup(r, repo_draft_id(d), 2 * PIECE);
+}
+
+static struct repo *open_acting(const char *dir, const char *how)
+{
+    AUTO_FREE char *resumed = mem_printf("%s/resumed", dir);
+    setenv(ACTS, how, 1);
+    setenv(RESUMED, resumed, 1);
+    return open_breaking(dir, 60);
+}
+
+static void what_is_kept_meanwhile_is_not_sent_again(void **state)
+{
+    AUTO(repo) r = open_acting(*state, KEEPS);
+    AUTO(repo_draft) d = NULL;
+    AUTO_FREE uint8_t *bytes = mem_zalloc(3 * WIRE_PIECE_MAX);
+    assert_done(repo_begin(&d, r, NULL, "full"));
+    struct sink *sink = repo_draft_sink(d);
+    assert_done(sink->append(sink, bytes, 3 * WIRE_PIECE_MAX));
+    assert_done(sink->commit(sink));
+    assert_done(repo_publish(d));
+    unsetenv(ACTS);
+}
+
+static void what_failed_is_told_though_the_connection_breaks(void **state)
+{
+    AUTO(repo) r = open_acting(*state, FAILS);
+    AUTO_FREE char *id = NULL;
+    assert_io_error(put_backup(&id, r, SMALL), "there is no room");
+    unsetenv(ACTS);
+}
+
+static void a_program_that_stays_is_killed(void **state)
+{
+    struct repo *r = open_acting(*state, STAYS);
+    struct backup_ids list;
+    assert_done(repo_list(&list, r));
+    backup_ids_fini(&list);
+    repo_close(r);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    unsetenv(ACTS);
+}
+
 /* Where nothing is tried again. */
 static void a_lost_connection_is_told_once_and_for_all(void **state)
 {
@@ -345,7 +500,7 @@ int main(int argc, char **argv)
     (void)argv;
     signal(SIGPIPE, SIG_IGN);
     if (argc > 1) /* -- host command */
-        return getenv(SERVED) ? serve_and_break() : never_come_to_an_end();
+        return getenv(ACTS) ? act() : getenv(SERVED) ? serve_and_break() : never_come_to_an_end();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_has_an_end),
         cmocka_unit_test(a_record_has_an_end),
@@ -353,6 +508,10 @@ int main(int argc, char **argv)
         IN_DIR(an_upload_goes_on_wherever_it_is_cut_off),
         IN_DIR(an_upload_of_any_length_goes_on),
         IN_DIR(what_is_read_goes_on),
+        IN_DIR(a_later_break_has_its_own_time),
+        IN_DIR(what_is_kept_meanwhile_is_not_sent_again),
+        IN_DIR(what_failed_is_told_though_the_connection_breaks),
+        IN_DIR(a_program_that_stays_is_killed),
         IN_DIR(a_lost_connection_is_told_once_and_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

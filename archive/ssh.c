@@ -15,12 +15,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define SCHEME "ssh://"
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-enum { WORDS_MAX = 64 };
+enum { WORDS_MAX = 64, STOP_S = 5, STOP_POLL_MS = 5 };
 
 /* --- the URL --- */
 
@@ -180,6 +181,20 @@ struct err *ssh_start(struct ssh_process *p, const struct ssh_place *place, cons
     return spawn_with_pipes(p, argv, name);
 }
 
+/* Whether it has ended, after STOP_S at the latest. */
+static bool wait_for_end(pid_t pid)
+{
+    const double until = clock_seconds() + STOP_S;
+    for (;;) {
+        const pid_t ended = waitpid(pid, NULL, WNOHANG);
+        if (ended == pid || (ended < 0 && errno != EINTR))
+            return true;
+        if (clock_seconds() >= until)
+            return false;
+        clock_sleep_ms(STOP_POLL_MS);
+    }
+}
+
 void ssh_stop(struct ssh_process *p)
 {
     if (!p->pid)
@@ -187,7 +202,7 @@ void ssh_stop(struct ssh_process *p)
     close(p->in);
     close(p->out);
     kill(p->pid, SIGTERM);
-    while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (!wait_for_end(p->pid) && !kill(p->pid, SIGKILL)) /* EPERM: it runs as somebody else */
+        (void)wait_for_end(p->pid);
     *p = (struct ssh_process){0};
 }

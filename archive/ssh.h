@@ -28,7 +28,8 @@ struct ssh_process {
  * is for messages. Standard error is ours. */
 struct err *ssh_start(struct ssh_process *p, const struct ssh_place *place, const char *ssh_command,
                       const char *command, const char *name) MUST_CHECK;
-/* Ends the connection and the program; none is fine. */
+/* Ends the connection and the program; none is fine. A program that does not end within some seconds is killed, and left to itself if
+ * that is not allowed, or does not help. */
 void ssh_stop(struct ssh_process *p);
 
 #endif
