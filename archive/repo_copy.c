@@ -164,10 +164,12 @@ static struct err *copy_used(struct repo_copy_result *out, struct repo *to, stru
     uint8_t block[KEY_BLOCK_SIZE];
     struct key_block parsed;
     bool has_block;
+    out->of_source = true;
     TRY(repo_open_source(&source, from, id));
     TRY(repo_key_block_read(block, &has_block, from, id));
     if (has_block)
         TRY_AT(key_block_get(&parsed, block), "%s: the key block beside it", source->name);
+    out->of_source = false;
     out->bytes = source->size;
     TRY(look_over_there(&out->there, to, id, source));
     if (!out->there) {

@@ -192,6 +192,16 @@ static void large_log_table_is_not_copied_in_the_last_stage(void **state)
     archive_reader_free(archive_end(&f->archive));
 }
 
+/* It is the only table in use. */
+static void check_unclosed(const struct fixture *f, const char *table)
+{
+    char **names = plain_set_unclosed(&f->set);
+    assert_non_null(names);
+    assert_string_equal(names[0], table);
+    assert_null(names[1]);
+    plain_names_free(names);
+}
+
 static void table_in_use_is_named_and_copied_again(void **state)
 {
     struct fixture *f = *state;
@@ -201,11 +211,7 @@ static void table_in_use_is_named_and_copied_again(void **state)
     write_index(f, "mysql/help.MYI", 1); /* flushed at BLOCK_COMMIT */
     let_stamps_age();
     sync_now(f, PLAIN_FLUSHED);
-    char **names = plain_set_unclosed(&f->set);
-    assert_non_null(names);
-    assert_string_equal(names[0], "d/t");
-    assert_null(names[1]);
-    plain_names_free(names);
+    check_unclosed(f, "d/t");
     assert_int_equal(sync_now(f, PLAIN_FLUSHED), 2); /* we came back */
     write_index(f, "d/t.MYI", 0);
     sync_now(f, PLAIN_FLUSHED);
@@ -233,11 +239,7 @@ static void index_that_is_older_than_its_data_counts_as_in_use(void **state)
     write_index_of(f, "d/t.MYI", 0x43, 7);
     let_stamps_age();
     sync_now(f, PLAIN_FLUSHED);
-    char **names = plain_set_unclosed(&f->set);
-    assert_non_null(names);
-    assert_string_equal(names[0], "d/t");
-    assert_null(names[1]);
-    plain_names_free(names);
+    check_unclosed(f, "d/t");
     write_index_of(f, "d/t.MYI", 0x43, 14); /* we let go, and came back */
     sync_now(f, PLAIN_FLUSHED);
     assert_null(plain_set_unclosed(&f->set));

@@ -9,7 +9,8 @@
  *   .ARZ       byte 77      dirty flag
  *   .frm       "TYPE=VIEW"  at 0: a view
  *
- * Facts: MariaDB 10.11.19, by experiment. */
+ * Facts: MariaDB 10.11.19, by experiment. The length of the .MYD also MySQL 9.7.4, both with myisam_use_mmap and delay_key_write=ALL
+ * under load; the 7 bytes are those of myisampack 10.11.19. */
 #ifndef MBE_MYISAM_TABLE_FILE_H
 #define MBE_MYISAM_TABLE_FILE_H
 

@@ -220,6 +220,11 @@ def damage(s, t):
     s.check_equal(t.results("damaged"), [("check", "failed", DAMAGE), ("prune", "not run", None)], "steps")
 
 
+def no_program_gets_the_key(s, t):
+    t.write("keyless.cnf", "[task keyless]\ntype = command\nshell = test -z \"$MBE_KEY\" && test -n \"$MBE_TASK\"\n", 0o600)
+    t.mbe.run("run", "keyless", "--config=" + s.path("keyless.cnf"), env={**os.environ, "MBE_KEY": "a secret"})
+
+
 def body(s, flavour):
     server = s.server("source", flavour=flavour).init().start()
     t = Tasks(s, s.mbe(server))
@@ -227,6 +232,7 @@ def body(s, flavour):
     steps_that_fail(s, t)
     runs_at_once(s, t)
     damage(s, t)
+    no_program_gets_the_key(s, t)
 
 
 if __name__ == "__main__":
